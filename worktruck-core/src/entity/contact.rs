@@ -1,0 +1,184 @@
+//! Contacts: people, organisations and groups (vCard, RFC 6350; JSContact, RFC 9553).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EntityId, ItemId};
+
+/// A person, an organisation or a group, with everything that belongs to it alone.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Contact {
+    /// The name to show; never empty.
+    pub display_name: String,
+    /// What it is.
+    pub kind: ContactKind,
+    /// First name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    /// Second and further given names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<String>,
+    /// Last name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    /// Title before the name, such as "Dr.".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Addition after the name, such as "Jr.".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
+    /// What friends call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// Free text about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bio: Option<String>,
+    /// Address of a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// Preferred language (BCP 47).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Time zone (IANA).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// The UID of the vCard it came from; imports are idempotent by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vcard_uid: Option<String>,
+    /// Ways to reach it.
+    pub channels: Vec<Channel>,
+    /// Postal addresses.
+    pub addresses: Vec<Address>,
+    /// Birthdays, anniversaries.
+    pub dates: Vec<ContactDate>,
+    /// Labels, sorted, each once.
+    pub tags: Vec<String>,
+    /// Contacts that were merged into this one.
+    pub merged_ids: Vec<EntityId>,
+    /// Whatever else the application or an import keeps with it.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a contact is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactKind {
+    /// A human being.
+    #[default]
+    Person,
+    /// A company, an authority, a club.
+    Organization,
+    /// Several contacts under one name.
+    Group,
+}
+
+/// One way to reach a contact.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Names it within the contact.
+    pub id: ItemId,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: ChannelKind,
+    /// As it was given.
+    pub value: String,
+    /// As it is compared: an e-mail address in lower case, a phone number as E.164 where it parses.
+    pub canonical_value: String,
+    /// Such as "work"; what a custom channel is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether it is the one to use.
+    #[serde(default)]
+    pub is_primary: bool,
+    /// Whether it is known to reach the contact.
+    #[serde(default)]
+    pub is_verified: bool,
+    /// Lower comes first.
+    #[serde(default)]
+    pub preference_order: u32,
+}
+
+/// What a channel is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+    /// A web address.
+    Url,
+    /// A Twitter handle.
+    Twitter,
+    /// A LinkedIn profile.
+    Linkedin,
+    /// Anything else; the label says what.
+    Custom,
+}
+
+/// A postal address.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Names it within the contact.
+    pub id: ItemId,
+    /// Such as "home".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Street and number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Apartment, floor, suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<String>,
+    /// Post-office box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub po_box: Option<String>,
+    /// Town.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// State, province, county.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Postal code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// Country, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Country (ISO 3166-1 alpha-2, upper case).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country_code: Option<String>,
+    /// Degrees north, -90 to 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees east, -180 to 180.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// Whether it is the one to use.
+    #[serde(default)]
+    pub is_primary: bool,
+}
+
+/// A day that matters to a contact; any of year, month and day may be unknown.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactDate {
+    /// Names it within the contact.
+    pub id: ItemId,
+    /// Such as "birthday" or "anniversary".
+    pub date_type: String,
+    /// What it is, where the type does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// 1 to 9999.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<u16>,
+    /// 1 to 12.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<u8>,
+    /// 1 to 31, as the month allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<u8>,
+}

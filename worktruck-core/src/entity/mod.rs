@@ -1,0 +1,3 @@
+//! Everything a store keeps in versions: its data, its validation, its index terms.
+
+pub mod contact;

@@ -1,0 +1,21 @@
+//! The domain, the rules and the ports of Worktruck, without IO.
+//!
+//! Core knows no runtime, database, network, clock or source of randomness: functions take `now`,
+//! and everything outside is a port.
+
+mod digest;
+pub mod entity;
+mod error;
+mod id;
+mod money;
+mod page;
+mod secret;
+mod time;
+
+pub use digest::Digest;
+pub use error::{Error, ErrorKind, Result};
+pub use id::{DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
+pub use money::NanoUsd;
+pub use page::{Cursor, Page, PageRequest};
+pub use secret::Secret;
+pub use time::{Period, Timestamp};

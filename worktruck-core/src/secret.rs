@@ -1,0 +1,65 @@
+//! Values that must not be shown.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// A secret text: it cannot be printed, compared or serialised, and is wiped when dropped.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::Secret;
+///
+/// let key = Secret::new("sk-ant-api03-abcd");
+/// assert_eq!(format!("{key:?}"), "Secret(..)");
+/// assert_eq!(key.hint(), "abcd");
+/// ```
+#[derive(Clone)]
+pub struct Secret(String);
+
+/// What stands in the place of a secret in a journal, an event or an error.
+const REPLACEMENT: &str = "[secret]";
+/// A shorter value is not looked for: it would turn up by chance.
+const SHORTEST_REPLACED: usize = 8;
+
+impl Secret {
+    /// Takes `value` into custody.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The last four characters, or nothing if that would show more than a quarter of it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        let count = self.0.chars().count();
+        if count < 16 {
+            return "";
+        }
+        self.0.char_indices().nth(count - 4).map_or("", |(at, _)| &self.0[at..])
+    }
+
+    /// Replaces every occurrence of the secret in `text`.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST_REPLACED { text.to_owned() } else { text.replace(&self.0, REPLACEMENT) }
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
