@@ -6,11 +6,19 @@
 mod digest;
 pub mod entity;
 mod error;
+pub mod guardrail;
 mod id;
+pub mod journal;
+pub mod model;
 mod money;
 mod page;
+pub mod pricing;
+pub mod run;
 mod secret;
+pub mod store;
+pub mod temporal;
 mod time;
+pub mod tool;
 
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};

@@ -182,3 +182,13 @@ pub struct ContactDate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<u8>,
 }
+
+impl Contact {
+    pub(super) fn index(&self) -> super::Index {
+        super::Index {
+            terms: self.tags.iter().map(|tag| super::Term::new("tag", tag.clone())).collect(),
+            sort: vec![("display_name", self.display_name.to_lowercase())],
+            text: self.display_name.clone(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Merge proposals: contacts that may be the same, for a person to decide.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Digest, EntityId, Error, Result, RunId};
+
+use super::{Index, Term};
+
+/// Contacts that may be the same, and why. Nothing is merged until somebody accepts it.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::EntityId;
+/// use worktruck_core::entity::merge_proposal::MergeProposal;
+///
+/// let one: EntityId = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?;
+/// let two: EntityId = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5e".parse()?;
+/// let proposal = MergeProposal::new(vec![two, one], one, 0.93, vec!["same phone".to_owned()]);
+/// proposal.check()?;
+/// assert!(MergeProposal { score: 1.5, ..proposal }.check().is_err());
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergeProposal {
+    /// The contacts, at least two, each once.
+    pub contact_ids: Vec<EntityId>,
+    /// The one of them that would remain.
+    pub survivor_id: EntityId,
+    /// How likely it is that all are the same, 0 to 1.
+    pub score: f64,
+    /// Why, for a person to read.
+    pub reasons: Vec<String>,
+    /// What has become of it.
+    #[serde(default)]
+    pub status: ProposalStatus,
+    /// The run that proposed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// Whatever the application keeps with it.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// What has become of a merge proposal.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalStatus {
+    /// Nobody has decided.
+    #[default]
+    Pending,
+    /// The contacts were merged.
+    Accepted,
+    /// The contacts are not the same.
+    Rejected,
+    /// A contact has changed or gone, so that it no longer stands.
+    Stale,
+}
+
+impl ProposalStatus {
+    /// Its name in JSON and in stores.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// The index term that says which contacts a proposal is about.
+pub const CONTACTS_TERM: &str = "contacts";
+
+impl MergeProposal {
+    /// A pending proposal.
+    #[must_use]
+    pub fn new(contact_ids: Vec<EntityId>, survivor_id: EntityId, score: f64, reasons: Vec<String>) -> Self {
+        Self {
+            contact_ids,
+            survivor_id,
+            score,
+            reasons,
+            status: ProposalStatus::Pending,
+            run_id: None,
+            metadata: Map::new(),
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` naming the field.
+    pub fn check(&self) -> Result<()> {
+        let distinct: BTreeSet<_> = self.contact_ids.iter().collect();
+        if distinct.len() < 2 || distinct.len() != self.contact_ids.len() {
+            return Err(Error::invalid("contact_ids must name at least two contacts, each once").at("/contact_ids"));
+        }
+        if !distinct.contains(&self.survivor_id) {
+            return Err(Error::invalid("survivor_id must be one of contact_ids").at("/survivor_id"));
+        }
+        if !(0.0..=1.0).contains(&self.score) {
+            return Err(Error::invalid("score must be between 0 and 1").at("/score"));
+        }
+        Ok(())
+    }
+
+    /// The index term that all proposals about the same contacts share, and no others.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the ids have no JSON form, which cannot happen.
+    pub fn contacts_term(contact_ids: &[EntityId]) -> Result<Term> {
+        let distinct: BTreeSet<_> = contact_ids.iter().collect();
+        Ok(Term::new(CONTACTS_TERM, Digest::of_json(&distinct)?.to_string()))
+    }
+
+    pub(super) fn index(&self) -> Result<Index> {
+        self.check()?;
+        let mut terms = vec![Term::new("status", self.status.as_str()), Self::contacts_term(&self.contact_ids)?];
+        terms.extend(self.contact_ids.iter().map(|id| Term::new("contact_id", id.to_string())));
+        terms.extend(self.run_id.map(|id| Term::new("run_id", id.to_string())));
+        Ok(Index { terms, sort: Vec::new(), text: String::new() })
+    }
+}

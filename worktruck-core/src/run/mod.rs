@@ -1,0 +1,201 @@
+//! Runs: what is asked for, how far it is, and who may go on with it.
+
+mod event;
+mod lease;
+mod record;
+mod status;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+
+use crate::{Error, NanoUsd, Result, RunId, TenantId, Timestamp};
+
+pub use event::{Event, EventType, NewEvent};
+pub use lease::{BlueprintVersion, ClaimRequest, Claimed, Lease, Renewal};
+pub use record::{Commit, CommitStep, RunRecord, Signal, Transition};
+pub use status::{FailureCategory, RunStatus, WaitingReason};
+
+/// A run of an agent, as anybody may see it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Run {
+    /// Names it.
+    pub id: RunId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// What kind of agent.
+    pub agent_blueprint: String,
+    /// Where it is in its life.
+    pub status: RunStatus,
+    /// What was asked for.
+    pub input: Value,
+    /// What came out of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// What its steps cost.
+    #[serde(flatten)]
+    pub cost: Cost,
+    /// What it may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_usd_cents: Option<u32>,
+    /// How long it may take from its first start; the blueprint's default if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_secs: Option<u32>,
+    /// When it must have ended; set at its first start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_at: Option<Timestamp>,
+    /// Not before this moment.
+    pub run_at: Timestamp,
+    /// Higher goes first, -100 to 100.
+    pub priority: i8,
+    /// When a worker first took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_category: Option<FailureCategory>,
+    /// Why it failed, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_detail: Option<String>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_reason: Option<WaitingReason>,
+    /// When somebody asked for its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_requested_at: Option<Timestamp>,
+    /// How many times a worker has taken it, clean releases not counted.
+    pub attempt: u32,
+    /// The version of the agent config that it lives by; `None` before its first start and for a
+    /// blueprint without a saved config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_version: Option<u64>,
+    /// Whatever the caller keeps with it.
+    pub metadata: Map<String, Value>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A cost in JSON: cents with their fraction, and exact nano-dollars beside them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "CostWire", into = "CostWire")]
+pub struct Cost(pub NanoUsd);
+
+#[derive(Deserialize, Serialize)]
+struct CostWire {
+    cost_usd_cents: Number,
+    cost_usd_nano: NanoUsd,
+}
+
+impl From<CostWire> for Cost {
+    fn from(wire: CostWire) -> Self {
+        Self(wire.cost_usd_nano)
+    }
+}
+
+impl From<Cost> for CostWire {
+    fn from(cost: Cost) -> Self {
+        Self { cost_usd_cents: cost.0.cents(), cost_usd_nano: cost.0 }
+    }
+}
+
+/// A run to be accepted.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct NewRun {
+    /// Names it.
+    pub id: RunId,
+    /// What kind of agent.
+    pub agent_blueprint: String,
+    /// What is asked for.
+    pub input: Value,
+    /// What it may cost; the config's default if absent.
+    pub budget_usd_cents: Option<u32>,
+    /// How long it may take; the config's default if absent.
+    pub deadline_secs: Option<u32>,
+    /// Not before this moment; at once if absent.
+    pub run_at: Option<Timestamp>,
+    /// Higher goes first, -100 to 100.
+    pub priority: i8,
+    /// Whatever the caller keeps with it.
+    pub metadata: Map<String, Value>,
+    /// Enqueueing again with the same key and content answers with the first run. Kept per tenant.
+    pub idempotency_key: Option<String>,
+}
+
+impl NewRun {
+    /// A run of `agent_blueprint` with `input`, to start at once.
+    pub fn new(id: RunId, agent_blueprint: impl Into<String>, input: Value) -> Self {
+        Self {
+            id,
+            agent_blueprint: agent_blueprint.into(),
+            input,
+            budget_usd_cents: None,
+            deadline_secs: None,
+            run_at: None,
+            priority: 0,
+            metadata: Map::new(),
+            idempotency_key: None,
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) naming the field.
+    pub fn check(&self) -> Result<()> {
+        if self.agent_blueprint.is_empty() {
+            return Err(Error::invalid("agent_blueprint must not be empty").at("/agent_blueprint"));
+        }
+        if !(-100..=100).contains(&self.priority) {
+            return Err(Error::invalid("priority must be between -100 and 100").at("/priority"));
+        }
+        if self.deadline_secs == Some(0) {
+            return Err(Error::invalid("deadline_secs must be at least 1").at("/deadline_secs"));
+        }
+        match self.idempotency_key.as_deref() {
+            Some(key) if !(1..=255).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) => {
+                Err(Error::invalid("idempotency_key must be 1 to 255 visible ASCII characters").at("/idempotency_key"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The accepted run.
+    #[must_use]
+    pub fn accept(self, tenant: TenantId, now: Timestamp) -> Run {
+        Run {
+            id: self.id,
+            tenant_id: tenant,
+            agent_blueprint: self.agent_blueprint,
+            status: RunStatus::Queued,
+            input: self.input,
+            output: None,
+            cost: Cost::default(),
+            budget_usd_cents: self.budget_usd_cents,
+            deadline_secs: self.deadline_secs,
+            deadline_at: None,
+            run_at: self.run_at.unwrap_or(now),
+            priority: self.priority,
+            started_at: None,
+            finished_at: None,
+            failure_category: None,
+            failure_detail: None,
+            waiting_reason: None,
+            cancel_requested_at: None,
+            attempt: 0,
+            config_version: None,
+            metadata: self.metadata,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// How long a lease lasts unless the runtime is told otherwise.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);

@@ -1,0 +1,309 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::journal::{OpenCall, Snapshot, Step};
+use crate::store::Changes;
+use crate::{Error, ErrorKind, NanoUsd, Result, Timestamp};
+
+use super::{
+    ClaimRequest, Claimed, Event, EventType, FailureCategory, Lease, NewEvent, NewRun, Renewal, Run, RunStatus,
+    WaitingReason,
+};
+
+/// The one write of a running agent: what it did, and where that leaves the run.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// What the run lives by; with the first commit of a run and no other.
+    pub snapshot: Option<Snapshot>,
+    /// Steps that join the chain, consecutive, each with the changes it makes.
+    pub steps: Vec<CommitStep>,
+    /// Calls that are opened, or have come back but cannot join the chain yet; by sequence number.
+    pub calls: Vec<OpenCall>,
+    /// What else happened. Steps and the transition make their own events.
+    pub events: Vec<NewEvent>,
+    /// What is set aside from now on.
+    pub reserved: NanoUsd,
+    /// What counts against the budget because a crash interrupted its turn.
+    pub forfeited: NanoUsd,
+    /// Where this leaves the run.
+    pub transition: Transition,
+    /// How long the lease lasts from now on.
+    pub lease_for: Duration,
+}
+
+/// A step and the changes that are committed with it.
+#[derive(Clone, Debug)]
+pub struct CommitStep {
+    /// The step.
+    pub step: Step,
+    /// What it changes in the store.
+    pub changes: Changes,
+}
+
+/// Where a commit leaves the run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transition {
+    /// The same worker goes on.
+    Continue,
+    /// It ended with an output.
+    Succeed {
+        /// The output.
+        output: Value,
+    },
+    /// It ended without one.
+    Fail {
+        /// Why.
+        category: FailureCategory,
+        /// Why, in words.
+        detail: String,
+    },
+    /// It ended because somebody asked for it.
+    Cancel,
+    /// It waits for a person.
+    Wait {
+        /// For what.
+        reason: WaitingReason,
+    },
+    /// The worker gives it back; this uses up no attempt.
+    Release,
+}
+
+/// Something that somebody without the lease wants of a run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Signal {
+    /// Its end.
+    Cancel {
+        /// Who wants it.
+        actor: Option<String>,
+    },
+}
+
+/// A run with all that a store keeps beside it. The methods are the rules of a run's life: a
+/// backend loads the record under a lock, calls one, and writes back the record and the events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// The run.
+    pub run: Run,
+    /// The version of its blueprint, from its first commit on.
+    pub blueprint_version: Option<u32>,
+    /// The fencing number of the newest claim.
+    pub fence: u64,
+    /// When its lease expires; `None` without one.
+    pub lease_expires_at: Option<Timestamp>,
+    /// The sequence number of the last step in the chain.
+    pub head_seq: u32,
+    /// The sequence number of the last event.
+    pub event_seq: u64,
+    /// What is set aside for a model turn under way.
+    pub reserved: NanoUsd,
+    /// What was set aside for turns that a crash interrupted.
+    pub forfeited: NanoUsd,
+}
+
+impl RunRecord {
+    /// The record of a run that has just been accepted.
+    #[must_use]
+    pub fn accept(new: NewRun, tenant: crate::TenantId, now: Timestamp) -> (Self, Vec<Event>) {
+        let mut record = Self {
+            run: new.accept(tenant, now),
+            blueprint_version: None,
+            fence: 0,
+            lease_expires_at: None,
+            head_seq: 0,
+            event_seq: 0,
+            reserved: NanoUsd::ZERO,
+            forfeited: NanoUsd::ZERO,
+        };
+        let events = record.place(vec![NewEvent::new(EventType::RunQueued)], now);
+        (record, events)
+    }
+
+    /// Whether `request` may take the run now.
+    #[must_use]
+    pub fn is_claimable(&self, request: &ClaimRequest, now: Timestamp) -> bool {
+        let ready = match self.run.status {
+            RunStatus::Queued => self.run.run_at <= now,
+            RunStatus::Running => self.lease_expires_at.is_none_or(|at| at <= now),
+            RunStatus::Waiting | RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => false,
+        };
+        ready
+            && request.blueprints.iter().any(|has| {
+                has.blueprint == self.run.agent_blueprint && self.blueprint_version.is_none_or(|v| v == has.version)
+            })
+    }
+
+    /// Gives the run to a worker under a new fencing number.
+    ///
+    /// Only for a run that [is claimable](Self::is_claimable).
+    pub fn claim(&mut self, lease_for: Duration, now: Timestamp) -> (Claimed, Vec<Event>) {
+        let mut events = Vec::new();
+        if self.run.status == RunStatus::Running {
+            events.push(NewEvent::with(EventType::LeaseLost, json!({ "fence": self.fence })));
+        }
+        let begun = self.run.started_at.is_some();
+        events.push(NewEvent::with(
+            if begun { EventType::RunResumed } else { EventType::RunStarted },
+            json!({ "attempt": self.run.attempt + 1 }),
+        ));
+        self.fence += 1;
+        let expires_at = now.after(lease_for);
+        self.lease_expires_at = Some(expires_at);
+        self.run.status = RunStatus::Running;
+        self.run.waiting_reason = None;
+        self.run.attempt += 1;
+        self.run.started_at.get_or_insert(now);
+        self.run.updated_at = now;
+        let lease = Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at);
+        let claimed = Claimed { run: self.run.clone(), lease, has_journal: self.blueprint_version.is_some() };
+        (claimed, self.place(events, now))
+    }
+
+    /// Makes a lease last longer, if it is the current one.
+    pub fn renew(&mut self, lease: &Lease, lease_for: Duration, now: Timestamp) -> Renewal {
+        if self.check_lease(lease).is_err() {
+            return Renewal::Lost(lease.run());
+        }
+        Renewal::Renewed { lease: self.extend(lease_for, now), cancel_requested_at: self.run.cancel_requested_at }
+    }
+
+    /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
+    ///
+    /// # Errors
+    ///
+    /// - `LeaseLost`: the lease is not the current one, or the run is not running.
+    /// - `Conflict`: the steps do not continue the chain, or a snapshot comes twice or late.
+    pub fn commit(&mut self, lease: &Lease, commit: &Commit, now: Timestamp) -> Result<(Lease, Vec<Event>)> {
+        self.check_lease(lease)?;
+        if commit.snapshot.is_some() == self.blueprint_version.is_some() {
+            return Err(Error::conflict(format!("run {} must get its snapshot with its first commit", self.run.id)));
+        }
+        let mut events = commit.events.clone();
+        for CommitStep { step, .. } in &commit.steps {
+            if step.seq != self.head_seq + 1 {
+                return Err(Error::conflict(format!(
+                    "step {} does not follow step {} of run {}",
+                    step.seq, self.head_seq, self.run.id
+                )));
+            }
+            self.head_seq = step.seq;
+            self.run.cost.0 += step.cost.0;
+            events.push(NewEvent::with(
+                EventType::StepRecorded,
+                json!({ "step_seq": step.seq, "kind": step.kind, "name": step.name, "outcome": step.outcome }),
+            ));
+        }
+        if let Some(snapshot) = &commit.snapshot {
+            self.blueprint_version = Some(snapshot.blueprint_version);
+            self.run.config_version = snapshot.config_version;
+            self.run.deadline_at = Some(snapshot.deadline_at);
+            self.run.budget_usd_cents = snapshot.budget_usd_cents;
+        }
+        self.reserved = commit.reserved;
+        self.forfeited = commit.forfeited;
+        events.extend(self.make(&commit.transition, now)?);
+        let lease = if self.run.status == RunStatus::Running {
+            self.extend(commit.lease_for, now)
+        } else {
+            self.lease_expires_at = None;
+            lease.clone()
+        };
+        self.run.updated_at = now;
+        Ok((lease, self.place(events, now)))
+    }
+
+    /// Takes in a signal from somebody without the lease.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the run has ended.
+    pub fn signal(&mut self, signal: &Signal, now: Timestamp) -> Result<Vec<Event>> {
+        let Signal::Cancel { actor } = signal;
+        if self.run.status.is_terminal() {
+            return Err(Error::conflict(format!("run {} has already {}", self.run.id, self.run.status)));
+        }
+        let mut events = Vec::new();
+        if self.run.cancel_requested_at.is_none() {
+            self.run.cancel_requested_at = Some(now);
+            events.push(NewEvent { actor: actor.clone(), ..NewEvent::new(EventType::RunCancelRequested) });
+        }
+        let held = self.run.status == RunStatus::Running && self.lease_expires_at.is_some_and(|at| now < at);
+        if !held {
+            events.extend(self.make(&Transition::Cancel, now)?);
+            self.lease_expires_at = None;
+        }
+        self.run.updated_at = now;
+        Ok(self.place(events, now))
+    }
+
+    fn check_lease(&self, lease: &Lease) -> Result<()> {
+        if self.run.status == RunStatus::Running && self.fence == lease.fence() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::LeaseLost,
+            format!(
+                "run {} is {} under fencing number {}, not under {}",
+                self.run.id,
+                self.run.status,
+                self.fence,
+                lease.fence()
+            ),
+        ))
+    }
+
+    fn extend(&mut self, lease_for: Duration, now: Timestamp) -> Lease {
+        let expires_at = now.after(lease_for);
+        self.lease_expires_at = Some(expires_at);
+        Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at)
+    }
+
+    fn make(&mut self, transition: &Transition, now: Timestamp) -> Result<Option<NewEvent>> {
+        let (status, event) = match transition {
+            Transition::Continue => return Ok(None),
+            Transition::Succeed { .. } => (RunStatus::Succeeded, NewEvent::new(EventType::RunSucceeded)),
+            Transition::Fail { category, detail } => (
+                RunStatus::Failed,
+                NewEvent::with(EventType::RunFailed, json!({ "failure_category": category, "detail": detail })),
+            ),
+            Transition::Cancel => (RunStatus::Cancelled, NewEvent::new(EventType::RunCancelled)),
+            Transition::Wait { reason } => {
+                (RunStatus::Waiting, NewEvent::with(EventType::RunWaiting, json!({ "reason": reason })))
+            }
+            Transition::Release => (RunStatus::Queued, NewEvent::new(EventType::LeaseReleased)),
+        };
+        if !self.run.status.may_become(status) {
+            return Err(Error::conflict(format!(
+                "run {} is {} and cannot become {status}",
+                self.run.id, self.run.status
+            )));
+        }
+        self.run.status = status;
+        match transition {
+            Transition::Succeed { output } => self.run.output = Some(output.clone()),
+            Transition::Fail { category, detail } => {
+                self.run.failure_category = Some(*category);
+                self.run.failure_detail = Some(detail.clone());
+            }
+            Transition::Wait { reason } => self.run.waiting_reason = Some(*reason),
+            Transition::Release => self.run.attempt = self.run.attempt.saturating_sub(1),
+            Transition::Continue | Transition::Cancel => {}
+        }
+        if status.is_terminal() {
+            self.run.waiting_reason = None;
+            self.run.finished_at = Some(now);
+        }
+        Ok(Some(event))
+    }
+
+    fn place(&mut self, events: Vec<NewEvent>, at: Timestamp) -> Vec<Event> {
+        let run = self.run.id;
+        events
+            .into_iter()
+            .map(|event| {
+                self.event_seq += 1;
+                event.placed(run, self.event_seq, at)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,403 @@
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::entity::{Kind, Term};
+use crate::temporal::{At, Slice, Write, WriteOp};
+use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
+
+/// Names an entity within a tenant.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct EntityKey {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub id: EntityId,
+}
+
+impl EntityKey {
+    /// The entity `id` of `kind`.
+    #[must_use]
+    pub const fn new(kind: Kind, id: EntityId) -> Self {
+        Self { kind, id }
+    }
+}
+
+impl fmt::Display for EntityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+/// Who wrote something, and why.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Provenance {
+    /// The principal.
+    pub captured_by: String,
+    /// Such as `user_edit`, `import` or `agent_run`.
+    pub capture_reason: String,
+    /// The run that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// The step of that run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_seq: Option<u32>,
+    /// The request that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Provenance {
+    /// Written by `captured_by` for `capture_reason`.
+    pub fn new(captured_by: impl Into<String>, capture_reason: impl Into<String>) -> Self {
+        Self {
+            captured_by: captured_by.into(),
+            capture_reason: capture_reason.into(),
+            run_id: None,
+            step_seq: None,
+            request_id: None,
+        }
+    }
+
+    /// Written by the step `seq` of `run`.
+    #[must_use]
+    pub fn agent_run(blueprint: &str, run: RunId, seq: u32) -> Self {
+        Self { run_id: Some(run), step_seq: Some(seq), ..Self::new(format!("agent:{blueprint}"), "agent_run") }
+    }
+}
+
+/// A write to one entity, as part of [`Changes`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Change {
+    /// The entity.
+    pub key: EntityKey,
+    /// What to do to it.
+    pub write: Write,
+}
+
+/// Something that must hold when changes are committed, or nothing is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Require {
+    /// The entity exists now and this is its newest version.
+    Version {
+        /// The entity.
+        key: EntityKey,
+        /// Its version.
+        version: u64,
+    },
+    /// The entity does not exist now.
+    Absent {
+        /// The entity.
+        key: EntityKey,
+    },
+    /// After the commit, at most one entity of the kind that exists now has the index term.
+    UniqueTerm {
+        /// The kind.
+        kind: Kind,
+        /// The term.
+        term: Term,
+    },
+}
+
+/// Writes that take effect together, and what they rest on.
+///
+/// Operations make changes; whoever called the operation commits them. Requirements are checked
+/// in the same transaction, so that a decision taken on old data is never committed.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Changes {
+    /// The writes, in order; several to one entity make one version.
+    pub writes: Vec<Change>,
+    /// What must hold.
+    pub requires: Vec<Require>,
+}
+
+impl Changes {
+    /// No changes.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is nothing to commit and nothing to check.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.requires.is_empty()
+    }
+
+    /// Adds an entity that must not exist yet.
+    #[must_use]
+    pub fn create(mut self, key: EntityKey, body: Value) -> Self {
+        self.requires.push(Require::Absent { key });
+        self.write(key, WriteOp::Put(body))
+    }
+
+    /// Adds a write from the moment of the commit on.
+    #[must_use]
+    pub fn write(self, key: EntityKey, op: WriteOp) -> Self {
+        self.write_valid(key, Write { op, valid_from: None, valid_to: None })
+    }
+
+    /// Adds a write over its own part of the valid axis.
+    #[must_use]
+    pub fn write_valid(mut self, key: EntityKey, write: Write) -> Self {
+        self.writes.push(Change { key, write });
+        self
+    }
+
+    /// Adds a requirement.
+    #[must_use]
+    pub fn require(mut self, require: Require) -> Self {
+        self.requires.push(require);
+        self
+    }
+}
+
+/// A slice of an entity as a store keeps and returns it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The entity.
+    pub key: EntityKey,
+    /// When the entity was first written.
+    pub created_at: Timestamp,
+    /// The data and its place on both axes.
+    pub slice: Slice,
+    /// Who wrote it, and why.
+    pub provenance: Provenance,
+}
+
+/// What a successful [`EntityStore::apply`] did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// The number of the commit, counted per tenant; that of the last one if nothing changed.
+    pub tx_id: u64,
+    /// Its system time.
+    pub at: Timestamp,
+    /// For each entity written, in order of its first write, the newest version number.
+    pub versions: Vec<(EntityKey, u64)>,
+}
+
+/// What a list is sorted by; ties are broken by id.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortField {
+    /// When the entity was first written.
+    #[default]
+    CreatedAt,
+    /// When the version was written.
+    UpdatedAt,
+    /// A sort key that the entity's kind declares, such as `display_name`.
+    Key(String),
+}
+
+/// The order of a list.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Sort {
+    /// By what.
+    pub field: SortField,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// Which entities of a kind are wanted.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// The kind.
+    pub kind: Kind,
+    /// Index terms that an entity must have, all of them.
+    pub terms: Vec<Term>,
+    /// Words that its text must have, all of them, each as the beginning of a word; case and
+    /// accents do not matter. Not together with `as_of`.
+    pub text: Option<String>,
+    /// The order.
+    pub sort: Sort,
+    /// The two times.
+    pub at: At,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+impl ListQuery {
+    /// The first page of all entities of `kind` that exist now, in order of creation.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, terms: Vec::new(), text: None, sort: Sort::default(), at: At::NOW, page: PageRequest::default() }
+    }
+}
+
+/// What a commit did to an entity.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// It exists now and did not before.
+    Created,
+    /// It exists, changed in some part of its valid time.
+    Updated,
+    /// It existed before and does not now.
+    Deleted,
+    /// Every version of it was erased.
+    Purged,
+}
+
+/// One entity in a commit of the feed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChangedEntity {
+    /// Its kind.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Which one.
+    pub id: EntityId,
+    /// The version written.
+    pub version: u64,
+    /// What happened to it.
+    pub operation: Operation,
+}
+
+/// One commit of a tenant, in the feed of changes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TenantCommit {
+    /// Counted per tenant, from 1.
+    pub tx_id: u64,
+    /// Its system time.
+    pub committed_at: Timestamp,
+    /// Who wrote it, and why.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// What it changed.
+    pub entities: Vec<ChangedEntity>,
+}
+
+/// A page of the feed of changes.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Commits {
+    /// The commits, oldest first.
+    pub data: Vec<TenantCommit>,
+    /// Where to go on, always.
+    pub next_cursor: Cursor,
+    /// Whether there is more now.
+    pub has_more: bool,
+}
+
+/// Keeps entities over both times.
+///
+/// A backend knows versions, index terms and sort keys; what they mean is declared by
+/// [`crate::entity::index`], which it calls for every body it writes.
+///
+/// # Contract
+///
+/// - Every commit that changes entities gets the tenant's next commit number and a system time of
+///   `max(now, floor + 1 µs)`, where the floor is that of the last commit or of the latest read.
+/// - A read with an `as_of` above the floor raises the floor to it first, so that the answer to a
+///   read with a fixed `as_of` never changes.
+/// - Nothing of one tenant is visible in any answer to another.
+#[async_trait]
+pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
+    /// Commits changes: all of them, or none.
+    ///
+    /// # Contract
+    ///
+    /// - `apply_is_atomic`: if one write or requirement fails, nothing is written.
+    /// - `version_conflict_is_refused`, `absent_is_checked`, `unique_term_is_checked_after_the_writes`
+    /// - `writes_to_one_entity_make_one_version`
+    /// - `patch_is_applied_slice_by_slice`, `patch_without_effect_makes_no_version`
+    /// - `system_time_grows_when_the_clock_goes_back`
+    ///
+    /// # Errors
+    ///
+    /// - `VersionMismatch`: a required version is not the newest.
+    /// - `Conflict`: something required absent exists, or a term is not unique.
+    /// - `NotFound`: a patch or a deletion finds nothing in its part of the valid axis.
+    /// - `InvalidRequest`: a body is not one of its kind, or a period is empty.
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied>;
+
+    /// The entity as it was at `at`, or `None` if it did not exist then.
+    ///
+    /// # Contract
+    ///
+    /// - `read_at_both_times_for_every_relation_of_two_periods`
+    /// - `correction_keeps_the_old_belief`, `deletion_keeps_the_past`
+    /// - `read_as_of_never_changes`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if `as_of` is later than `now`.
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>>;
+
+    /// A page of the entities that the query asks for.
+    ///
+    /// A walk in order of creation, or at a fixed `as_of`, returns every entity that existed
+    /// throughout it exactly once. A walk over a field that changes fixes its moment on the first
+    /// page and keeps it in the cursor.
+    ///
+    /// # Contract
+    ///
+    /// - `walk_returns_each_entity_once_under_writes`, `walk_over_a_changing_field_is_stable`
+    /// - `cursor_of_another_list_is_refused`, `damaged_cursor_is_refused`
+    /// - `list_filters_by_every_term`, `list_searches_words_without_case_and_accents`
+    /// - `list_as_of_filters_as_it_was`
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidCursor`: the cursor is damaged or belongs to another list.
+    /// - `InvalidRequest`: the kind has no such sort key, `text` is used with `as_of`, or `as_of`
+    ///   is later than `now`.
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>>;
+
+    /// The writes to an entity, newest first: a row for each slice of valid time that a write
+    /// touched, and none for what it left of older ones. Deletions are rows without a body.
+    ///
+    /// # Contract
+    ///
+    /// - `history_is_newest_first_and_complete`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCursor` as for [`list`](Self::list).
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>>;
+
+    /// The tenant's commits after `since`, or from the first, in order.
+    ///
+    /// # Contract
+    ///
+    /// - `feed_misses_and_repeats_no_commit`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCursor` if `since` is damaged or another tenant's.
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits>;
+
+    /// Erases every version of an entity, and leaves one commit that says so.
+    ///
+    /// # Contract
+    ///
+    /// - `purge_erases_every_version`
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the entity was never written or is already erased.
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()>;
+}
+
+impl Version {
+    /// When it holds in the world.
+    #[must_use]
+    pub const fn valid(&self) -> Period {
+        self.slice.valid
+    }
+
+    /// When the store held it for true.
+    #[must_use]
+    pub const fn sys(&self) -> Period {
+        self.slice.sys
+    }
+}

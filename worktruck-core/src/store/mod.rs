@@ -1,0 +1,22 @@
+//! The ports of storage: what a backend must do, and what it must promise.
+//!
+//! Every method is atomic and takes `now`. Every bullet of a `# Contract` is the name of a
+//! scenario of the conformance suite (feature `testing`).
+
+mod entity;
+mod run;
+mod tenant;
+mod view;
+
+pub use entity::{
+    Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
+    Require, Sort, SortField, TenantCommit, Version,
+};
+pub use run::{CommitOutcome, RunQuery, RunStore};
+pub use tenant::{NewTenant, Tenant, TenantStore};
+pub use view::View;
+
+/// All that a runtime needs of a backend.
+pub trait Store: EntityStore + RunStore + TenantStore {}
+
+impl<T: EntityStore + RunStore + TenantStore> Store for T {}

@@ -1,0 +1,182 @@
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::journal::Journal;
+use crate::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
+use crate::{Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+
+/// Which runs are wanted, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// In this status.
+    pub status: Option<RunStatus>,
+    /// Of this blueprint.
+    pub blueprint: Option<String>,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub enum CommitOutcome {
+    /// It took effect.
+    Committed {
+        /// The run as it is now.
+        run: Run,
+        /// The lease as it is now.
+        lease: Lease,
+    },
+    /// Nothing took effect: the changes of one step rest on something that is no longer so.
+    Conflicted {
+        /// The sequence number of that step.
+        seq: u32,
+        /// What is no longer so.
+        error: Error,
+    },
+}
+
+/// Keeps runs, their journals and their events, and hands them to workers.
+///
+/// # Contract
+///
+/// - The rules of a run's life are those of [`RunRecord`](crate::run::RunRecord).
+/// - Nothing of one tenant is visible in any answer to another.
+#[async_trait]
+pub trait RunStore: fmt::Debug + Send + Sync + 'static {
+    /// Accepts runs: all of them, or none.
+    ///
+    /// A run whose idempotency key the tenant has used before with the same content is answered
+    /// with the first run and not accepted again. The id does not count as content.
+    ///
+    /// # Contract
+    ///
+    /// - `enqueue_is_all_or_none`
+    /// - `enqueue_with_the_same_key_answers_with_the_first_run`
+    /// - `enqueue_with_the_same_key_and_other_content_is_refused`
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: a field is malformed.
+    /// - `IdempotencyMismatch`: a key was used before with other content.
+    /// - `Conflict`: an id is taken.
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>>;
+
+    /// Takes up to `request.limit` runs of any tenant: queued ones whose time has come and running
+    /// ones whose lease has expired, by priority, then age.
+    ///
+    /// # Contract
+    ///
+    /// - `claim_gives_a_run_to_one_worker`, `claim_takes_priority_then_age`
+    /// - `claim_waits_for_run_at`, `claim_takes_only_what_the_worker_has`
+    /// - `expired_lease_is_claimed_again_under_a_higher_fence`, `live_lease_is_not_claimed`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>>;
+
+    /// Makes leases last `lease_for` from `now` on, and tells of each what became of it.
+    ///
+    /// # Contract
+    ///
+    /// - `renew_keeps_a_run`, `renew_of_a_stale_lease_is_lost`, `renew_tells_of_a_cancellation`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>>;
+
+    /// Commits what the holder of a lease did: the whole commit, or nothing of it.
+    ///
+    /// The changes of every step get a commit number and a system time of their own, in order.
+    ///
+    /// # Contract
+    ///
+    /// - `commit_is_all_or_nothing_with_its_changes`
+    /// - `commit_under_a_stale_lease_is_refused`
+    /// - `commit_of_a_conflicting_change_names_the_step_and_writes_nothing`
+    /// - `commit_refuses_steps_out_of_order`, `illegal_moves_are_refused`
+    /// - `released_run_is_claimed_at_once_and_keeps_its_attempts`
+    ///
+    /// # Errors
+    ///
+    /// - `LeaseLost`: the lease is not the current one.
+    /// - `Conflict`: the commit does not continue the journal, or the move is illegal.
+    /// - `NotFound`: the run does not exist.
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome>;
+
+    /// Gives a run a signal from somebody without the lease.
+    ///
+    /// # Contract
+    ///
+    /// - `cancel_ends_a_queued_run_at_once`, `cancel_marks_a_running_run`
+    /// - `cancel_ends_a_run_without_a_live_lease`, `cancel_of_an_ended_run_is_refused`
+    ///
+    /// # Errors
+    ///
+    /// - `NotFound`: the tenant has no such run.
+    /// - `Conflict`: the run has ended.
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run>;
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>>;
+
+    /// A page of the tenant's runs, newest first.
+    ///
+    /// # Contract
+    ///
+    /// - `runs_are_listed_newest_first_and_filtered`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCursor` if the cursor is damaged or belongs to another list.
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>>;
+
+    /// All that is recorded of a run, with its payloads; `None` if the tenant has no such run.
+    ///
+    /// # Contract
+    ///
+    /// - `journal_returns_what_was_committed`, `large_payloads_come_back_whole`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>>;
+
+    /// A page of the events of a run, oldest first.
+    ///
+    /// # Contract
+    ///
+    /// - `events_are_numbered_without_gaps`
+    ///
+    /// # Errors
+    ///
+    /// - `NotFound`: the tenant has no such run.
+    /// - `InvalidCursor`: the cursor is damaged or belongs to another list.
+    async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>>;
+
+    /// Waits until there may be work that was not there when `seen` was returned, and returns the
+    /// mark to wait with next; the first call passes 0 and returns at once.
+    ///
+    /// A worker claims between getting a mark and waiting with it, so that no work is missed. It
+    /// owns the time-out: time alone (a delayed run, an expired lease) wakes nobody.
+    ///
+    /// # Contract
+    ///
+    /// - `enqueue_wakes_a_waiting_worker`, `work_between_claim_and_wait_is_not_missed`
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn wait_for_work(&self, seen: u64) -> Result<u64>;
+}

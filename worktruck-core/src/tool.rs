@@ -1,0 +1,146 @@
+//! Tools as a port: what they are called, what they do, and what they give back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::run::FailureCategory;
+use crate::store::{Changes, View};
+use crate::{DerivedIds, Digest, RunId, TenantId, Timestamp};
+
+/// What a tool is, for models, guardrails and people.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ToolSpec {
+    /// `domain_verb`: 1 to 64 of `a-z`, `A-Z`, `0-9`, `_` and `-`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// For the model: what it does, when to use it, what comes back.
+    pub description: String,
+    /// JSON Schema (2020-12) of the input, an object.
+    pub input_schema: Value,
+    /// What it touches.
+    pub effect: ToolEffect,
+}
+
+/// What a call of a tool touches, which decides how it is made to happen once.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolEffect {
+    /// Nothing: it reads from the store. It may be called again after a crash.
+    Read,
+    /// The store: its changes are committed together with its step.
+    Write,
+    /// The outside, and the same call with the same key happens once there.
+    OutsideIdempotent,
+    /// The outside, and a second call would happen a second time. After a crash a person decides.
+    Outside,
+}
+
+impl ToolEffect {
+    /// Whether the call leaves the store, so that its intent is journaled first.
+    #[must_use]
+    pub const fn is_outside(self) -> bool {
+        matches!(self, Self::OutsideIdempotent | Self::Outside)
+    }
+}
+
+/// What a call of a tool may use.
+#[derive(Debug)]
+pub struct ToolContext {
+    /// Whose data it may touch.
+    pub tenant: TenantId,
+    /// The run that calls.
+    pub run: RunId,
+    /// The place of the call in the journal.
+    pub seq: u32,
+    /// When the model asked for the call: the same when the call is made again after a crash.
+    pub now: Timestamp,
+    /// The store as the call may see it: with the changes of earlier calls of the same turn.
+    pub view: View,
+    /// Ids for what the call makes: the same when it is made again.
+    pub ids: DerivedIds,
+    /// Names the call for the outside: the same when it is made again.
+    pub idempotency_key: Digest,
+}
+
+/// What a call of a tool gives back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolOutput {
+    /// What the model sees.
+    pub output: Value,
+    /// What is committed with the step; only from a tool whose effect is [`ToolEffect::Write`].
+    pub changes: Changes,
+}
+
+impl ToolOutput {
+    /// An output without changes.
+    #[must_use]
+    pub fn new(output: Value) -> Self {
+        Self { output, changes: Changes::none() }
+    }
+
+    /// The same output with changes.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
+    }
+}
+
+/// A call of a tool that failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ToolError {
+    /// For the model: what is wrong and what to do instead. Never a secret.
+    pub message: String,
+    /// Why the run must end; without it the model goes on with the message.
+    pub fatal: Option<FailureCategory>,
+}
+
+impl ToolError {
+    /// A failure that the model may work around.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), fatal: None }
+    }
+
+    /// A failure that ends the run.
+    pub fn fatal(category: FailureCategory, message: impl Into<String>) -> Self {
+        Self { message: message.into(), fatal: Some(category) }
+    }
+}
+
+impl From<crate::Error> for ToolError {
+    fn from(error: crate::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Something that an agent can call.
+///
+/// # Contract
+///
+/// - A tool of effect [`ToolEffect::Read`] or [`ToolEffect::Write`] changes nothing but through
+///   the changes it returns.
+/// - A tool of effect [`ToolEffect::OutsideIdempotent`] hands its idempotency key to the outside.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Tool: fmt::Debug + Send + Sync + 'static {
+    /// What it is.
+    fn spec(&self) -> Arc<ToolSpec>;
+
+    /// Calls it. The input fits the tool's schema.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the run is cancelled or its deadline passes; an outside effect
+    /// may have happened then.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`] with a text that the model can act on.
+    async fn call(&self, context: ToolContext, input: Value) -> Result<ToolOutput, ToolError>;
+}
