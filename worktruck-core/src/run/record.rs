@@ -14,6 +14,9 @@ use super::{
 /// The one write of a running agent: what it did, and where that leaves the run.
 #[derive(Clone, Debug)]
 pub struct Commit {
+    /// Counts the commits of the run, from 1. A commit that is made again, because its answer was
+    /// lost, changes nothing.
+    pub number: u64,
     /// What the run lives by; with the first commit of a run and no other.
     pub snapshot: Option<Snapshot>,
     /// Steps that join the chain, consecutive, each with the changes it makes.
@@ -93,6 +96,8 @@ pub struct RunRecord {
     pub lease_expires_at: Option<Timestamp>,
     /// The sequence number of the last step in the chain.
     pub head_seq: u32,
+    /// The number of the last commit.
+    pub commits: u64,
     /// The sequence number of the last event.
     pub event_seq: u64,
     /// What is set aside for a model turn under way.
@@ -111,6 +116,7 @@ impl RunRecord {
             fence: 0,
             lease_expires_at: None,
             head_seq: 0,
+            commits: 0,
             event_seq: 0,
             reserved: NanoUsd::ZERO,
             forfeited: NanoUsd::ZERO,
@@ -167,6 +173,20 @@ impl RunRecord {
         Renewal::Renewed { lease: self.extend(lease_for, now), cancel_requested_at: self.run.cancel_requested_at }
     }
 
+    /// Whether `commit` is the last one that took effect, made again under the same lease because
+    /// its answer was lost. A backend answers it with the run as it is.
+    #[must_use]
+    pub fn is_repeated(&self, lease: &Lease, commit: &Commit) -> bool {
+        self.fence == lease.fence() && self.commits == commit.number
+    }
+
+    /// The lease of the newest claim, as it is.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        let expires_at = self.lease_expires_at.unwrap_or(self.run.updated_at);
+        Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at)
+    }
+
     /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
     ///
     /// # Errors
@@ -175,6 +195,13 @@ impl RunRecord {
     /// - `Conflict`: the steps do not continue the chain, or a snapshot comes twice or late.
     pub fn commit(&mut self, lease: &Lease, commit: &Commit, now: Timestamp) -> Result<(Lease, Vec<Event>)> {
         self.check_lease(lease)?;
+        if commit.number != self.commits + 1 {
+            return Err(Error::conflict(format!(
+                "commit {} does not follow commit {} of run {}",
+                commit.number, self.commits, self.run.id
+            )));
+        }
+        self.commits = commit.number;
         if commit.snapshot.is_some() == self.blueprint_version.is_some() {
             return Err(Error::conflict(format!("run {} must get its snapshot with its first commit", self.run.id)));
         }
