@@ -17,7 +17,7 @@ pub struct Commit {
     /// Counts the commits of the run, from 1. A commit that is made again, because its answer was
     /// lost, changes nothing.
     pub number: u64,
-    /// What the run lives by; with the first commit of a run and no other.
+    /// What the run lives by; once, with the first commit that records something.
     pub snapshot: Option<Snapshot>,
     /// Steps that join the chain, consecutive, each with the changes it makes.
     pub steps: Vec<CommitStep>,
@@ -161,7 +161,8 @@ impl RunRecord {
         self.run.started_at.get_or_insert(now);
         self.run.updated_at = now;
         let lease = Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at);
-        let claimed = Claimed { run: self.run.clone(), lease, has_journal: self.blueprint_version.is_some() };
+        let has_journal = self.blueprint_version.is_some();
+        let claimed = Claimed { run: self.run.clone(), lease, commits: self.commits, has_journal };
         (claimed, self.place(events, now))
     }
 
@@ -202,8 +203,13 @@ impl RunRecord {
             )));
         }
         self.commits = commit.number;
-        if commit.snapshot.is_some() == self.blueprint_version.is_some() {
-            return Err(Error::conflict(format!("run {} must get its snapshot with its first commit", self.run.id)));
+        let (pins, pinned) = (commit.snapshot.is_some(), self.blueprint_version.is_some());
+        let records = !commit.steps.is_empty() || matches!(commit.transition, Transition::Continue);
+        if (pins && pinned) || (records && !pins && !pinned) {
+            return Err(Error::conflict(format!(
+                "run {} must get its snapshot once, with the first commit that records something",
+                self.run.id
+            )));
         }
         let mut events = commit.events.clone();
         for CommitStep { step, .. } in &commit.steps {
