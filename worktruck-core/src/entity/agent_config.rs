@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::guardrail::Rule;
+use crate::guardrail::{self, Rule};
 use crate::{Error, Result};
 
 use super::{Index, Term};
@@ -85,7 +85,7 @@ impl AgentConfig {
         if self.agent_blueprint.is_empty() {
             return Err(Error::invalid("agent_blueprint must not be empty").at("/agent_blueprint"));
         }
-        Ok(())
+        guardrail::check(&self.guardrails)
     }
 
     pub(super) fn index(&self) -> Result<Index> {
