@@ -1,1 +1,4 @@
 //! Worktruck.
+//! The runtime of Worktruck: what runs agents over a store.
+
+pub mod import;

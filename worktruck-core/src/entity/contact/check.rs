@@ -175,11 +175,11 @@ fn check_date(date: &ContactDate, index: usize) -> Result<()> {
     let at = |field: &str| format!("/dates/{index}{field}");
     required(&at("/date_type"), &date.date_type)?;
     optional(date.label.as_deref(), || at("/label"))?;
-    check_parts(date.year, date.month, date.day).map_err(|(field, message)| Error::invalid(message).at(at(field)))
+    date_parts(date.year, date.month, date.day).map_err(|(field, message)| Error::invalid(message).at(at(field)))
 }
 
 /// Refuses a date that no calendar has; the parts that may be left out are those of RFC 6350 section 4.3.1.
-fn check_parts(year: Option<u16>, month: Option<u8>, day: Option<u8>) -> Result<(), (&'static str, String)> {
+pub(super) fn date_parts(year: Option<u16>, month: Option<u8>, day: Option<u8>) -> Result<(), (&'static str, String)> {
     if year.is_none() && month.is_none() && day.is_none() {
         return Err(("", "a date needs a year, a month or a day".to_owned()));
     }

@@ -282,6 +282,28 @@ pub struct Address {
     pub is_primary: bool,
 }
 
+impl Address {
+    /// An address of which nothing is known yet.
+    #[must_use]
+    pub const fn new(id: ItemId) -> Self {
+        Self {
+            id,
+            label: None,
+            street: None,
+            extended: None,
+            po_box: None,
+            city: None,
+            region: None,
+            postal_code: None,
+            country: None,
+            country_code: None,
+            latitude: None,
+            longitude: None,
+            is_primary: false,
+        }
+    }
+}
+
 /// A day that matters to a contact; any of year, month and day may be unknown.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -302,4 +324,14 @@ pub struct ContactDate {
     /// 1 to 31, as the month allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<u8>,
+}
+
+impl ContactDate {
+    /// Whether a calendar has it: a day that its month has, a day of a year with its month, and not nothing.
+    ///
+    /// The parts that may be unknown are those of RFC 6350, section 4.3.1.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        check::date_parts(self.year, self.month, self.day).is_ok()
+    }
 }
