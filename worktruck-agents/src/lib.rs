@@ -5,6 +5,8 @@ pub mod blueprint;
 pub mod clock;
 mod driver;
 mod held;
+pub mod import;
+pub mod providers;
 mod runtime;
 mod worker;
 
