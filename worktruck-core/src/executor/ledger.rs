@@ -41,17 +41,15 @@ impl Ledger {
     pub(super) fn reserve(&mut self, prompt_tokens: u64, snapshot: &Snapshot) -> Result<NanoUsd, Transition> {
         self.max_tokens = snapshot.max_tokens;
         let Some(budget) = self.budget else { return Ok(NanoUsd::ZERO) };
-        if self.prices.is_empty() {
-            return Err(Transition::Fail {
-                category: FailureCategory::ConfigError,
-                detail: format!(
-                    "the model {} has no known price, so a budget of {budget} cannot be kept; add its price or leave out the budget",
-                    snapshot.model
-                ),
-            });
-        }
         let left = budget - self.spent - self.forfeited;
-        self.max_tokens = pricing::affordable_tokens(&self.prices, prompt_tokens, left, snapshot.max_tokens);
+        let affordable = pricing::affordable_tokens(&self.prices, prompt_tokens, left, snapshot.max_tokens);
+        self.max_tokens = affordable.ok_or_else(|| Transition::Fail {
+            category: FailureCategory::ConfigError,
+            detail: format!(
+                "the model {} has no known price, so a budget of {budget} cannot be kept; add its price or leave out the budget",
+                snapshot.model
+            ),
+        })?;
         if self.max_tokens < MIN_TOKENS.min(snapshot.max_tokens) {
             return Err(exhausted(format!(
                 "of the budget of {budget}, {left} is left, which does not pay for the next turn"
