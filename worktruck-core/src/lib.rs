@@ -6,6 +6,7 @@
 mod digest;
 pub mod entity;
 mod error;
+pub mod executor;
 pub mod guardrail;
 mod id;
 pub mod journal;
@@ -26,4 +27,4 @@ pub use id::{DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page, PageRequest};
 pub use secret::Secret;
-pub use time::{Period, Timestamp};
+pub use time::{Clock, Period, Timestamp};

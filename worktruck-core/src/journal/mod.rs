@@ -186,6 +186,8 @@ pub struct Journal {
     pub steps: Vec<Step>,
     /// The calls that are not in the chain yet, in order.
     pub calls: Vec<OpenCall>,
+    /// The number of the last commit.
+    pub commits: u64,
     /// What is set aside for a model turn under way.
     pub reserved: NanoUsd,
     /// What was set aside for turns that a crash interrupted: it counts against the budget.
