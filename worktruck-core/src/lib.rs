@@ -18,6 +18,8 @@ pub mod run;
 mod secret;
 pub mod store;
 pub mod temporal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod tool;
 
