@@ -226,16 +226,3 @@ impl<'de> Deserialize<'de> for Period {
         Self::new(bounds.from, bounds.to.unwrap_or(Timestamp::FOREVER)).map_err(de::Error::custom)
     }
 }
-
-/// Where the present comes from. Only drivers and workers own a clock.
-///
-/// # Contract
-///
-/// - `monotonic` never goes back, and runs on while the process is stopped.
-pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The present.
-    fn now(&self) -> Timestamp;
-
-    /// Time since some fixed moment, for measuring spans.
-    fn monotonic(&self) -> Duration;
-}
