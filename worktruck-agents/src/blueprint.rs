@@ -6,7 +6,7 @@ use serde_json::Value;
 use worktruck_core::guardrail::Rule;
 use worktruck_core::run::BlueprintVersion;
 
-use crate::providers::local::Policy;
+use crate::providers::Policy;
 
 /// A kind of agent: what it is asked, what it may use, and how it behaves by default.
 ///

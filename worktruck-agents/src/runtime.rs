@@ -17,8 +17,7 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
-use crate::providers::Providers;
-use crate::providers::local::Local;
+use crate::providers::{Local, Providers};
 use crate::worker::{Worker, WorkerOptions};
 
 /// How many times a run may make the same call unless its config says otherwise.
@@ -64,7 +63,7 @@ impl RuntimeBuilder {
     /// Registers a provider of models under a name.
     #[must_use]
     pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ModelProvider>) -> Self {
-        self.providers.insert(name, provider);
+        self.providers = self.providers.with(name, provider);
         self
     }
 

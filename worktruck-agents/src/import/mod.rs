@@ -7,6 +7,7 @@
 mod csv;
 mod date;
 mod intake;
+mod load;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ use worktruck_core::entity::contact::{Contact, Region};
 use worktruck_core::{Error, IdSource, Result, Timestamp};
 
 use self::intake::Intake;
+
+pub use self::load::{Report, Target, load};
 
 /// What a file of contacts is written in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -12,9 +12,6 @@ mod settle;
 mod transcript;
 mod turn;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

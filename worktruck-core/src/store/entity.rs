@@ -2,7 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::entity::{Kind, Term};
 use crate::temporal::{At, Slice, Write, WriteOp};
@@ -399,5 +399,19 @@ impl Version {
     #[must_use]
     pub const fn sys(&self) -> Period {
         self.slice.sys
+    }
+
+    /// The entity as anybody may see it: its data with its id, tenant, times and version; `None` if
+    /// it is deleted.
+    #[must_use]
+    pub fn resource(&self) -> Option<Value> {
+        let mut body = self.slice.body.clone()?;
+        let members = body.as_object_mut()?;
+        members.insert("id".to_owned(), json!(self.key.id));
+        members.insert("tenant_id".to_owned(), json!(self.tenant));
+        members.insert("created_at".to_owned(), json!(self.created_at));
+        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
+        members.insert("version".to_owned(), json!(self.slice.version));
+        Some(body)
     }
 }
