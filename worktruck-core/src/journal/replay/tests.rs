@@ -150,7 +150,7 @@ const MUTATIONS: [(&str, Mutation); 19] = [
     ("output", |step, _| step.output = if step.output.is_some() { None } else { Some(Value::Null) }),
     ("output byte", |step, n| {
         step.payload_ref = None;
-        step.output = Some(step.output.as_ref().map_or(json!(0), |output| other_text(output, n)));
+        step.output = Some(step.output.as_ref().map_or_else(|| json!(0), |output| other_text(output, n)));
     }),
     ("outcome", |step, _| {
         step.outcome = if step.outcome == StepOutcome::Ok { StepOutcome::Error } else { StepOutcome::Ok };
@@ -165,7 +165,7 @@ const MUTATIONS: [(&str, Mutation); 19] = [
         step.completed_at = Some(step.completed_at.map_or(Timestamp::EPOCH, Timestamp::next));
     }),
     ("payload_ref", |step, n| {
-        step.payload_ref = Some(other_digest(step.payload_ref.unwrap_or(Digest::of_bytes(b"")), n));
+        step.payload_ref = Some(other_digest(step.payload_ref.unwrap_or_else(|| Digest::of_bytes(b"")), n));
     }),
 ];
 
