@@ -129,3 +129,6 @@ impl At {
         Point { sys, valid: self.valid_at.unwrap_or(sys) }
     }
 }
+
+#[cfg(test)]
+mod tests;
