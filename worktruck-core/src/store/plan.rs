@@ -48,7 +48,8 @@ pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
 }
 
 /// Plans a commit of `changes`, where `open` holds the slices with open system time of all
-/// [`keys`] that have any.
+/// [`keys`] that have any. Of an entity's slices those may be left out that no write touches, but
+/// for one of the newest version and the one that holds at the moment of the commit.
 ///
 /// This is what all backends share of [`EntityStore::apply`](super::EntityStore::apply): it checks
 /// what is required of versions and absence against the state before the writes, at the moment of
@@ -182,3 +183,6 @@ fn exists_after(open: &[Slice], ops: &[RowOp], at: Timestamp) -> bool {
 fn is_live(slice: &Slice, at: Timestamp) -> bool {
     slice.body.is_some() && slice.valid.contains(at)
 }
+
+#[cfg(test)]
+mod tests;
