@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, Secret};
 use crate::tool::ToolSpec;
+use crate::{Digest, Secret};
 
 /// What a model is asked for one turn.
 #[derive(Clone, Debug)]

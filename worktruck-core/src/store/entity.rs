@@ -81,7 +81,8 @@ pub struct Change {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
-    /// The entity exists now and this is its newest version.
+    /// The entity exists now, and what holds now was written by this version: the one that a read
+    /// of the present returns.
     Version {
         /// The entity.
         key: EntityKey,
@@ -235,7 +236,7 @@ impl ListQuery {
 pub enum Operation {
     /// It exists now and did not before.
     Created,
-    /// It exists, changed in some part of its valid time.
+    /// It was changed in some part of its valid time, and exists now as it did before.
     Updated,
     /// It existed before and does not now.
     Deleted,

@@ -123,9 +123,8 @@ pub fn plan_changes(
 fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: Timestamp) -> Result<()> {
     match require {
         Require::Version { key, version } => {
-            let open = slices(key);
-            let newest = open.iter().map(|slice| slice.version).max();
-            let found = newest.filter(|_| exists(open, at));
+            let present = slices(key).iter().find(|slice| slice.valid.contains(at) && slice.body.is_some());
+            let found = present.map(|slice| slice.version);
             if found == Some(*version) {
                 return Ok(());
             }
