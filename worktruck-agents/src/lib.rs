@@ -1,1 +1,3 @@
 //! Worktruck.
+
+pub mod dedupe;
