@@ -4,6 +4,7 @@
 //! scenario of the conformance suite (feature `testing`).
 
 mod entity;
+mod plan;
 mod run;
 mod tenant;
 mod view;
@@ -12,6 +13,7 @@ pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
     Require, Sort, SortField, TenantCommit, Version,
 };
+pub use plan::{EntityPlan, keys, plan_changes};
 pub use run::{CommitOutcome, RunQuery, RunStore};
 pub use tenant::{NewTenant, Tenant, TenantStore};
 pub use view::View;

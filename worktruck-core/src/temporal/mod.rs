@@ -5,10 +5,16 @@
 //! entity never overlap in both. A write changes only its part of the valid axis: [`plan`] closes
 //! the slices it touches, puts back what it left of them, and adds its own.
 
+mod merge_patch;
+mod plan;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Period, Timestamp};
+
+pub use merge_patch::merge_patch;
+pub use plan::{Planned, plan};
 
 /// What an entity is over one stretch of valid time, as the store held it over one stretch of
 /// system time.
