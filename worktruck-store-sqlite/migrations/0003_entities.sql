@@ -1,6 +1,7 @@
 -- An entity is a set of slices over system time [sys_from, sys_to) and valid time
--- [valid_from, valid_to); an open end is 9223372036854775807. `head` has the slice that is believed
--- now about now, `slice` has all others. Together they are what was ever written.
+-- [valid_from, valid_to); an open end is 9223372036854775807. `head` has the slice that held at the
+-- tenant's newest commit, if it has one, and `slice` has all others. Together they are what was
+-- ever written.
 
 CREATE TABLE head (
     rid        INTEGER NOT NULL PRIMARY KEY,
@@ -8,7 +9,6 @@ CREATE TABLE head (
     kind       TEXT    NOT NULL,
     id         BLOB    NOT NULL,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
     version    INTEGER NOT NULL,
     carried    INTEGER NOT NULL,
     tx_id      INTEGER NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE head (
 );
 
 CREATE INDEX head_created ON head (tenant, kind, created_at, id);
-CREATE INDEX head_updated ON head (tenant, kind, updated_at, id);
+CREATE INDEX head_updated ON head (tenant, kind, sys_from, id);
 
 CREATE TABLE slice (
     rid        INTEGER NOT NULL PRIMARY KEY,
@@ -31,7 +31,6 @@ CREATE TABLE slice (
     kind       TEXT    NOT NULL,
     id         BLOB    NOT NULL,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
     version    INTEGER NOT NULL,
     carried    INTEGER NOT NULL,
     tx_id      INTEGER NOT NULL,
@@ -87,8 +86,9 @@ CREATE TABLE sort_key (
     PRIMARY KEY (tenant, kind, name, value, id)
 ) WITHOUT ROWID;
 
+-- The text is folded before it comes here, so the tokenizer has nothing to do but split at spaces.
 CREATE VIRTUAL TABLE search USING fts5 (
-    words, content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+    words, content = '', contentless_delete = 1, detail = none, prefix = '2 3', tokenize = 'ascii'
 );
 
 -- The commits of a tenant, in order; `entities` is what the feed of changes says of each.
@@ -99,4 +99,13 @@ CREATE TABLE entity_commit (
     provenance TEXT    NOT NULL,
     entities   TEXT    NOT NULL,
     PRIMARY KEY (tenant, tx_id)
+) WITHOUT ROWID;
+
+-- The version that the erasure of an entity took, for those not written since.
+CREATE TABLE erased (
+    tenant  BLOB    NOT NULL,
+    kind    TEXT    NOT NULL,
+    id      BLOB    NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (tenant, kind, id)
 ) WITHOUT ROWID;

@@ -148,12 +148,14 @@ async fn commit_together(connection: &mut SqliteConnection, group: &mut [Box<dyn
     let outcome = run_all(connection, group).await;
     let end = match outcome {
         Ok(true) => sqlx::query("COMMIT").execute(&mut *connection).await.or_failed("commit").map(drop),
-        Ok(false) => return roll_back(connection).await,
+        Ok(false) => {
+            roll_back(connection).await;
+            Ok(())
+        }
         Err(error) => Err(error),
     };
     if end.is_err() {
-        // The database may have rolled back by itself, which is as good.
-        let _ = roll_back(connection).await;
+        roll_back(connection).await;
     }
     end
 }
@@ -176,12 +178,15 @@ async fn run_all(connection: &mut SqliteConnection, group: &mut [Box<dyn Job>]) 
     Ok(any)
 }
 
-async fn roll_back(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query("ROLLBACK").execute(connection).await.or_failed("roll back").map(drop)
+async fn roll_back(connection: &mut SqliteConnection) {
+    // It fails where the database has rolled back by itself, which is as good.
+    if let Err(error) = sqlx::query("ROLLBACK").execute(connection).await {
+        tracing::debug!(%error, "nothing was left to roll back");
+    }
 }
 
 fn unwritten(error: &Error) -> Error {
-    Error::new(error.kind(), error.chain())
+    Error::new(error.kind(), error.to_string()).with_source(error.chain())
 }
 
 impl std::fmt::Debug for dyn Job {
