@@ -182,3 +182,6 @@ fn exists_after(open: &[Slice], ops: &[RowOp], at: Timestamp) -> bool {
 fn is_live(slice: &Slice, at: Timestamp) -> bool {
     slice.body.is_some() && slice.valid.contains(at)
 }
+
+#[cfg(test)]
+mod tests;

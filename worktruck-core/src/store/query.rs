@@ -1,12 +1,15 @@
 //! What every backend does the same way when it answers a list.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{self, Index, Kind, Term};
-use crate::temporal::{At, Point};
-use crate::{Cursor, EntityId, Error, ErrorKind, Page, Result, TenantId, Timestamp};
+use crate::run::NewRun;
+use crate::temporal::{At, Point, RowOp};
+use crate::{Cursor, Digest, EntityId, Error, ErrorKind, Page, Result, TenantId, Timestamp};
 
-use super::{ListQuery, Sort, SortField, TenantHead, Version, fold};
+use super::{EntityKey, EntityPlan, ListQuery, Sort, SortField, TenantHead, Version, fold};
 
 /// What a list is sorted by, for one entity.
 ///
@@ -39,13 +42,7 @@ impl Position {
 
     /// The place of an entity by what a list may be sorted by.
     #[must_use]
-    pub fn new(
-        id: EntityId,
-        created_at: Timestamp,
-        updated_at: Timestamp,
-        index: &Index,
-        sort: &SortField,
-    ) -> Self {
+    pub fn new(id: EntityId, created_at: Timestamp, updated_at: Timestamp, index: &Index, sort: &SortField) -> Self {
         let key = match sort {
             SortField::CreatedAt => SortKey::Time(created_at),
             SortField::UpdatedAt => SortKey::Time(updated_at),
@@ -171,6 +168,44 @@ impl ListPlan {
 #[must_use]
 pub fn not_unique(kind: Kind, term: &Term) -> Error {
     Error::conflict(format!("another {kind} has the {} {:?}", term.name, term.value))
+}
+
+/// Numbers the first versions of entities that were erased: they go on after the old numbers,
+/// so that a version that somebody still remembers never names a new one.
+///
+/// `erased` holds, for the entities that were erased and not written since, the number that the
+/// erasure took in the feed, which is the one after that of the last version.
+pub fn number_after_erasure(
+    plans: &mut [EntityPlan],
+    versions: &mut [(EntityKey, u64)],
+    erased: &BTreeMap<EntityKey, u64>,
+) {
+    for plan in plans {
+        let Some(last) = erased.get(&plan.key) else { continue };
+        plan.version += last;
+        for op in &mut plan.ops {
+            if let RowOp::Insert(slice) = op {
+                slice.version += last;
+            }
+        }
+    }
+    for (key, version) in versions {
+        *version += erased.get(key).copied().unwrap_or(0);
+    }
+}
+
+/// What must be the same when a run is accepted again under its idempotency key: all of it but
+/// its id.
+///
+/// # Errors
+///
+/// `InvalidRequest` if the run has no canonical JSON form.
+pub fn run_content(run: &NewRun) -> Result<Digest> {
+    let mut content = serde_json::to_value(run).map_err(|e| Error::invalid("run has no JSON form").with_source(e))?;
+    if let Some(members) = content.as_object_mut() {
+        members.remove("id");
+    }
+    Digest::of_json(&content)
 }
 
 /// What a cursor of a list is bound to.
