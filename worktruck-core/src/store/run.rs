@@ -95,6 +95,8 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// # Contract
     ///
     /// - `commit_is_all_or_nothing_with_its_changes`
+    /// - `commit_made_again_changes_nothing`: a commit with the number of the last one, under the
+    ///   same lease, is answered with the run as it is.
     /// - `commit_under_a_stale_lease_is_refused`
     /// - `commit_of_a_conflicting_change_names_the_step_and_writes_nothing`
     /// - `commit_refuses_steps_out_of_order`, `illegal_moves_are_refused`
