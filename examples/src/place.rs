@@ -79,7 +79,11 @@ impl Place {
         }
     }
 
-    async fn open_as_it_is(&self, ids: &dyn IdSource, clock: &dyn Clock) -> Result<(SqliteStore, TenantId, Option<Run>)> {
+    async fn open_as_it_is(
+        &self,
+        ids: &dyn IdSource,
+        clock: &dyn Clock,
+    ) -> Result<(SqliteStore, TenantId, Option<Run>)> {
         let store = SqliteStore::open(&self.url).await?;
         let tenant = match store.tenant_by_slug("example").await? {
             Some(tenant) => tenant.id,

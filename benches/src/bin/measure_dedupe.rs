@@ -43,12 +43,15 @@ fn main() {
     };
     let people = generate(&profile, arguments.count, arguments.seed);
     let contacts = people.contacts();
-    let candidates: Vec<_> =
-        contacts.iter().map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact }).collect();
+    let candidates: Vec<_> = contacts
+        .iter()
+        .map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact })
+        .collect();
     let started = Instant::now();
     let analysis = analyse(&candidates, &Settings::default());
     let seconds = started.elapsed().as_secs_f64();
-    let uids: HashMap<_, _> = contacts.iter().zip(&people.rows).map(|((id, ..), row)| (*id, row.uid.as_str())).collect();
+    let uids: HashMap<_, _> =
+        contacts.iter().zip(&people.rows).map(|((id, ..), row)| (*id, row.uid.as_str())).collect();
     let proposed = analysis.clusters.iter().filter(|c| c.band == Band::Propose);
     let clusters = proposed.map(|c| c.contact_ids.iter().map(|id| uids[id]).collect::<Vec<_>>());
     let score = PairScore::of(clusters, people.truth());

@@ -76,7 +76,11 @@ impl Birth {
             (None, None, None) => return None,
             (Some(true), Some(true), Some(true)) => BirthAgreement::Exact,
             (Some(true), m, d) if !full && m != Some(false) && d != Some(false) => {
-                if self == other { BirthAgreement::Exact } else { BirthAgreement::Partial }
+                if self == other {
+                    BirthAgreement::Exact
+                } else {
+                    BirthAgreement::Partial
+                }
             }
             _ if full && self.is_typo_of(other) => BirthAgreement::Typo,
             (Some(true), Some(true), _) | (Some(true), _, Some(true)) => BirthAgreement::YearAndPart,
