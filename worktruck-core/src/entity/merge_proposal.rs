@@ -115,7 +115,8 @@ impl MergeProposal {
         check_object("/metadata", &self.metadata)
     }
 
-    /// The index term that all proposals about the same contacts share, and no others.
+    /// The index term that all proposals about the same contacts share, and no others. A stale
+    /// proposal does not have it: the same contacts may be proposed anew.
     ///
     /// # Errors
     ///
@@ -127,7 +128,10 @@ impl MergeProposal {
 
     pub(super) fn index(&self) -> Result<Index> {
         self.check()?;
-        let mut terms = vec![Term::new("status", self.status.as_str()), Self::contacts_term(&self.contact_ids)?];
+        let mut terms = vec![Term::new("status", self.status.as_str())];
+        if self.status != ProposalStatus::Stale {
+            terms.push(Self::contacts_term(&self.contact_ids)?);
+        }
         terms.extend(self.contact_ids.iter().map(|id| Term::new("contact_id", id.to_string())));
         terms.extend(self.run_id.map(|id| Term::new("run_id", id.to_string())));
         Ok(Index { terms, sort: Vec::new(), text: String::new() })
