@@ -17,6 +17,8 @@ pub mod run;
 mod secret;
 pub mod store;
 pub mod temporal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod tool;
 
@@ -26,4 +28,4 @@ pub use id::{DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page, PageRequest};
 pub use secret::Secret;
-pub use time::{Period, Timestamp};
+pub use time::{Clock, Period, Timestamp};

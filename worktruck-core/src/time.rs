@@ -104,6 +104,18 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Where a runtime reads the time. Core itself never does: it is handed `now`.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The present. Like every wall clock it may jump, also backwards.
+    fn now(&self) -> Timestamp;
+
+    /// The time since some fixed moment; never runs backwards.
+    ///
+    /// It must run on while the process is stopped or the machine sleeps, so that a worker that
+    /// wakes up knows how long its leases have been unattended.
+    fn monotonic(&self) -> Duration;
+}
+
 /// A half-open span of time, `from <= t < to`; it always contains at least one moment.
 ///
 /// An open period ends at [`Timestamp::FOREVER`], which JSON writes as `null`.

@@ -4,17 +4,27 @@
 //! scenario of the conformance suite (feature `testing`).
 
 mod entity;
+mod head;
+mod memory;
+mod plan;
+mod query;
 mod run;
 mod tenant;
 mod view;
+mod words;
 
 pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
     Require, Sort, SortField, TenantCommit, Version,
 };
+pub use head::TenantHead;
+pub use memory::MemoryStore;
+pub use plan::{EntityPlan, keys, plan_changes};
+pub use query::{Filter, ListPlan, Position, SortKey, not_unique, number_after_erasure, run_content};
 pub use run::{CommitOutcome, RunQuery, RunStore};
 pub use tenant::{NewTenant, Tenant, TenantStore};
 pub use view::View;
+pub use words::fold;
 
 /// All that a runtime needs of a backend.
 pub trait Store: EntityStore + RunStore + TenantStore {}

@@ -1,12 +1,21 @@
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::temporal::At;
-use crate::{Page, Result, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::{Changes, EntityKey, EntityStore, ListQuery, Version};
+use crate::entity::{self, Kind};
+use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
+use crate::{Cursor, Error, Page, PageRequest, Period, Result, TenantId, Timestamp};
+
+use super::query::{Filter, ListScope, Position};
+use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Sort, Version, fold};
 
 /// The entities of one tenant as one operation may see them: the store, and on top of it changes
 /// that are not committed yet.
+///
+/// A pending change shows as the version that its commit will make: with the next number, commit
+/// number 0, and `pending` as its reason. A pending change that no longer fits the store does not
+/// show; the commit will refuse it.
 #[derive(Clone, Debug)]
 pub struct View {
     store: Arc<dyn EntityStore>,
@@ -29,21 +38,231 @@ impl View {
         self
     }
 
-    /// The entity as it was at `at`. Pending changes show when `at` is the present.
+    /// The entity as it was at `at`. Pending changes show unless `at` has an `as_of`.
     ///
     /// # Errors
     ///
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
-        self.store.entity(self.tenant, key, at, self.now).await
+        let stored = self.store.entity(self.tenant, key, at, self.now).await?;
+        let writes = self.pending_writes(key);
+        if at.as_of.is_some() || writes.is_empty() {
+            return Ok(stored);
+        }
+        // The number of the next version follows the newest one, which the visible one need not be.
+        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?;
+        let newest = newest.data.first().map_or(0, |version| version.slice.version);
+        // A reader whose clock runs behind writes after what it sees.
+        let present = stored.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
+        let moment = at.valid_at.unwrap_or(present);
+        let mut overlay = Overlay { version: stored, newest, present, moment };
+        for commit in &writes {
+            overlay.commit(self.tenant, key, commit);
+        }
+        Ok(overlay.version)
     }
 
-    /// A page of entities. Pending changes show when the query asks about the present.
+    /// A page of entities. Pending changes show, each in its place of the order, unless the query
+    /// has an `as_of`.
+    ///
+    /// The cursors of a view with pending changes also lead on in one whose changes are committed.
     ///
     /// # Errors
     ///
     /// As for [`EntityStore::list`].
     pub async fn list(&self, query: ListQuery) -> Result<Page<Version>> {
-        self.store.list(self.tenant, query, self.now).await
+        if query.at.as_of.is_some() {
+            return self.store.list(self.tenant, query, self.now).await;
+        }
+        let filter = Filter::of(&query);
+        let scope = ListScope::new(self.tenant, &query, &filter).of_view();
+        let place = query.page.cursor().map(|cursor| cursor.open::<Place>(&scope)).transpose()?.unwrap_or_default();
+        let keys = self.pending_keys(query.kind);
+        let pending = self.pending_items(&keys, &query, &filter, place.after.as_ref()).await?;
+        let limit = query.page.limit();
+        let Place { stored, stored_done, .. } = place;
+        let mut merge = Merge { stored, stored_done, pending: pending.into(), data: Vec::new(), limit };
+        while !merge.is_full() && !merge.stored_done {
+            let part = ListQuery { page: merge.request()?, ..query.clone() };
+            let page = self.store.list(self.tenant, part, self.now).await?;
+            let mut stored = Vec::with_capacity(page.data.len());
+            for version in page.data {
+                let position = position(&version, &query.sort)?;
+                stored.push((position, (!keys.contains(&version.key)).then_some(version)));
+            }
+            merge.take(stored, page.next_cursor, &query.sort);
+        }
+        merge.finish(&scope)
+    }
+
+    fn pending_writes(&self, key: EntityKey) -> Vec<Vec<Write>> {
+        let of_key = |changes: &Changes| -> Vec<Write> {
+            changes.writes.iter().filter(|change| change.key == key).map(|change| change.write.clone()).collect()
+        };
+        self.pending.iter().map(of_key).filter(|writes| !writes.is_empty()).collect()
+    }
+
+    fn pending_keys(&self, kind: Kind) -> BTreeSet<EntityKey> {
+        let writes = self.pending.iter().flat_map(|changes| &changes.writes);
+        writes.map(|change| change.key).filter(|key| key.kind == kind).collect()
+    }
+
+    /// The entities of `keys` that the list shows after `after`, in its order.
+    async fn pending_items(
+        &self,
+        keys: &BTreeSet<EntityKey>,
+        query: &ListQuery,
+        filter: &Filter,
+        after: Option<&Position>,
+    ) -> Result<Vec<(Position, Version)>> {
+        let mut items = Vec::new();
+        for key in keys {
+            let Some(version) = self.entity(*key, query.at).await? else { continue };
+            let Some(body) = &version.slice.body else { continue };
+            // A body that is not one of its kind is refused by the commit.
+            let Ok(index) = entity::index(key.kind, body) else { continue };
+            let position = Position::of(&version, &index, &query.sort.field);
+            let follows = after.is_none_or(|after| position.is_after(after, &query.sort));
+            if follows && filter.admits(&index.terms, &fold(&index.text)) {
+                items.push((position, version));
+            }
+        }
+        items.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if query.sort.descending {
+            items.reverse();
+        }
+        Ok(items)
+    }
+}
+
+fn position(version: &Version, sort: &Sort) -> Result<Position> {
+    let body = version.slice.body.as_ref().ok_or_else(|| Error::internal("a list shows a deleted entity"))?;
+    Ok(Position::of(version, &entity::index(version.key.kind, body)?, &sort.field))
+}
+
+/// One entity at one moment of valid time, while pending changes are laid over it.
+struct Overlay {
+    /// What is visible; `None` if the entity does not exist.
+    version: Option<Version>,
+    /// The newest number.
+    newest: u64,
+    /// When the pending changes are taken to be committed.
+    present: Timestamp,
+    moment: Timestamp,
+}
+
+impl Overlay {
+    /// Lays the writes of one commit on top.
+    fn commit(&mut self, tenant: TenantId, key: EntityKey, writes: &[Write]) {
+        let mut body = self.version.as_ref().and_then(|version| version.slice.body.clone());
+        let mut valid = self.version.as_ref().map(Version::valid);
+        let mut is_elsewhere = false;
+        for write in writes {
+            let from = write.valid_from.unwrap_or(self.present);
+            let Ok(range) = Period::new(from, write.valid_to.unwrap_or(Timestamp::FOREVER)) else { return };
+            if !range.contains(self.moment) {
+                is_elsewhere = true;
+                continue;
+            }
+            (body, valid) = match (&write.op, body) {
+                (WriteOp::Put(new), _) => (Some(new.clone()), Some(range)),
+                (WriteOp::Patch(_) | WriteOp::Delete, None) => return,
+                (WriteOp::Patch(patch), Some(old)) => {
+                    (Some(merge_patch(&old, patch)), valid.and_then(|valid| valid.intersect(range)))
+                }
+                (WriteOp::Delete, Some(_)) => (None, None),
+            };
+        }
+        let is_changed = body.as_ref() != self.version.as_ref().and_then(|version| version.slice.body.as_ref());
+        if is_changed || is_elsewhere {
+            self.newest += 1;
+        }
+        if is_changed {
+            let created_at = self.version.as_ref().map_or(self.present, |version| version.created_at);
+            self.version = body.zip(valid).map(|(body, valid)| Version {
+                tenant,
+                key,
+                created_at,
+                slice: Slice {
+                    version: self.newest,
+                    body: Some(body),
+                    sys: Period::starting(self.present),
+                    valid,
+                    carried: false,
+                    tx_id: 0,
+                },
+                provenance: Provenance::new("pending", "pending"),
+            });
+        }
+    }
+}
+
+/// Where a page of a view begins.
+#[derive(Default, Deserialize, Serialize)]
+struct Place {
+    /// Where the store's list goes on.
+    stored: Option<Cursor>,
+    /// Whether the store's list has ended.
+    stored_done: bool,
+    /// The last item shown.
+    after: Option<Position>,
+}
+
+/// A page of a view while it is put together from the store's list and what is pending.
+struct Merge {
+    stored: Option<Cursor>,
+    stored_done: bool,
+    /// What is pending and not shown yet, in the order of the list.
+    pending: VecDeque<(Position, Version)>,
+    data: Vec<(Position, Version)>,
+    limit: usize,
+}
+
+impl Merge {
+    fn is_full(&self) -> bool {
+        self.data.len() >= self.limit
+    }
+
+    /// The next stretch of the store's list: so much that it fits whatever of the pending items
+    /// falls between, because a store's page cannot be left in the middle.
+    fn request(&self) -> Result<PageRequest> {
+        let room = self.limit.saturating_sub(self.data.len());
+        let ask = room.saturating_sub(self.pending.len()).max(1);
+        PageRequest::new(u16::try_from(ask).unwrap_or(PageRequest::MAX_LIMIT), self.stored.clone())
+    }
+
+    /// Takes in a page of the store's list, in which pending items are masked.
+    fn take(&mut self, page: Vec<(Position, Option<Version>)>, next: Option<Cursor>, sort: &Sort) {
+        for (position, version) in page {
+            while self.pending.front().is_some_and(|(pending, _)| position.is_after(pending, sort)) {
+                if self.is_full() {
+                    // Only a page of a single item comes here: it is asked for again.
+                    return;
+                }
+                self.data.extend(self.pending.pop_front());
+            }
+            if let Some(version) = version {
+                if self.is_full() {
+                    return;
+                }
+                self.data.push((position, version));
+            }
+        }
+        self.stored_done = next.is_none();
+        self.stored = next;
+    }
+
+    fn finish(mut self, scope: &ListScope) -> Result<Page<Version>> {
+        while self.stored_done && !self.is_full() && !self.pending.is_empty() {
+            self.data.extend(self.pending.pop_front());
+        }
+        let has_more = !self.stored_done || !self.pending.is_empty();
+        let next = if has_more {
+            let after = self.data.last().map(|(position, _)| position.clone());
+            Some(Cursor::seal(scope, &Place { stored: self.stored, stored_done: self.stored_done, after })?)
+        } else {
+            None
+        };
+        Ok(Page::new(self.data.into_iter().map(|(_, version)| version).collect(), next))
     }
 }

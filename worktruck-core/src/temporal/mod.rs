@@ -5,10 +5,23 @@
 //! entity never overlap in both. A write changes only its part of the valid axis: [`plan`] closes
 //! the slices it touches, puts back what it left of them, and adds its own.
 
+mod cover;
+mod diff;
+mod merge_patch;
+mod plan;
+mod timeline;
+mod visible;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Period, Timestamp};
+
+pub use diff::{FieldChange, apply_diff, diff};
+pub use merge_patch::merge_patch;
+pub use plan::{Planned, plan};
+pub use timeline::{FieldEvent, fold_timeline, timeline};
+pub use visible::visible;
 
 /// What an entity is over one stretch of valid time, as the store held it over one stretch of
 /// system time.
@@ -116,3 +129,6 @@ impl At {
         Point { sys, valid: self.valid_at.unwrap_or(sys) }
     }
 }
+
+#[cfg(test)]
+mod tests;

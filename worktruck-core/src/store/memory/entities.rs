@@ -1,0 +1,231 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::entity::{self, Index, Kind, Term};
+use crate::store::{
+    Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Operation, Provenance, Require, TenantCommit, TenantHead,
+    Version, fold, keys, not_unique, number_after_erasure, plan_changes,
+};
+use crate::temporal::{Point, RowOp, Slice};
+use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
+
+/// The entities of one tenant, and its commits.
+#[derive(Debug, Default)]
+pub(super) struct Entities {
+    pub(super) head: TenantHead,
+    pub(super) commits: Vec<TenantCommit>,
+    by_key: BTreeMap<EntityKey, Entity>,
+    by_creation: BTreeMap<Kind, BTreeSet<(Timestamp, EntityId)>>,
+    /// Which entities ever had a term: where to look, not what is found.
+    by_term: BTreeMap<(Kind, Term), BTreeSet<EntityId>>,
+    /// The number that the erasure took, for entities that do not exist since.
+    erased: BTreeMap<EntityKey, u64>,
+}
+
+/// Every slice of one entity.
+#[derive(Clone, Debug)]
+pub(super) struct Entity {
+    pub(super) created_at: Timestamp,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A slice, and what it is found by; its text is folded.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) slice: Slice,
+    pub(super) index: Arc<Index>,
+}
+
+impl Entities {
+    pub(super) fn by_key(&self, key: EntityKey) -> Option<&Entity> {
+        self.by_key.get(&key)
+    }
+
+    /// The entities of `kind` after `after` in order of creation, or before it if `descending`.
+    pub(super) fn in_order_of_creation(
+        &self,
+        kind: Kind,
+        after: Option<(Timestamp, EntityId)>,
+        descending: bool,
+    ) -> Box<dyn Iterator<Item = EntityId> + '_> {
+        use std::ops::Bound::{Excluded, Unbounded};
+
+        let Some(order) = self.by_creation.get(&kind) else { return Box::new(std::iter::empty()) };
+        let bound = after.map_or(Unbounded, Excluded);
+        if descending {
+            Box::new(order.range((Unbounded, bound)).rev().map(|(_, id)| *id))
+        } else {
+            Box::new(order.range((bound, Unbounded)).map(|(_, id)| *id))
+        }
+    }
+
+    /// The entities of `kind` that ever had `term`.
+    pub(super) fn with_term(&self, kind: Kind, term: &Term) -> impl Iterator<Item = EntityId> + '_ {
+        self.by_term.get(&(kind, term.clone())).into_iter().flatten().copied()
+    }
+
+    pub(super) fn version(&self, tenant: TenantId, key: EntityKey, entity: &Entity, row: &Row) -> Result<Version> {
+        let place = usize::try_from(row.slice.tx_id).ok().and_then(|tx| tx.checked_sub(1));
+        let commit = place
+            .and_then(|place| self.commits.get(place))
+            .ok_or_else(|| Error::internal(format!("commit {} of {key} is missing", row.slice.tx_id)))?;
+        Ok(Version {
+            tenant,
+            key,
+            created_at: entity.created_at,
+            slice: row.slice.clone(),
+            provenance: commit.provenance.clone(),
+        })
+    }
+
+    /// Takes in what [`Staging`] holds.
+    pub(super) fn absorb(&mut self, staged: Staged) {
+        for (key, entity) in staged.touched {
+            self.by_creation.entry(key.kind).or_default().insert((entity.created_at, key.id));
+            for row in entity.rows.iter().filter(|row| row.slice.sys.from() > self.head.floor) {
+                for term in &row.index.terms {
+                    self.by_term.entry((key.kind, term.clone())).or_default().insert(key.id);
+                }
+            }
+            self.erased.remove(&key);
+            self.by_key.insert(key, entity);
+        }
+        self.commits.extend(staged.commits);
+        self.head = staged.head;
+    }
+
+    /// Erases an entity in a commit of its own.
+    pub(super) fn erase(&mut self, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        let entity = self.by_key.remove(&key).ok_or_else(|| Error::not_found(key))?;
+        if let Some(order) = self.by_creation.get_mut(&key.kind) {
+            order.remove(&(entity.created_at, key.id));
+        }
+        for term in entity.rows.iter().flat_map(|row| &row.index.terms) {
+            let place = (key.kind, term.clone());
+            if let Some(ids) = self.by_term.get_mut(&place) {
+                ids.remove(&key.id);
+                if ids.is_empty() {
+                    self.by_term.remove(&place);
+                }
+            }
+        }
+        let newest = entity.rows.iter().map(|row| row.slice.version).max().unwrap_or(0);
+        let version = newest + 1;
+        self.erased.insert(key, version);
+        let stamp = self.head.stamp(now);
+        self.commits.push(TenantCommit {
+            tx_id: stamp.tx_id,
+            committed_at: stamp.sys,
+            provenance,
+            entities: vec![ChangedEntity { kind: key.kind, id: key.id, version, operation: Operation::Purged }],
+        });
+        self.head.advance(stamp);
+        Ok(())
+    }
+}
+
+impl Entity {
+    pub(super) fn visible(&self, at: Point) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            row.slice.body.is_some() && row.slice.sys.contains(at.sys) && row.slice.valid.contains(at.valid)
+        })
+    }
+
+    fn open(&self) -> Vec<Slice> {
+        self.rows.iter().filter(|row| row.slice.sys.is_open()).map(|row| row.slice.clone()).collect()
+    }
+
+    fn execute(&mut self, kind: Kind, ops: Vec<RowOp>) -> Result<()> {
+        for op in ops {
+            match op {
+                RowOp::Close { valid_from, at } => {
+                    let open = |row: &&mut Row| row.slice.sys.is_open() && row.slice.valid.from() == valid_from;
+                    let row = self.rows.iter_mut().find(open);
+                    let row = row.ok_or_else(|| Error::internal(format!("no open slice begins at {valid_from}")))?;
+                    row.slice.sys = Period::new(row.slice.sys.from(), at)?;
+                }
+                RowOp::Insert(slice) => {
+                    let mut index = match &slice.body {
+                        Some(body) => entity::index(kind, body)?,
+                        None => Index::default(),
+                    };
+                    index.text = fold(&index.text);
+                    self.rows.push(Row { slice, index: Arc::new(index) });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Commits that are made one after the other and kept together, or not at all.
+#[derive(Debug)]
+pub(super) struct Staging<'a> {
+    base: &'a Entities,
+    staged: Staged,
+}
+
+/// What a [`Staging`] made.
+#[derive(Debug)]
+pub(super) struct Staged {
+    head: TenantHead,
+    touched: BTreeMap<EntityKey, Entity>,
+    commits: Vec<TenantCommit>,
+}
+
+impl<'a> Staging<'a> {
+    pub(super) fn new(base: &'a Entities) -> Self {
+        Self { base, staged: Staged { head: base.head, touched: BTreeMap::new(), commits: Vec::new() } }
+    }
+
+    pub(super) fn finish(self) -> Staged {
+        self.staged
+    }
+
+    /// Makes one commit. After an error the staging must be dropped.
+    pub(super) fn apply(&mut self, changes: &Changes, provenance: Provenance, now: Timestamp) -> Result<Applied> {
+        let stamp = self.staged.head.stamp(now);
+        let keys = keys(changes);
+        let open = keys.iter().filter_map(|key| Some((*key, self.entity(*key)?.open()))).collect();
+        let (mut plans, mut versions) = plan_changes(changes, &open, stamp)?;
+        let erased = keys.iter().filter(|key| !open.contains_key(*key));
+        let erased = erased.filter_map(|key| Some((*key, *self.base.erased.get(key)?))).collect();
+        number_after_erasure(&mut plans, &mut versions, &erased);
+
+        let mut entities = Vec::with_capacity(plans.len());
+        for EntityPlan { key, version, operation, ops } in plans {
+            let unwritten = || Entity { created_at: stamp.sys, rows: Vec::new() };
+            let mut entity = self.entity(key).cloned().unwrap_or_else(unwritten);
+            entity.execute(key.kind, ops)?;
+            self.staged.touched.insert(key, entity);
+            entities.push(ChangedEntity { kind: key.kind, id: key.id, version, operation });
+        }
+        for require in &changes.requires {
+            if let Require::UniqueTerm { kind, term } = require {
+                self.check_unique(*kind, term, Point { sys: stamp.sys, valid: stamp.sys })?;
+            }
+        }
+        if entities.is_empty() {
+            let last = self.staged.commits.last().or_else(|| self.base.commits.last());
+            let (tx_id, at) = last.map_or((0, now), |commit| (commit.tx_id, commit.committed_at));
+            return Ok(Applied { tx_id, at, versions });
+        }
+        self.staged.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
+        self.staged.head.advance(stamp);
+        Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
+    }
+
+    fn entity(&self, key: EntityKey) -> Option<&Entity> {
+        self.staged.touched.get(&key).or_else(|| self.base.by_key(key))
+    }
+
+    fn check_unique(&self, kind: Kind, term: &Term, at: Point) -> Result<()> {
+        let touched = self.staged.touched.keys().filter(|key| key.kind == kind).map(|key| key.id);
+        let candidates: BTreeSet<EntityId> = self.base.with_term(kind, term).chain(touched).collect();
+        let has = |id: &EntityId| {
+            let row = self.entity(EntityKey::new(kind, *id)).and_then(|entity| entity.visible(at));
+            row.is_some_and(|row| row.index.terms.contains(term))
+        };
+        if candidates.iter().filter(|id| has(id)).nth(1).is_some() { Err(not_unique(kind, term)) } else { Ok(()) }
+    }
+}

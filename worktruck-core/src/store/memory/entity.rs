@@ -1,0 +1,127 @@
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::store::{
+    Applied, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance, SortField, SortKey,
+    Version,
+};
+use crate::temporal::{At, Slice};
+use crate::{Cursor, EntityId, Page, PageRequest, Result, TenantId, Timestamp};
+
+use super::MemoryStore;
+use super::entities::{Entities, Staging};
+
+#[async_trait]
+impl EntityStore for MemoryStore {
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        let mut state = self.state();
+        let entities = state.entities.entry(tenant).or_default();
+        let mut staging = Staging::new(entities);
+        let applied = staging.apply(&changes, provenance, now)?;
+        let staged = staging.finish();
+        entities.absorb(staged);
+        Ok(applied)
+    }
+
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
+        let mut state = self.state();
+        let entities = state.entities.entry(tenant).or_default();
+        let point = entities.head.read(at, now)?;
+        let Some(entity) = entities.by_key(key) else { return Ok(None) };
+        entity.visible(point).map(|row| entities.version(tenant, key, entity, row)).transpose()
+    }
+
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
+        let mut state = self.state();
+        let entities = state.entities.entry(tenant).or_default();
+        let plan = ListPlan::new(tenant, &query, &mut entities.head, now)?;
+        plan.page(find(entities, tenant, &query, &plan)?)
+    }
+
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        let scope = Scope { list: "history", tenant, key: Some(key) };
+        let after: Option<(u64, i64)> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let state = self.state();
+        let Some((entities, entity)) = state.entities.get(&tenant).and_then(|all| Some((all, all.by_key(key)?))) else {
+            return Ok(Page::new(Vec::new(), None));
+        };
+        let place = |slice: &Slice| (slice.tx_id, slice.valid.from().as_micros());
+        let mut rows: Vec<_> = entity.rows.iter().filter(|row| !row.slice.carried).collect();
+        rows.sort_by_key(|row| (std::cmp::Reverse(row.slice.tx_id), row.slice.valid.from()));
+        rows.retain(|row| {
+            let (tx, from) = place(&row.slice);
+            after.is_none_or(|(last_tx, last_from)| tx < last_tx || (tx == last_tx && from > last_from))
+        });
+        let has_more = rows.len() > page.limit();
+        rows.truncate(page.limit());
+        let next = match rows.last() {
+            Some(row) if has_more => Some(Cursor::seal(&scope, &place(&row.slice))?),
+            _ => None,
+        };
+        let versions = rows.into_iter().map(|row| entities.version(tenant, key, entity, row));
+        Ok(Page::new(versions.collect::<Result<_>>()?, next))
+    }
+
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
+        let scope = Scope { list: "changes", tenant, key: None };
+        let since: u64 = since.map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+        let state = self.state();
+        let commits = state.entities.get(&tenant).map_or(&[][..], |entities| &entities.commits);
+        let first = commits.partition_point(|commit| commit.tx_id <= since);
+        let rest = &commits[first..];
+        let has_more = rest.len() > limit.limit();
+        let data = rest[..rest.len().min(limit.limit())].to_vec();
+        let last = data.last().map_or(since, |commit| commit.tx_id);
+        Ok(Commits { data, next_cursor: Cursor::seal(&scope, &last)?, has_more })
+    }
+
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        self.state().entities.entry(tenant).or_default().erase(key, provenance, now)
+    }
+}
+
+#[derive(Serialize)]
+struct Scope {
+    list: &'static str,
+    tenant: TenantId,
+    key: Option<EntityKey>,
+}
+
+/// The entities after the plan's place, in order, one more than a page holds if there are so many.
+fn find(entities: &Entities, tenant: TenantId, query: &ListQuery, plan: &ListPlan) -> Result<Vec<(Position, Version)>> {
+    let wanted = plan.limit + 1;
+    let matching = |id: EntityId| {
+        let key = EntityKey::new(query.kind, id);
+        let entity = entities.by_key(key)?;
+        let row = entity.visible(plan.point)?;
+        let updated_at = row.slice.sys.from();
+        let position = Position::new(id, entity.created_at, updated_at, &row.index, &plan.sort.field);
+        let follows = plan.after.as_ref().is_none_or(|after| position.is_after(after, &plan.sort));
+        (follows && plan.filter.admits(&row.index.terms, &row.index.text)).then_some((position, key, entity, row))
+    };
+    let mut found: Vec<_> = match (plan.filter.terms.first(), &plan.sort.field) {
+        (None, SortField::CreatedAt) => {
+            let after = plan.after.as_ref().and_then(|after| match &after.key {
+                SortKey::Time(at) => Some((*at, after.id)),
+                SortKey::Text(_) => None,
+            });
+            let ids = entities.in_order_of_creation(query.kind, after, plan.sort.descending);
+            ids.filter_map(matching).take(wanted).collect()
+        }
+        (None, _) => entities.in_order_of_creation(query.kind, None, false).filter_map(matching).collect(),
+        (Some(term), _) => entities.with_term(query.kind, term).filter_map(matching).collect(),
+    };
+    found.sort_by(|(one, ..), (other, ..)| {
+        let ascending = one.cmp(other);
+        if plan.sort.descending { ascending.reverse() } else { ascending }
+    });
+    found.truncate(wanted);
+    let version = |(position, key, entity, row)| Ok((position, entities.version(tenant, key, entity, row)?));
+    found.into_iter().map(version).collect()
+}

@@ -1,0 +1,226 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::journal::Journal;
+use crate::run::{
+    ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus, Signal,
+};
+use crate::store::{CommitOutcome, Provenance, RunQuery, RunStore, run_content};
+use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+
+use super::entities::Staging;
+use super::runs::{Runs, StoredRun};
+use super::{MemoryStore, State};
+
+#[async_trait]
+impl RunStore for MemoryStore {
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+        let mut state = self.state();
+        let accepted = accept(&mut state.runs, tenant, runs, now)?;
+        drop(state);
+        self.work.notify(usize::MAX);
+        Ok(accepted)
+    }
+
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+        let mut state = self.state();
+        let claimable = state.runs.queued().filter(|record| record.is_claimable(&request, now));
+        let records: Vec<RunRecord> = claimable.take(request.limit).cloned().collect();
+        let claim = |mut record: RunRecord| {
+            let (claimed, events) = record.claim(request.lease_for, now);
+            state.runs.put(record, events);
+            claimed
+        };
+        Ok(records.into_iter().map(claim).collect())
+    }
+
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
+        let mut state = self.state();
+        let renew = |lease: &Lease| {
+            let Some(run) = state.runs.run(lease.tenant(), lease.run()) else { return Renewal::Lost(lease.run()) };
+            let mut record = run.record.clone();
+            let renewal = record.renew(lease, lease_for, now);
+            if matches!(renewal, Renewal::Renewed { .. }) {
+                state.runs.put(record, Vec::new());
+            }
+            renewal
+        };
+        Ok(leases.iter().map(renew).collect())
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut record = state.runs.existing(lease.tenant(), lease.run())?.record.clone();
+        let (lease, events) = record.commit(lease, &commit, now)?;
+        if let Some(conflicted) = apply(state, &record.run, &commit.steps, now)? {
+            return Ok(conflicted);
+        }
+        let run = record.run.clone();
+        state.runs.put(record, events).extend(commit);
+        drop(guard);
+        if run.status == RunStatus::Queued {
+            self.work.notify(usize::MAX);
+        }
+        Ok(CommitOutcome::Committed { run, lease })
+    }
+
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
+        let mut state = self.state();
+        let mut record = state.runs.existing(tenant, run)?.record.clone();
+        let events = record.signal(&signal, now)?;
+        let run = record.run.clone();
+        state.runs.put(record, events);
+        drop(state);
+        if run.status == RunStatus::Queued {
+            self.work.notify(usize::MAX);
+        }
+        Ok(run)
+    }
+
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
+        Ok(self.state().runs.run(tenant, run).map(|run| run.record.run.clone()))
+    }
+
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
+        let scope = RunScope { list: "runs", tenant, status: query.status, blueprint: query.blueprint.as_deref() };
+        let after: Option<(i64, RunId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let place = |run: &Run| (run.created_at.as_micros(), run.id);
+        let state = self.state();
+        let mut runs: Vec<&Run> = state.runs.of_tenant(tenant).map(|run| &run.record.run).collect();
+        runs.retain(|run| {
+            query.status.is_none_or(|status| run.status == status)
+                && query.blueprint.as_ref().is_none_or(|blueprint| run.agent_blueprint == *blueprint)
+                && after.is_none_or(|after| place(run) < after)
+        });
+        runs.sort_by_key(|run| Reverse(place(run)));
+        page(&runs, query.page.limit(), |run| Cursor::seal(&scope, &place(run)))
+    }
+
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
+        Ok(self.state().runs.run(tenant, run).map(StoredRun::journal))
+    }
+
+    async fn events(&self, tenant: TenantId, run: RunId, request: PageRequest) -> Result<Page<Event>> {
+        let scope = EventScope { list: "events", tenant, run };
+        let state = self.state();
+        let events = &state.runs.existing(tenant, run)?.events;
+        let after: u64 = request.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+        let first = events.partition_point(|event| event.seq <= after);
+        let rest: Vec<&Event> = events[first..].iter().collect();
+        page(&rest, request.limit(), |event| Cursor::seal(&scope, &event.seq))
+    }
+
+    async fn wait_for_work(&self, seen: u64) -> Result<u64> {
+        loop {
+            // Listening begins before looking: what comes in between wakes the listener.
+            let listener = self.work.listen();
+            // The first mark must differ from the 0 of a worker that has none.
+            let mark = self.state().runs.generation + 1;
+            if mark != seen {
+                return Ok(mark);
+            }
+            listener.await;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RunScope<'a> {
+    list: &'static str,
+    tenant: TenantId,
+    status: Option<RunStatus>,
+    blueprint: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct EventScope {
+    list: &'static str,
+    tenant: TenantId,
+    run: RunId,
+}
+
+/// What is decided about one of the runs to be accepted.
+enum Accept {
+    New(NewRun),
+    Again(RunId),
+}
+
+fn accept(runs: &mut Runs, tenant: TenantId, new: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+    let mut decided: Vec<Accept> = Vec::with_capacity(new.len());
+    let mut ids = BTreeSet::new();
+    let mut keys = BTreeMap::new();
+    for run in new {
+        run.check()?;
+        if let Some(key) = &run.idempotency_key {
+            let content = run_content(&run)?;
+            let place = (tenant, key.clone());
+            let first = keys.get(&place).or_else(|| runs.by_idempotency_key.get(&place));
+            match first {
+                Some((same, id)) if *same == content => {
+                    decided.push(Accept::Again(*id));
+                    continue;
+                }
+                Some(_) => {
+                    return Err(Error::new(
+                        ErrorKind::IdempotencyMismatch,
+                        format!("idempotency key {key:?} was used before with other content"),
+                    ));
+                }
+                None => keys.insert(place, (content, run.id)),
+            };
+        }
+        if runs.run(tenant, run.id).is_some() || !ids.insert(run.id) {
+            return Err(Error::conflict(format!("run {} exists", run.id)));
+        }
+        decided.push(Accept::New(run));
+    }
+    runs.by_idempotency_key.extend(keys);
+    let mut accepted = Vec::with_capacity(decided.len());
+    for decision in decided {
+        accepted.push(match decision {
+            Accept::New(run) => {
+                let (record, events) = RunRecord::accept(run, tenant, now);
+                runs.put(record, events).record.run.clone()
+            }
+            Accept::Again(id) => runs.existing(tenant, id)?.record.run.clone(),
+        });
+    }
+    Ok(accepted)
+}
+
+/// Applies the changes of the steps, each in a commit of its own; all of them, or none.
+fn apply(state: &mut State, run: &Run, steps: &[CommitStep], now: Timestamp) -> Result<Option<CommitOutcome>> {
+    if steps.iter().all(|step| step.changes.is_empty()) {
+        return Ok(None);
+    }
+    let entities = state.entities.entry(run.tenant_id).or_default();
+    let mut staging = Staging::new(entities);
+    for CommitStep { step, changes } in steps {
+        let provenance = Provenance::agent_run(&run.agent_blueprint, run.id, step.seq);
+        if let Err(error) = staging.apply(changes, provenance, now) {
+            return match error.kind() {
+                ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound => {
+                    Ok(Some(CommitOutcome::Conflicted { seq: step.seq, error }))
+                }
+                _ => Err(error),
+            };
+        }
+    }
+    let staged = staging.finish();
+    entities.absorb(staged);
+    Ok(None)
+}
+
+fn page<T: Clone>(items: &[&T], limit: usize, cursor: impl Fn(&T) -> Result<Cursor>) -> Result<Page<T>> {
+    let shown = &items[..items.len().min(limit)];
+    let next = match shown.last() {
+        Some(last) if items.len() > limit => Some(cursor(last)?),
+        _ => None,
+    };
+    Ok(Page::new(shown.iter().map(|item| (*item).clone()).collect(), next))
+}

@@ -1,0 +1,187 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::{Changes, EntityKey, Operation, Require};
+use crate::temporal::{RowOp, Slice, Stamp, Write, plan};
+use crate::{Error, ErrorKind, Result, Timestamp, entity};
+
+/// What one commit does to one entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityPlan {
+    /// The entity.
+    pub key: EntityKey,
+    /// The version that the commit makes.
+    pub version: u64,
+    /// What happens to the entity, as it is at the moment of the commit.
+    pub operation: Operation,
+    /// What to do to its rows, in this order; never empty.
+    pub ops: Vec<RowOp>,
+}
+
+/// The entities whose open slices [`plan_changes`] needs.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::EntityId;
+/// use worktruck_core::entity::Kind;
+/// use worktruck_core::store::{Changes, EntityKey, Require, keys};
+/// use worktruck_core::temporal::WriteOp;
+///
+/// let id: EntityId = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?;
+/// let (written, relied_on) = (EntityKey::new(Kind::Contact, id), EntityKey::new(Kind::MergeProposal, id));
+/// let changes = Changes::none()
+///     .write(written, WriteOp::Delete)
+///     .require(Require::Version { key: relied_on, version: 3 });
+/// assert_eq!(keys(&changes).into_iter().collect::<Vec<_>>(), [written, relied_on]);
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
+#[must_use]
+pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
+    let written = changes.writes.iter().map(|change| change.key);
+    let required = changes.requires.iter().filter_map(|require| match require {
+        Require::Version { key, .. } | Require::Absent { key } => Some(*key),
+        Require::UniqueTerm { .. } => None,
+    });
+    written.chain(required).collect()
+}
+
+/// Plans a commit of `changes`, where `open` holds the slices with open system time of all
+/// [`keys`] that have any.
+///
+/// This is what all backends share of [`EntityStore::apply`](super::EntityStore::apply): it checks
+/// what is required of versions and absence against the state before the writes, at the moment of
+/// the commit, and every body that is written. A [`Require::UniqueTerm`] rests on other entities
+/// too and is left to the backend, to be checked after the writes.
+///
+/// Returns a plan for each entity that changes, and the newest version of each entity that is
+/// written, whether it changes or not; both in order of the first write.
+///
+/// # Errors
+///
+/// - `VersionMismatch`: an entity required at a version is at another or does not exist.
+/// - `Conflict`: an entity required absent exists.
+/// - `NotFound`: a patch or a deletion finds nothing in its part of the valid axis.
+/// - `InvalidRequest`: a body is not one of its kind, or a write ends before or when it begins.
+/// - `Internal`: the open slices contradict each other or the stamp.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use serde_json::json;
+/// use worktruck_core::entity::Kind;
+/// use worktruck_core::store::{Changes, EntityKey, Operation, plan_changes};
+/// use worktruck_core::temporal::Stamp;
+/// use worktruck_core::Timestamp;
+///
+/// let key = EntityKey::new(Kind::Contact, "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?);
+/// let changes = Changes::none().create(key, json!({"display_name": "Ada"}));
+/// let stamp = Stamp { sys: Timestamp::from_micros(7), tx_id: 1 };
+/// let (plans, versions) = plan_changes(&changes, &BTreeMap::new(), stamp)?;
+/// assert_eq!((plans.len(), plans[0].operation), (1, Operation::Created));
+/// assert_eq!(versions, [(key, 1)]);
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
+#[expect(clippy::type_complexity, reason = "two lists, each named by the sentence above")]
+pub fn plan_changes(
+    changes: &Changes,
+    open: &BTreeMap<EntityKey, Vec<Slice>>,
+    stamp: Stamp,
+) -> Result<(Vec<EntityPlan>, Vec<(EntityKey, u64)>)> {
+    let slices = |key: &EntityKey| open.get(key).map_or(&[][..], Vec::as_slice);
+    for require in &changes.requires {
+        check(require, slices, stamp.sys)?;
+    }
+    let mut plans = Vec::new();
+    let mut versions = Vec::new();
+    for (key, writes) in by_entity(changes) {
+        let open = slices(&key);
+        let planned = plan(open, &writes, stamp).map_err(|e| named(key, e))?;
+        versions.push((key, planned.version));
+        if planned.ops.is_empty() {
+            continue;
+        }
+        for op in &planned.ops {
+            if let RowOp::Insert(Slice { body: Some(body), carried: false, .. }) = op {
+                entity::index(key.kind, body)?;
+            }
+        }
+        let operation = match (exists(open, stamp.sys), exists_after(open, &planned.ops, stamp.sys)) {
+            (false, true) => Operation::Created,
+            (true, false) => Operation::Deleted,
+            (true, true) | (false, false) => Operation::Updated,
+        };
+        plans.push(EntityPlan { key, version: planned.version, operation, ops: planned.ops });
+    }
+    Ok((plans, versions))
+}
+
+fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: Timestamp) -> Result<()> {
+    match require {
+        Require::Version { key, version } => {
+            let open = slices(key);
+            let newest = open.iter().map(|slice| slice.version).max();
+            let found = newest.filter(|_| exists(open, at));
+            if found == Some(*version) {
+                return Ok(());
+            }
+            let message = match found {
+                Some(found) => format!("{key} is at version {found}, and version {version} was expected"),
+                None => format!("{key} does not exist, and version {version} was expected"),
+            };
+            Err(Error::new(ErrorKind::VersionMismatch, message)
+                .with_details(json!({"expected": version, "found": found})))
+        }
+        Require::Absent { key } if exists(slices(key), at) => {
+            Err(Error::conflict(format!("{key} exists, and was expected not to")))
+        }
+        Require::Absent { .. } | Require::UniqueTerm { .. } => Ok(()),
+    }
+}
+
+/// The writes of each entity, in order of the first write to it.
+fn by_entity(changes: &Changes) -> Vec<(EntityKey, Vec<Write>)> {
+    let mut place = BTreeMap::new();
+    let mut groups: Vec<(EntityKey, Vec<Write>)> = Vec::new();
+    for change in &changes.writes {
+        let index = *place.entry(change.key).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some((_, writes)) => writes.push(change.write.clone()),
+            None => groups.push((change.key, vec![change.write.clone()])),
+        }
+    }
+    groups
+}
+
+fn named(key: EntityKey, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::not_found(key).with_source(error),
+        _ => error,
+    }
+}
+
+fn exists(open: &[Slice], at: Timestamp) -> bool {
+    open.iter().any(|slice| is_live(slice, at))
+}
+
+fn exists_after(open: &[Slice], ops: &[RowOp], at: Timestamp) -> bool {
+    let closed: BTreeSet<Timestamp> = ops
+        .iter()
+        .filter_map(|op| match op {
+            RowOp::Close { valid_from, .. } => Some(*valid_from),
+            RowOp::Insert(_) => None,
+        })
+        .collect();
+    let inserted = ops.iter().any(|op| matches!(op, RowOp::Insert(slice) if is_live(slice, at)));
+    inserted || open.iter().any(|slice| !closed.contains(&slice.valid.from()) && is_live(slice, at))
+}
+
+fn is_live(slice: &Slice, at: Timestamp) -> bool {
+    slice.body.is_some() && slice.valid.contains(at)
+}
+
+#[cfg(test)]
+mod tests;
