@@ -4,9 +4,7 @@ use serde_json::json;
 
 use crate::entity::Kind;
 use crate::journal::OpenCall;
-use crate::run::{
-    Commit, EventType, FailureCategory, Lease, NewEvent, RunStatus, Signal, Transition, WaitingReason,
-};
+use crate::run::{Commit, EventType, FailureCategory, Lease, NewEvent, RunStatus, Signal, Transition, WaitingReason};
 use crate::store::{Changes, CommitOutcome, ListQuery, Require};
 use crate::temporal::{At, WriteOp};
 use crate::{Digest, ErrorKind, NanoUsd, TenantId};
@@ -70,7 +68,10 @@ pub async fn commit_is_all_or_nothing_with_its_changes(stage: Stage) {
     assert_eq!(names, ["number 1", "number 2"], "the changes are made");
     let run = stage.run(tenant, run_id(1)).await;
     assert_eq!(run, held.run, "the answer is what is stored");
-    assert_eq!((run.status, run.output, run.finished_at), (RunStatus::Succeeded, Some(json!({"proposals": 2})), Some(at(30))));
+    assert_eq!(
+        (run.status, run.output, run.finished_at),
+        (RunStatus::Succeeded, Some(json!({"proposals": 2})), Some(at(30)))
+    );
     assert_eq!(run.cost.0, NanoUsd::new(1_001 + 1_002 + 1_003), "the cost is the sum of the steps");
     let kinds: Vec<_> = stage.events(tenant, run_id(1), 50).await.iter().map(|event| event.event_type).collect();
     assert!(kinds.contains(&EventType::GuardrailDecision), "its own events are recorded: {kinds:?}");
@@ -148,7 +149,10 @@ pub async fn commit_of_a_conflicting_change_names_the_step_and_writes_nothing(st
     assert_eq!(picture(&stage, tenant).await, before, "a conflict left something");
 
     // A duplicate and a deletion of nothing are conflicts of the same sort.
-    let others = [(creates(9), ErrorKind::Conflict), (Done::with(Changes::none().write(contact(8), WriteOp::Delete)), ErrorKind::NotFound)];
+    let others = [
+        (creates(9), ErrorKind::Conflict),
+        (Done::with(Changes::none().write(contact(8), WriteOp::Delete)), ErrorKind::NotFound),
+    ];
     for (done, kind) in others {
         let commit = held.commit(vec![done], Transition::Continue);
         match stage.store.commit(&held.lease, commit, at(20)).await.expect("a conflict is an outcome") {
@@ -224,7 +228,9 @@ pub async fn illegal_moves_are_refused(stage: Stage) {
             let before = (stage.run(tenant, run).await, stage.events(tenant, run, 200).await);
             let moved = match (from, to) {
                 (_, RunStatus::Running) => !stage.claim(1, at(40)).await.is_empty(),
-                (RunStatus::Running, _) | (_, RunStatus::Waiting | RunStatus::Queued) => try_commit(&stage, &held, to).await,
+                (RunStatus::Running, _) | (_, RunStatus::Waiting | RunStatus::Queued) => {
+                    try_commit(&stage, &held, to).await
+                }
                 (_, RunStatus::Cancelled) => {
                     let signal = Signal::Cancel { actor: None };
                     let by_commit = try_commit(&stage, &held, to).await;

@@ -369,10 +369,7 @@ pub async fn list_that_cannot_be_is_refused(stage: Stage) {
     stage.create(tenant, 1, named("Ada"), at(10)).await;
     let bad = [
         ("an unknown sort key", sorted(SortField::Key("shoe_size".to_owned()), false)),
-        (
-            "a sort key of another kind",
-            ListQuery { sort: by_name(false).sort, ..ListQuery::new(Kind::MergeProposal) },
-        ),
+        ("a sort key of another kind", ListQuery { sort: by_name(false).sort, ..ListQuery::new(Kind::MergeProposal) }),
         ("words as of the past", ListQuery { at: At::as_of(at(15)), ..searching("ada") }),
     ];
     for (what, query) in bad {

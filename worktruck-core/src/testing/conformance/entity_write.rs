@@ -106,10 +106,7 @@ pub async fn unique_term_is_checked_after_the_writes(stage: Stage) {
     assert_eq!(stage.name(tenant, 2, At::NOW, at(30)).await, None, "the second holder was not written");
 
     // The term is handed over within one commit.
-    let handed = Changes::none()
-        .create(contact(2), tagged("Bob", "vip"))
-        .write(contact(1), untag())
-        .require(vip());
+    let handed = Changes::none().create(contact(2), tagged("Bob", "vip")).write(contact(1), untag()).require(vip());
     stage.apply(tenant, handed, at(30)).await;
 
     // Two that take it at once are one too many.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::FutureExt as _;
 
-use crate::store::{Changes, EntityStore as _, Operation, Store};
+use crate::store::{Changes, Operation, Store};
 use crate::temporal::WriteOp;
 use crate::{Cursor, TenantId};
 

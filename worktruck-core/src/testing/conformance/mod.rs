@@ -5,23 +5,23 @@
 //! features `macros`, `rt-multi-thread` and `time`.
 //!
 //! ```
+//! # #![allow(dead_code)]
 //! use std::sync::Arc;
 //!
-//! use worktruck_core::store::Store;
+//! use worktruck_core::store::{MemoryStore, Store};
 //! use worktruck_core::testing::conformance::Fixture;
 //!
-//! struct Mine;
+//! struct Memory;
 //!
-//! impl Fixture for Mine {
+//! impl Fixture for Memory {
 //!     type Guard = ();
 //!
 //!     async fn fresh() -> (Arc<dyn Store>, ()) {
-//!         todo_open_a_new_empty_store()
+//!         (Arc::new(MemoryStore::default()), ())
 //!     }
 //! }
-//! # fn todo_open_a_new_empty_store() -> (Arc<dyn Store>, ()) { unimplemented!() }
 //!
-//! worktruck_core::store_conformance!(Mine);
+//! worktruck_core::store_conformance!(Memory);
 //! ```
 //!
 //! A scenario is a function of a [`Stage`]: a store that nobody else uses, and what core lacks to

@@ -47,8 +47,7 @@ relations! {
 pub async fn read_at_both_times_for_every_relation_of_two_periods(stage: Stage) {
     let mut n = 0;
     for relation in RELATIONS {
-        let ops =
-            [WriteOp::Put(named("Second")), WriteOp::Patch(json!({ "display_name": "Second" })), WriteOp::Delete];
+        let ops = [WriteOp::Put(named("Second")), WriteOp::Patch(json!({ "display_name": "Second" })), WriteOp::Delete];
         for op in ops {
             n += 1;
             let mut case = Case::numbered(&stage, *relation, n).await;
@@ -73,9 +72,8 @@ impl<'a> Case<'a> {
     async fn numbered(stage: &'a Stage, relation: Relation, n: u32) -> Self {
         let tenant = stage.tenant(n).await;
         let (from, to) = FIRST;
-        let first = stage
-            .write_valid(tenant, 1, WriteOp::Put(named("First")), (at(from), Some(at(to))), at(1_000))
-            .await;
+        let first =
+            stage.write_valid(tenant, 1, WriteOp::Put(named("First")), (at(from), Some(at(to))), at(1_000)).await;
         Self { stage, relation, tenant, first: first.at }
     }
 
@@ -84,8 +82,7 @@ impl<'a> Case<'a> {
         let (relation, (from, to)) = self.relation;
         let (first, touches) = (FIRST, from < FIRST.1 && FIRST.0 < to);
         let inside = |moment: i64, (from, to): (i64, i64)| from <= moment && moment < to;
-        let write = crate::store::Changes::none()
-            .write_valid(contact(1), valid(op.clone(), at(from), Some(at(to))));
+        let write = crate::store::Changes::none().write_valid(contact(1), valid(op.clone(), at(from), Some(at(to))));
 
         // A patch or a deletion of what is not there is refused: only a put can fill a gap.
         let second = self.stage.store.apply(self.tenant, write, person(), at(2_000)).await;

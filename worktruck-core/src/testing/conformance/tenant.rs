@@ -59,6 +59,8 @@ async fn rich_and_poor(stage: &Stage) -> (TenantId, TenantId, Held) {
     let (rich, poor) = (stage.tenant(1).await, stage.tenant(2).await);
     for n in 0..4 {
         stage.create(rich, n, tagged("Ada", "vip"), at(10)).await;
+    }
+    for n in 0..4 {
         stage.write(rich, n, WriteOp::Put(tagged("Ada King", "vip")), at(20)).await;
     }
     stage.enqueue(rich, 1, at(10)).await;
@@ -203,11 +205,7 @@ pub async fn lease_under_another_tenant_is_worth_nothing(stage: Stage) {
 /// `enqueue` keeps idempotency keys apart.
 pub async fn idempotency_keys_are_kept_per_tenant(stage: Stage) {
     let (one, two) = (stage.tenant(1).await, stage.tenant(2).await);
-    let keyed = |n, input: &str| NewRun {
-        input: json!(input),
-        idempotency_key: Some("key".to_owned()),
-        ..new_run(n)
-    };
+    let keyed = |n, input: &str| NewRun { input: json!(input), idempotency_key: Some("key".to_owned()), ..new_run(n) };
     stage.accept(one, keyed(1, "same"), at(10)).await;
     let run = stage.accept(two, keyed(2, "same"), at(10)).await;
     assert_eq!((run.id, run.tenant_id), (run_id(2), two), "the same key and content of another tenant");
