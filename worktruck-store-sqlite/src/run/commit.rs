@@ -25,6 +25,9 @@ impl Transact for CommitRun {
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Self::Output> {
         let Self { lease, commit, now } = self;
         let mut record = record::existing(tx, lease.tenant(), lease.run()).await?;
+        if record.is_repeated(lease, commit) {
+            return Ok((CommitOutcome::Committed { lease: record.lease(), run: record.run }, None));
+        }
         let status = record.run.status;
         let (lease, events) = record.commit(lease, commit, *now)?;
         // Nothing is written before the changes are, so that a conflict leaves nothing behind.

@@ -121,6 +121,7 @@ pub(super) async fn read(tx: &mut SqliteConnection, tenant: TenantId, run: RunId
         snapshot: snapshot.maybe_json("snapshot")?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
+        commits: record.commits,
         reserved: record.reserved,
         forfeited: record.forfeited,
     }))
