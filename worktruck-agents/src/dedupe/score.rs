@@ -127,7 +127,7 @@ fn random_pairs(records: &[Record<'_>]) -> Vec<(u32, u32)> {
         .collect()
 }
 
-const RANDOM_PAIRS: u64 = 150_000;
+const RANDOM_PAIRS: u64 = 100_000;
 
 /// The mixing step of splitmix64.
 const fn scrambled(n: u64) -> u64 {
