@@ -1,5 +1,6 @@
 //! What [`RunStore::commit`](crate::store::RunStore::commit) promises.
 
+use futures::FutureExt as _;
 use serde_json::json;
 
 use crate::entity::Kind;
@@ -356,6 +357,80 @@ pub async fn changes_of_every_step_are_a_commit_of_their_own(stage: Stage) {
     let commit = held.commit(vec![Done::nothing("read")], Transition::Continue);
     held.send(&stage, commit, at(21)).await;
     assert_eq!(stage.create(tenant, 5, named("Eve"), at(300)).await.tx_id, 4, "the next number");
+}
+
+/// Workers that commit at the same moment lose nothing and share no number.
+pub async fn commits_of_many_runs_at_once_are_all_kept(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let held = many_runs_in_hand(&stage, tenant, 16).await;
+    let shared = stage.clone();
+    let mut done = stage
+        .in_parallel(16, move |n, _| {
+            let (stage, mut held) = (shared.clone(), held[index(n)].clone());
+            async move {
+                for m in 0..3 {
+                    let steps = vec![Done::nothing("read"), creates(10 * n + m)];
+                    let commit = held.commit(steps, Transition::Continue);
+                    held.send(&stage, commit, at(20)).await;
+                }
+                let commit = held.commit(Vec::new(), succeed());
+                held.send(&stage, commit, at(21)).await;
+                held.run
+            }
+            .boxed()
+        })
+        .await;
+    done.sort_by_key(|run| run.id);
+    for (n, run) in (1..).zip(done) {
+        assert_eq!(run.id, run_id(n));
+        assert_eq!(stage.run(tenant, run.id).await, run, "the answer is what is stored");
+        assert_eq!(stage.journal(tenant, run.id).await.steps.len(), 6, "every step of {} is kept", run.id);
+    }
+    let feed = stage.feed(tenant).await;
+    let numbers: Vec<_> = feed.iter().map(|commit| commit.tx_id).collect();
+    assert_eq!(numbers, (1..=48).collect::<Vec<u64>>(), "a number for each step that changed something");
+    assert!(feed.is_sorted_by(|a, b| a.committed_at < b.committed_at), "system time grows with the numbers");
+    assert_eq!(stage.walk(tenant, &ListQuery::new(Kind::Contact), 200, at(500)).await.len(), 48);
+}
+
+/// Of workers that want the same at the same moment one wins, and the others are told and go on.
+pub async fn one_of_many_runs_creates_an_entity(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let held = many_runs_in_hand(&stage, tenant, 16).await;
+    let shared = stage.clone();
+    let outcomes = stage
+        .in_parallel(16, move |n, store| {
+            let (stage, mut held) = (shared.clone(), held[index(n)].clone());
+            async move {
+                let commit = held.commit(vec![creates(1)], Transition::Continue);
+                match store.commit(&held.lease, commit, at(20)).await.expect("every worker holds its run") {
+                    CommitOutcome::Committed { .. } => true,
+                    CommitOutcome::Conflicted { error, .. } => {
+                        assert_eq!(error.kind(), ErrorKind::Conflict, "{}", error.chain());
+                        let commit = held.commit(vec![Done::nothing("it exists")], succeed());
+                        held.send(&stage, commit, at(21)).await;
+                        false
+                    }
+                }
+            }
+            .boxed()
+        })
+        .await;
+    assert_eq!(outcomes.iter().filter(|won| **won).count(), 1, "one creates it: {outcomes:?}");
+    assert_eq!(stage.feed(tenant).await.len(), 1, "it was created once");
+}
+
+async fn many_runs_in_hand(stage: &Stage, tenant: TenantId, count: u32) -> Vec<Held> {
+    let mut held = Vec::new();
+    for n in 1..=count {
+        stage.enqueue(tenant, n, at(0)).await;
+        held.push(stage.take(at(10)).await);
+    }
+    held
+}
+
+fn index(n: u32) -> usize {
+    usize::try_from(n).expect("a small number")
 }
 
 /// The holder learns of a cancellation from its commit, which still counts.

@@ -115,6 +115,8 @@ macro_rules! conformance_scenarios {
                 illegal_moves_are_refused
                 released_run_is_claimed_at_once_and_keeps_its_attempts
                 changes_of_every_step_are_a_commit_of_their_own
+                commits_of_many_runs_at_once_are_all_kept
+                one_of_many_runs_creates_an_entity
                 commit_tells_of_a_cancellation
                 outcome_of_a_run_is_kept
                 open_calls_and_reservations_are_kept_until_settled
