@@ -338,7 +338,7 @@ impl Broken {
 
     /// The lease under the tenant that the run belongs to, whatever it says.
     fn under_its_tenant(&self, lease: &Lease) -> Lease {
-        let tenant = self.notes().leases.get(&lease.run()).map_or(lease.tenant(), Lease::tenant);
+        let tenant = self.notes().leases.get(&lease.run()).map_or_else(|| lease.tenant(), Lease::tenant);
         Lease::new(tenant, lease.run(), lease.fence(), lease.expires_at())
     }
 }

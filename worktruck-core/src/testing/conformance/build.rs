@@ -238,7 +238,7 @@ impl Held {
                 self.run = run;
                 self.lease = lease;
                 self.begun = true;
-                (self.seq, self.head) = last.unwrap_or((self.seq, self.genesis_or_head()));
+                (self.seq, self.head) = last.unwrap_or_else(|| (self.seq, self.genesis_or_head()));
             }
             Ok(CommitOutcome::Conflicted { seq, error }) => {
                 panic!("a commit without conflict is answered with one at step {seq}: {}", error.chain())
