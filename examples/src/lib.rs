@@ -1,1 +1,4 @@
-//! Worktruck.
+//! What the examples share: where they keep their store, and how they show a run.
+
+pub mod place;
+pub mod report;

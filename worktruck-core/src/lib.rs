@@ -6,6 +6,7 @@
 mod digest;
 pub mod entity;
 mod error;
+pub mod executor;
 pub mod guardrail;
 mod id;
 pub mod journal;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Secret;
 use crate::tool::ToolSpec;
+use crate::{Digest, Secret};
 
 /// What a model is asked for one turn.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Usage {
     /// Tokens of the whole prompt.
     #[must_use]
     pub const fn prompt_tokens(&self) -> u64 {
-        self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+        self.input_tokens.saturating_add(self.cache_read_tokens).saturating_add(self.cache_write_tokens)
     }
 }
 
@@ -202,6 +202,41 @@ impl ModelError {
     }
 }
 
+/// How long to wait before the attempt after `attempt` failed attempts (0 for the first), given
+/// how the last one failed.
+///
+/// Half a second, doubled with each attempt up to a minute, less up to a quarter so that runs
+/// which failed together do not return together. What the provider asks for in
+/// [`ModelError::retry_after`] is the least. The same arguments give the same wait; the seed should
+/// differ between runs, such as the digest of a call.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use worktruck_core::Digest;
+/// use worktruck_core::model::{ModelError, ModelErrorCategory, backoff};
+///
+/// let error = ModelError::new(ModelErrorCategory::ProviderUnavailable, "overloaded");
+/// let wait = backoff(2, &error, Digest::of_bytes(b"a run"));
+/// assert!(wait > Duration::from_millis(1500) && wait <= Duration::from_secs(2));
+/// ```
+#[must_use]
+pub fn backoff(attempt: u32, error: &ModelError, jitter_seed: Digest) -> Duration {
+    let whole = FIRST_WAIT_MICROS.saturating_mul(2_u64.saturating_pow(attempt)).min(LONGEST_WAIT_MICROS);
+    let mut seed = [0; 36];
+    seed[..32].copy_from_slice(jitter_seed.as_bytes());
+    seed[32..].copy_from_slice(&attempt.to_be_bytes());
+    let draw = Digest::of_bytes(&seed);
+    let [a, b, c, d, ..] = *draw.as_bytes();
+    // A quarter of the longest wait times 2^32 stays far below 2^64.
+    let jitter = (whole / 4 * u64::from(u32::from_be_bytes([a, b, c, d]))) >> 32;
+    Duration::from_micros(whole - jitter).max(error.retry_after.unwrap_or_default())
+}
+
+const FIRST_WAIT_MICROS: u64 = 500_000;
+const LONGEST_WAIT_MICROS: u64 = 60_000_000;
+
 /// A provider of language models.
 ///
 /// # Contract
@@ -229,4 +264,49 @@ pub trait ModelProvider: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`ModelError`] with its category.
     async fn probe(&self, key: &Secret) -> Result<(), ModelError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable() -> ModelError {
+        ModelError::new(ModelErrorCategory::ProviderUnavailable, "overloaded")
+    }
+
+    #[test]
+    fn the_wait_doubles_up_to_a_minute_less_a_quarter_at_most() {
+        let wholes = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000];
+        for seed in 0..50_u8 {
+            for (attempt, whole) in (0..).zip(wholes) {
+                let wait = backoff(attempt, &unavailable(), Digest::of_bytes(&[seed]));
+                assert!(wait <= Duration::from_millis(whole), "attempt {attempt}: {wait:?}");
+                assert!(wait > Duration::from_millis(whole * 3 / 4), "attempt {attempt}: {wait:?}");
+            }
+        }
+        assert!(backoff(u32::MAX, &unavailable(), Digest::of_bytes(b"")) <= Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_wait_depends_on_seed_and_attempt_alone() {
+        let at = |attempt, seed: &[u8]| backoff(attempt, &unavailable(), Digest::of_bytes(seed));
+        assert_eq!(at(3, b"one"), at(3, b"one"));
+        assert_ne!(at(3, b"one"), at(3, b"two"));
+        assert_ne!(at(7, b"one"), at(8, b"one"), "the draw differs although the whole is the same");
+    }
+
+    #[test]
+    fn the_provider_decides_how_long_at_least() {
+        let mut error = unavailable();
+        error.retry_after = Some(Duration::from_secs(90));
+        assert_eq!(backoff(0, &error, Digest::of_bytes(b"")), Duration::from_secs(90));
+        error.retry_after = Some(Duration::from_millis(1));
+        assert!(backoff(0, &error, Digest::of_bytes(b"")) > Duration::from_millis(374));
+    }
+
+    #[test]
+    fn a_whole_prompt_never_overflows() {
+        let usage = Usage { input_tokens: u64::MAX, cache_read_tokens: 1, ..Usage::default() };
+        assert_eq!(usage.prompt_tokens(), u64::MAX);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use zeroize::Zeroize;
 
 /// A secret text: it cannot be printed, compared or serialised, and is wiped when dropped.
@@ -49,6 +50,25 @@ impl Secret {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         if self.0.len() < SHORTEST_REPLACED { text.to_owned() } else { text.replace(&self.0, REPLACEMENT) }
+    }
+}
+
+/// Replaces every occurrence of every secret in the texts of `value`.
+pub(crate) fn redact(secrets: &[Secret], value: &mut Value) {
+    if secrets.is_empty() {
+        return;
+    }
+    match value {
+        Value::String(text) => {
+            for secret in secrets {
+                if text.contains(&secret.0) {
+                    *text = secret.redact(text);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(secrets, item)),
+        Value::Object(members) => members.values_mut().for_each(|member| redact(secrets, member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -1,11 +1,15 @@
 //! Agent configs: how a blueprint behaves for a tenant.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-use crate::guardrail::Rule;
+use crate::guardrail::{self, Rule};
+use crate::pricing::model_name;
 use crate::{Error, Result};
 
+use super::text::{check_name, check_object, check_text};
 use super::{Index, Term};
 
 /// How a blueprint behaves for a tenant; what is absent is the blueprint's default.
@@ -39,11 +43,20 @@ pub struct AgentConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_repeats: Option<u32>,
     /// The rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules")]
     pub guardrails: Vec<Rule>,
     /// Whatever the application keeps with it.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+}
+
+/// Reads one rule after the other, so that the error says which one is wrong.
+fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    let rules = Vec::<Value>::deserialize(deserializer)?;
+    let rules = rules.into_iter().enumerate().map(|(index, rule)| {
+        Rule::deserialize(rule).map_err(|e| de::Error::custom(format_args!("/guardrails/{index}: {e}")))
+    });
+    rules.collect()
 }
 
 /// The index term that names the blueprint of a config.
@@ -72,6 +85,15 @@ impl AgentConfig {
     ///
     /// `InvalidRequest` naming the field, and the index of a rule.
     pub fn check(&self) -> Result<()> {
+        check_name("/agent_blueprint", &self.agent_blueprint)?;
+        if let Some(prompt) = &self.system_prompt {
+            check_text("/system_prompt", prompt)?;
+        }
+        if let Some(model) = &self.model {
+            model_name(model).map_err(|e| e.at("/model"))?;
+            check_name("/model", model)?;
+        }
+        self.check_tools()?;
         let positive = [
             ("/deadline_default_seconds", self.deadline_default_seconds),
             ("/max_steps", self.max_steps),
@@ -82,8 +104,22 @@ impl AgentConfig {
                 return Err(Error::invalid(format!("{} must be at least 1", &pointer[1..])).at(pointer));
             }
         }
-        if self.agent_blueprint.is_empty() {
-            return Err(Error::invalid("agent_blueprint must not be empty").at("/agent_blueprint"));
+        guardrail::check(&self.guardrails)?;
+        check_object("/metadata", &self.metadata)
+    }
+
+    fn check_tools(&self) -> Result<()> {
+        let mut seen = HashSet::new();
+        for (index, tool) in self.tools.iter().flatten().enumerate() {
+            let is_name = (1..=64).contains(&tool.len())
+                && tool.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+            if !is_name {
+                let message = format!("{tool:?} is not the name of a tool: 1 to 64 of a-z, A-Z, 0-9, _ and -");
+                return Err(Error::invalid(message).at(format!("/tools/{index}")));
+            }
+            if !seen.insert(tool) {
+                return Err(Error::invalid(format!("{tool} is named twice")).at(format!("/tools/{index}")));
+            }
         }
         Ok(())
     }
@@ -95,5 +131,86 @@ impl AgentConfig {
             sort: Vec::new(),
             text: String::new(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::entity::{Kind, index};
+
+    #[test]
+    fn a_field_that_is_wrong_is_refused_at_its_place() {
+        let rule = json!({"type": "allowlist", "mode": "enforce", "tools": ["contacts_*"]});
+        let table = [
+            (json!({}), None),
+            (json!({"system_prompt": "", "model": "claude-haiku-5-5", "tools": [], "budget_default_cents": 0}), None),
+            (json!({"model": "local/rules", "tools": ["contacts_get", "a-B_9"], "guardrails": [rule]}), None),
+            (json!({"agent_blueprint": ""}), Some("/agent_blueprint")),
+            (json!({"agent_blueprint": "x".repeat(513)}), Some("/agent_blueprint")),
+            (json!({"agent_blueprint": "é".repeat(512)}), None),
+            (json!({"system_prompt": "a\0b"}), Some("/system_prompt")),
+            (json!({"system_prompt": "x".repeat((1 << 20) + 1)}), Some("/system_prompt")),
+            (json!({"model": "haiku"}), Some("/model")),
+            (json!({"model": ""}), Some("/model")),
+            (json!({"tools": ["contacts_get", ""]}), Some("/tools/1")),
+            (json!({"tools": ["contacts_*"]}), Some("/tools/0")),
+            (json!({"tools": ["x".repeat(65)]}), Some("/tools/0")),
+            (json!({"tools": ["a", "b", "a"]}), Some("/tools/2")),
+            (json!({"deadline_default_seconds": 0}), Some("/deadline_default_seconds")),
+            (json!({"max_steps": 0}), Some("/max_steps")),
+            (json!({"max_repeats": 0}), Some("/max_repeats")),
+            (json!({"max_repeats": 1}), None),
+            (
+                json!({"guardrails": [rule, {"type": "denylist", "mode": "enforce", "tools": []}]}),
+                Some("/guardrails/1/tools"),
+            ),
+            (json!({"metadata": {"a/b": [1, {"c": "\0"}]}}), Some("/metadata/a~1b/1/c")),
+            (json!({"metadata": {"a\0": 1}}), Some("/metadata")),
+        ];
+        for (fields, expected) in table {
+            let mut body = json!({"agent_blueprint": "contact_deduper"});
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let found = index(Kind::AgentConfig, &body);
+            assert_eq!(found.as_ref().err().and_then(Error::pointer), expected, "{fields:.100}");
+            assert_eq!(found.is_ok(), expected.is_none(), "{fields:.100}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_config_is_refused_and_a_rule_named() {
+        let table = [
+            (json!([]), "must be an object"),
+            (json!(["x", null, null, null, null, null, null, null, [], {}]), "must be an object"),
+            (json!({}), "agent_blueprint"),
+            (json!({"agent_blueprint": "x", "max_step": 3}), "max_step"),
+            (json!({"agent_blueprint": "x", "max_steps": -1}), "-1"),
+            (
+                json!({"agent_blueprint": "x", "guardrails": [{"mode": "shadow"}]}),
+                "/guardrails/0: missing field `type`",
+            ),
+            (
+                json!({"agent_blueprint": "x", "guardrails": [
+                    {"type": "denylist", "mode": "shadow"}, {"type": "denylist", "mode": "on"},
+                ]}),
+                "/guardrails/1: unknown variant `on`",
+            ),
+        ];
+        for (body, expected) in table {
+            let error = index(Kind::AgentConfig, &body).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_config_is_found_by_its_blueprint_and_denies_everything_without_rules() {
+        let config = AgentConfig::new("contact_deduper");
+        let body = serde_json::to_value(&config).unwrap();
+        assert_eq!(body, json!({"agent_blueprint": "contact_deduper", "guardrails": [], "metadata": {}}));
+        assert_eq!(AgentConfig::deserialize(&body).unwrap(), config);
+        assert_eq!(index(Kind::AgentConfig, &body).unwrap().terms, [Term::new(BLUEPRINT_TERM, "contact_deduper")]);
+        assert!(!guardrail::is_offerable(&config.guardrails, "contacts_get"));
     }
 }

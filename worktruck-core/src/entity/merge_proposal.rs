@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{Digest, EntityId, Error, Result, RunId};
 
+use super::text::{check_object, check_text};
 use super::{Index, Term};
 
 /// Contacts that may be the same, and why. Nothing is merged until somebody accepts it.
@@ -108,10 +109,14 @@ impl MergeProposal {
         if !(0.0..=1.0).contains(&self.score) {
             return Err(Error::invalid("score must be between 0 and 1").at("/score"));
         }
-        Ok(())
+        for (index, reason) in self.reasons.iter().enumerate() {
+            check_text(&format!("/reasons/{index}"), reason)?;
+        }
+        check_object("/metadata", &self.metadata)
     }
 
-    /// The index term that all proposals about the same contacts share, and no others.
+    /// The index term that all proposals about the same contacts share, and no others. A stale
+    /// proposal does not have it: the same contacts may be proposed anew.
     ///
     /// # Errors
     ///
@@ -123,9 +128,93 @@ impl MergeProposal {
 
     pub(super) fn index(&self) -> Result<Index> {
         self.check()?;
-        let mut terms = vec![Term::new("status", self.status.as_str()), Self::contacts_term(&self.contact_ids)?];
+        let mut terms = vec![Term::new("status", self.status.as_str())];
+        if self.status != ProposalStatus::Stale {
+            terms.push(Self::contacts_term(&self.contact_ids)?);
+        }
         terms.extend(self.contact_ids.iter().map(|id| Term::new("contact_id", id.to_string())));
         terms.extend(self.run_id.map(|id| Term::new("run_id", id.to_string())));
         Ok(Index { terms, sort: Vec::new(), text: String::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::entity::{Kind, index};
+
+    fn id(n: u8) -> String {
+        format!("0194a8b3-7e5a-77c1-9d0f-0000000000{n:02x}")
+    }
+
+    fn proposal(fields: &Value) -> Value {
+        let mut body =
+            json!({"contact_ids": [id(1), id(2)], "survivor_id": id(1), "score": 0.9, "reasons": ["same phone"]});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        body
+    }
+
+    #[test]
+    fn a_field_that_is_wrong_is_refused_at_its_place() {
+        let table = [
+            (json!({}), None),
+            (json!({"contact_ids": [id(3), id(2), id(1)], "survivor_id": id(2)}), None),
+            (json!({"contact_ids": []}), Some("/contact_ids")),
+            (json!({"contact_ids": [id(1)]}), Some("/contact_ids")),
+            (json!({"contact_ids": [id(1), id(1)]}), Some("/contact_ids")),
+            (json!({"contact_ids": [id(1), id(2), id(1)]}), Some("/contact_ids")),
+            (json!({"survivor_id": id(3)}), Some("/survivor_id")),
+            (json!({"score": 0}), None),
+            (json!({"score": 1.0}), None),
+            (json!({"score": 1.000_001}), Some("/score")),
+            (json!({"score": -0.1}), Some("/score")),
+            (json!({"reasons": []}), None),
+            (json!({"reasons": ["a", "\0"]}), Some("/reasons/1")),
+            (json!({"metadata": {"a": "\0"}}), Some("/metadata/a")),
+        ];
+        for (fields, expected) in table {
+            let found = index(Kind::MergeProposal, &proposal(&fields));
+            assert_eq!(found.as_ref().err().and_then(Error::pointer), expected, "{fields}");
+            assert_eq!(found.is_ok(), expected.is_none(), "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_proposal_is_refused() {
+        for fields in [
+            json!({"contact_ids": "x"}),
+            json!({"survivor_id": "x"}),
+            json!({"score": null}),
+            json!({"status": "done"}),
+            json!({"reason": "x"}),
+            json!({"run_id": 1}),
+        ] {
+            assert!(index(Kind::MergeProposal, &proposal(&fields)).is_err(), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_proposal_is_found_by_status_contacts_and_run() {
+        let found = index(Kind::MergeProposal, &proposal(&json!({"run_id": id(9), "status": "stale"}))).unwrap();
+        let ids = [id(1), id(2)].map(|id| id.parse().unwrap());
+        let expected = [
+            Term::new("status", "stale"),
+            MergeProposal::contacts_term(&ids).unwrap(),
+            Term::new("contact_id", id(1)),
+            Term::new("contact_id", id(2)),
+            Term::new("run_id", id(9)),
+        ];
+        assert_eq!(found.terms, expected);
+    }
+
+    #[test]
+    fn the_same_contacts_share_a_term_in_any_order() {
+        let [one, two, three]: [EntityId; 3] = [id(1), id(2), id(3)].map(|id| id.parse().unwrap());
+        let term = |ids: &[EntityId]| MergeProposal::contacts_term(ids).unwrap();
+        assert_eq!(term(&[one, two]), term(&[two, one]));
+        assert_ne!(term(&[one, two]), term(&[one, three]));
+        assert_ne!(term(&[one, two]), term(&[one, two, three]));
     }
 }

@@ -12,6 +12,7 @@ use crate::{Error, Result};
 pub mod agent_config;
 pub mod contact;
 pub mod merge_proposal;
+mod text;
 
 /// What an entity is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -107,5 +108,9 @@ pub const fn sort_keys(kind: Kind) -> &'static [&'static str] {
 }
 
 fn parse<T: DeserializeOwned>(kind: Kind, body: &Value) -> Result<T> {
+    // A list of all fields in their order would be read too.
+    if !body.is_object() {
+        return Err(Error::invalid(format!("the body of a {kind} must be an object")));
+    }
     T::deserialize(body).map_err(|e| Error::invalid(format!("body is not a {kind}: {e}")))
 }

@@ -1,7 +1,16 @@
 //! Guardrails: which tool calls may run, decided without a model.
 
+mod check;
+mod condition;
+mod evaluate;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use check::check;
+pub use evaluate::{Call, Decided, Decision, Outcome, RuleRef, Verdict, evaluate, is_offerable};
 
 /// One rule of a guardrail set.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,8 +1,9 @@
 //! The journal of a run: what is recorded, how it is chained, and how a replay is checked.
 
 mod hash;
+mod replay;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::guardrail::Rule;
@@ -13,6 +14,7 @@ use crate::tool::ToolSpec;
 use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
 pub use hash::{call_digest, genesis, step_hash};
+pub use replay::{Asked, Difference, Divergence, Verification, verify};
 
 /// Everything that a run lives by from its first start to its end, whatever is deployed or
 /// edited meanwhile.
@@ -110,8 +112,8 @@ pub struct Step {
     pub hash: Digest,
     /// What went in. A model turn's input names the transcript that it saw by its end and digest.
     pub input: Value,
-    /// What came out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What came out. Nothing is not `null`, which a tool may well answer: the chain tells them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub output: Option<Value>,
     /// How it ended.
     pub outcome: StepOutcome,
@@ -132,6 +134,11 @@ pub struct Step {
     /// Names the output where it is stored out of line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload_ref: Option<Digest>,
+}
+
+/// Reads a member that is there as a value, also where it is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A payload whose canonical JSON is longer than this many bytes is stored out of line.
@@ -179,6 +186,8 @@ pub struct Journal {
     pub steps: Vec<Step>,
     /// The calls that are not in the chain yet, in order.
     pub calls: Vec<OpenCall>,
+    /// The number of the last commit.
+    pub commits: u64,
     /// What is set aside for a model turn under way.
     pub reserved: NanoUsd,
     /// What was set aside for turns that a crash interrupted: it counts against the budget.

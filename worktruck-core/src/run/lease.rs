@@ -74,6 +74,8 @@ pub struct Claimed {
     pub run: Run,
     /// The right to go on with it.
     pub lease: Lease,
+    /// The number of its last commit.
+    pub commits: u64,
     /// Whether it has a journal already, so that it is gone on with and not begun.
     pub has_journal: bool,
 }

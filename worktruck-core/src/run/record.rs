@@ -14,7 +14,10 @@ use super::{
 /// The one write of a running agent: what it did, and where that leaves the run.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// What the run lives by; with the first commit of a run and no other.
+    /// Counts the commits of the run, from 1. A commit that is made again, because its answer was
+    /// lost, changes nothing.
+    pub number: u64,
+    /// What the run lives by; once, with the first commit that records something.
     pub snapshot: Option<Snapshot>,
     /// Steps that join the chain, consecutive, each with the changes it makes.
     pub steps: Vec<CommitStep>,
@@ -93,6 +96,8 @@ pub struct RunRecord {
     pub lease_expires_at: Option<Timestamp>,
     /// The sequence number of the last step in the chain.
     pub head_seq: u32,
+    /// The number of the last commit.
+    pub commits: u64,
     /// The sequence number of the last event.
     pub event_seq: u64,
     /// What is set aside for a model turn under way.
@@ -111,6 +116,7 @@ impl RunRecord {
             fence: 0,
             lease_expires_at: None,
             head_seq: 0,
+            commits: 0,
             event_seq: 0,
             reserved: NanoUsd::ZERO,
             forfeited: NanoUsd::ZERO,
@@ -155,7 +161,8 @@ impl RunRecord {
         self.run.started_at.get_or_insert(now);
         self.run.updated_at = now;
         let lease = Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at);
-        let claimed = Claimed { run: self.run.clone(), lease, has_journal: self.blueprint_version.is_some() };
+        let has_journal = self.blueprint_version.is_some();
+        let claimed = Claimed { run: self.run.clone(), lease, commits: self.commits, has_journal };
         (claimed, self.place(events, now))
     }
 
@@ -167,6 +174,20 @@ impl RunRecord {
         Renewal::Renewed { lease: self.extend(lease_for, now), cancel_requested_at: self.run.cancel_requested_at }
     }
 
+    /// Whether `commit` is the last one that took effect, made again under the same lease because
+    /// its answer was lost. A backend answers it with the run as it is.
+    #[must_use]
+    pub fn is_repeated(&self, lease: &Lease, commit: &Commit) -> bool {
+        self.fence == lease.fence() && self.commits == commit.number
+    }
+
+    /// The lease of the newest claim, as it is.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        let expires_at = self.lease_expires_at.unwrap_or(self.run.updated_at);
+        Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at)
+    }
+
     /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
     ///
     /// # Errors
@@ -175,8 +196,20 @@ impl RunRecord {
     /// - `Conflict`: the steps do not continue the chain, or a snapshot comes twice or late.
     pub fn commit(&mut self, lease: &Lease, commit: &Commit, now: Timestamp) -> Result<(Lease, Vec<Event>)> {
         self.check_lease(lease)?;
-        if commit.snapshot.is_some() == self.blueprint_version.is_some() {
-            return Err(Error::conflict(format!("run {} must get its snapshot with its first commit", self.run.id)));
+        if commit.number != self.commits + 1 {
+            return Err(Error::conflict(format!(
+                "commit {} does not follow commit {} of run {}",
+                commit.number, self.commits, self.run.id
+            )));
+        }
+        self.commits = commit.number;
+        let (pins, pinned) = (commit.snapshot.is_some(), self.blueprint_version.is_some());
+        let records = !commit.steps.is_empty() || matches!(commit.transition, Transition::Continue);
+        if (pins && pinned) || (records && !pins && !pinned) {
+            return Err(Error::conflict(format!(
+                "run {} must get its snapshot once, with the first commit that records something",
+                self.run.id
+            )));
         }
         let mut events = commit.events.clone();
         for CommitStep { step, .. } in &commit.steps {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::entity::{Kind, Term};
 use crate::temporal::{At, Slice, Write, WriteOp};
@@ -81,7 +81,8 @@ pub struct Change {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
-    /// The entity exists now and this is its newest version.
+    /// The entity exists now, and what holds now was written by this version: the one that a read
+    /// of the present returns.
     Version {
         /// The entity.
         key: EntityKey,
@@ -235,7 +236,7 @@ impl ListQuery {
 pub enum Operation {
     /// It exists now and did not before.
     Created,
-    /// It exists, changed in some part of its valid time.
+    /// It was changed in some part of its valid time, and exists now as it did before.
     Updated,
     /// It existed before and does not now.
     Deleted,
@@ -399,5 +400,19 @@ impl Version {
     #[must_use]
     pub const fn sys(&self) -> Period {
         self.slice.sys
+    }
+
+    /// The entity as anybody may see it: its data with its id, tenant, times and version; `None` if
+    /// it is deleted.
+    #[must_use]
+    pub fn resource(&self) -> Option<Value> {
+        let mut body = self.slice.body.clone()?;
+        let members = body.as_object_mut()?;
+        members.insert("id".to_owned(), json!(self.key.id));
+        members.insert("tenant_id".to_owned(), json!(self.tenant));
+        members.insert("created_at".to_owned(), json!(self.created_at));
+        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
+        members.insert("version".to_owned(), json!(self.slice.version));
+        Some(body)
     }
 }

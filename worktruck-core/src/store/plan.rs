@@ -48,7 +48,8 @@ pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
 }
 
 /// Plans a commit of `changes`, where `open` holds the slices with open system time of all
-/// [`keys`] that have any.
+/// [`keys`] that have any. Of an entity's slices those may be left out that no write touches, but
+/// for one of the newest version and the one that holds at the moment of the commit.
 ///
 /// This is what all backends share of [`EntityStore::apply`](super::EntityStore::apply): it checks
 /// what is required of versions and absence against the state before the writes, at the moment of
@@ -122,9 +123,8 @@ pub fn plan_changes(
 fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: Timestamp) -> Result<()> {
     match require {
         Require::Version { key, version } => {
-            let open = slices(key);
-            let newest = open.iter().map(|slice| slice.version).max();
-            let found = newest.filter(|_| exists(open, at));
+            let present = slices(key).iter().find(|slice| slice.valid.contains(at) && slice.body.is_some());
+            let found = present.map(|slice| slice.version);
             if found == Some(*version) {
                 return Ok(());
             }

@@ -296,3 +296,6 @@ mod pin_micros {
         Ok(Option::deserialize(deserializer)?.map(Timestamp::from_micros))
     }
 }
+
+#[cfg(test)]
+mod tests;

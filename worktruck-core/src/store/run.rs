@@ -20,6 +20,7 @@ pub struct RunQuery {
 
 /// What became of a commit.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every commit takes effect; a box would cost each an allocation")]
 pub enum CommitOutcome {
     /// It took effect.
     Committed {
@@ -95,6 +96,8 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// # Contract
     ///
     /// - `commit_is_all_or_nothing_with_its_changes`
+    /// - `commit_made_again_changes_nothing`: a commit with the number of the last one, under the
+    ///   same lease, is answered with the run as it is.
     /// - `commit_under_a_stale_lease_is_refused`
     /// - `commit_of_a_conflicting_change_names_the_step_and_writes_nothing`
     /// - `commit_refuses_steps_out_of_order`, `illegal_moves_are_refused`

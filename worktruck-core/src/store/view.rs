@@ -45,19 +45,26 @@ impl View {
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
         let stored = self.store.entity(self.tenant, key, at, self.now).await?;
-        let writes = self.pending_writes(key);
-        if at.as_of.is_some() || writes.is_empty() {
+        let commits = self.pending_writes(key);
+        if at.as_of.is_some() || commits.iter().all(Vec::is_empty) {
             return Ok(stored);
         }
-        // The number of the next version follows the newest one, which the visible one need not be.
-        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?;
-        let newest = newest.data.first().map_or(0, |version| version.slice.version);
+        // What the next write goes by is that of the newest write, which need not be visible.
+        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
         // A reader whose clock runs behind writes after what it sees.
-        let present = stored.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
-        let moment = at.valid_at.unwrap_or(present);
-        let mut overlay = Overlay { version: stored, newest, present, moment };
-        for commit in &writes {
-            overlay.commit(self.tenant, key, commit);
+        let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
+        let micros = i64::try_from(self.pending.len()).unwrap_or(0);
+        let moment = at.valid_at.unwrap_or_else(|| Timestamp::from_micros(present.as_micros() + micros));
+        let mut overlay = Overlay {
+            version: stored,
+            newest: newest.as_ref().map_or(0, |version| version.slice.version),
+            created_at: newest.map(|version| version.created_at),
+            moment,
+        };
+        let mut sys = present;
+        for writes in commits {
+            overlay.commit(self.tenant, key, &writes, sys);
+            sys = sys.next();
         }
         Ok(overlay.version)
     }
@@ -95,11 +102,12 @@ impl View {
         merge.finish(&scope)
     }
 
+    /// What each pending commit writes to the entity.
     fn pending_writes(&self, key: EntityKey) -> Vec<Vec<Write>> {
-        let of_key = |changes: &Changes| -> Vec<Write> {
+        let of_key = |changes: &Changes| {
             changes.writes.iter().filter(|change| change.key == key).map(|change| change.write.clone()).collect()
         };
-        self.pending.iter().map(of_key).filter(|writes| !writes.is_empty()).collect()
+        self.pending.iter().map(of_key).collect()
     }
 
     fn pending_keys(&self, kind: Kind) -> BTreeSet<EntityKey> {
@@ -146,19 +154,19 @@ struct Overlay {
     version: Option<Version>,
     /// The newest number.
     newest: u64,
-    /// When the pending changes are taken to be committed.
-    present: Timestamp,
+    /// When the entity was first written, if it ever was.
+    created_at: Option<Timestamp>,
     moment: Timestamp,
 }
 
 impl Overlay {
-    /// Lays the writes of one commit on top.
-    fn commit(&mut self, tenant: TenantId, key: EntityKey, writes: &[Write]) {
+    /// Lays the writes of one commit, taken to happen at `sys`, on top.
+    fn commit(&mut self, tenant: TenantId, key: EntityKey, writes: &[Write], sys: Timestamp) {
         let mut body = self.version.as_ref().and_then(|version| version.slice.body.clone());
         let mut valid = self.version.as_ref().map(Version::valid);
         let mut is_elsewhere = false;
         for write in writes {
-            let from = write.valid_from.unwrap_or(self.present);
+            let from = write.valid_from.unwrap_or(sys);
             let Ok(range) = Period::new(from, write.valid_to.unwrap_or(Timestamp::FOREVER)) else { return };
             if !range.contains(self.moment) {
                 is_elsewhere = true;
@@ -178,15 +186,14 @@ impl Overlay {
             self.newest += 1;
         }
         if is_changed {
-            let created_at = self.version.as_ref().map_or(self.present, |version| version.created_at);
             self.version = body.zip(valid).map(|(body, valid)| Version {
                 tenant,
                 key,
-                created_at,
+                created_at: *self.created_at.get_or_insert(sys),
                 slice: Slice {
                     version: self.newest,
                     body: Some(body),
-                    sys: Period::starting(self.present),
+                    sys: Period::starting(sys),
                     valid,
                     carried: false,
                     tx_id: 0,
@@ -266,3 +273,6 @@ impl Merge {
         Ok(Page::new(self.data.into_iter().map(|(_, version)| version).collect(), next))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Every entity is a set of [`Slice`]s, rectangles over two axes. *System time* says when the
 //! store held the slice for true; *valid time* says when it holds in the world. Slices of one
-//! entity never overlap in both. A write changes only its part of the valid axis: [`plan`] closes
+//! entity never overlap in both. A write changes only its part of the valid axis: [`plan()`] closes
 //! the slices it touches, puts back what it left of them, and adds its own.
 
 mod cover;

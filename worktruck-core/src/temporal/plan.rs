@@ -22,6 +22,8 @@ pub struct Planned {
 /// writes together make one version, made of what they change in the end: where they come back to
 /// the body that was there before, the old slice stays.
 ///
+/// Slices that no write touches may be left out of `open`, but for one of the newest version.
+///
 /// - A put is one slice over its whole part, gaps included.
 /// - A patch changes every live slice in its part by itself, and neither gaps nor deletions.
 /// - A deletion leaves a tombstone wherever something was live.
@@ -69,7 +71,7 @@ pub fn plan(open: &[Slice], writes: &[Write], stamp: Stamp) -> Result<Planned> {
         return Ok(Planned { version: newest, ops: Vec::new() });
     }
     let version = newest + 1;
-    Ok(Planned { version, ops: ops(&open, parts, version, stamp)? })
+    Ok(Planned { version, ops: ops(&open, parts, version, stamp) })
 }
 
 /// A stretch of the valid axis while the plan is made.
@@ -188,35 +190,27 @@ fn restored<'a>(part: Part<'a>, open: &[&'a Slice]) -> Vec<Part<'a>> {
 }
 
 /// What turns `open` into `parts`, which are in order of valid time.
-fn ops(open: &[&Slice], parts: Vec<Part<'_>>, version: u64, stamp: Stamp) -> Result<Vec<RowOp>> {
-    let sys = Period::starting(stamp.sys);
-    let mut rows: Vec<(Option<&Slice>, Slice)> = Vec::with_capacity(parts.len());
-    for Part { valid, state } in parts {
-        match state {
-            State::New(body) => {
-                rows.push((None, Slice { version, body, sys, valid, carried: false, tx_id: stamp.tx_id }));
-            }
-            State::Kept(slice) => match rows.last_mut() {
-                Some((Some(last), row)) if last.valid == slice.valid => {
-                    row.valid = Period::new(row.valid.from(), valid.to())?;
-                }
-                _ => rows.push((Some(slice), Slice { sys, valid, carried: true, ..slice.clone() })),
-            },
+fn ops(open: &[&Slice], mut parts: Vec<Part<'_>>, version: u64, stamp: Stamp) -> Vec<RowOp> {
+    parts.dedup_by(|next, last| match (&last.state, &next.state) {
+        (State::Kept(one), State::Kept(other)) if one.valid == other.valid => {
+            Period::new(last.valid.from(), next.valid.to()).map(|both| last.valid = both).is_ok()
         }
-    }
-    let untouched: BTreeSet<Timestamp> = rows
-        .iter()
-        .filter(|(of, row)| of.is_some_and(|slice| slice.valid == row.valid))
-        .map(|(_, row)| row.valid.from())
-        .collect();
+        _ => false,
+    });
+    let is_whole = |part: &Part<'_>| matches!(part.state, State::Kept(slice) if slice.valid == part.valid);
+    let untouched: BTreeSet<Timestamp> =
+        parts.iter().filter(|part| is_whole(part)).map(|part| part.valid.from()).collect();
     let closes = open
         .iter()
         .map(|slice| slice.valid.from())
         .filter(|from| !untouched.contains(from))
         .map(|valid_from| RowOp::Close { valid_from, at: stamp.sys });
-    let inserts = rows
-        .into_iter()
-        .filter(|(of, row)| of.is_none_or(|slice| slice.valid != row.valid))
-        .map(|(_, row)| RowOp::Insert(row));
-    Ok(closes.chain(inserts).collect())
+    let sys = Period::starting(stamp.sys);
+    let inserts = parts.into_iter().filter(|part| !is_whole(part)).map(|Part { valid, state }| {
+        RowOp::Insert(match state {
+            State::New(body) => Slice { version, body, sys, valid, carried: false, tx_id: stamp.tx_id },
+            State::Kept(slice) => Slice { sys, valid, carried: true, ..slice.clone() },
+        })
+    });
+    closes.chain(inserts).collect()
 }

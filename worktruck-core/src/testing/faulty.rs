@@ -199,3 +199,6 @@ impl<S: Store> TenantStore for FaultyStore<S> {
         self.call("tenant_by_slug", self.inner.tenant_by_slug(slug)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

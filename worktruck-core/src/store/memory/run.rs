@@ -56,6 +56,9 @@ impl RunStore for MemoryStore {
         let mut guard = self.state();
         let state = &mut *guard;
         let mut record = state.runs.existing(lease.tenant(), lease.run())?.record.clone();
+        if record.is_repeated(lease, &commit) {
+            return Ok(CommitOutcome::Committed { lease: record.lease(), run: record.run });
+        }
         let (lease, events) = record.commit(lease, &commit, now)?;
         if let Some(conflicted) = apply(state, &record.run, &commit.steps, now)? {
             return Ok(conflicted);

@@ -100,6 +100,7 @@ impl StoredRun {
             snapshot: self.snapshot.clone(),
             steps: self.steps.clone(),
             calls: self.calls.values().cloned().collect(),
+            commits: self.record.commits,
             reserved: self.record.reserved,
             forfeited: self.record.forfeited,
         }

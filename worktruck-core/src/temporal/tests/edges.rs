@@ -66,6 +66,7 @@ fn several_writes_make_one_version_and_show_only_the_end() {
         &[put("B", 0, 3), put("C", 3, 6)],
         "close 0, 0..3 B v8, 3..6 C v8, 6..9 A v7 carried",
     );
+    check(&[], &[put("A", 0, 9), patch("A", 3, 6)], "0..9 A v1");
     check(&[], &[put("A", 0, 9), delete(0, 9)], "0..9 - v1");
     check(&[], &[put("A", 0, 9), delete(0, 9), patch("B", 0, 9)], "not_found");
     check(&[(1, Some("A"), 0, 9)], &[delete(0, 9), put("B", 2, 4)], "close 0, 0..2 - v2, 2..4 B v2, 4..9 - v2");

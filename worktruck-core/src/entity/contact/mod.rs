@@ -1,10 +1,52 @@
 //! Contacts: people, organisations and groups (vCard, RFC 6350; JSContact, RFC 9553).
 
+mod canonical;
+mod check;
+mod index;
+mod region;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{EntityId, ItemId};
+use crate::entity::Index;
+use crate::{EntityId, ItemId, Result};
+
+pub use canonical::canonical_value;
+pub use check::{MAX_BIO_BYTES, MAX_TEXT_CHARS, MAX_URL_CHARS};
+pub use region::Region;
 
 /// A person, an organisation or a group, with everything that belongs to it alone.
+///
+/// [`Contact::normalise`] is what makes one fit to be stored.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::entity::contact::{Channel, ChannelKind, Contact};
+/// use worktruck_core::{DerivedIds, ItemId, Timestamp};
+///
+/// let ids = DerivedIds::new("0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?, 1);
+/// let phone = Channel::new(ItemId::new(&ids, Timestamp::EPOCH), ChannelKind::Phone, "020 7946 0958");
+/// let mut contact = Contact {
+///     display_name: "Ada Lovelace".to_owned(),
+///     tags: vec!["maths".to_owned(), " engines".to_owned()],
+///     channels: vec![phone],
+///     ..Contact::default()
+/// };
+///
+/// contact.normalise(Some("GB".parse()?))?;
+/// assert_eq!(contact.channels[0].canonical_value, "+442079460958");
+/// assert_eq!(contact.tags, ["engines", "maths"]);
+///
+/// contact.channels[0].value = "nobody knows".to_owned();
+/// contact.channels[0].kind = ChannelKind::Email;
+/// let error = contact.normalise(None).unwrap_err();
+/// assert_eq!(error.pointer(), Some("/channels/0/value"));
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Contact {
@@ -59,6 +101,35 @@ pub struct Contact {
     pub metadata: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Contact {
+    /// Validates everything and puts it into its canonical form.
+    ///
+    /// Canonical values are computed anew, tags are trimmed, sorted and deduplicated, and country codes
+    /// are put into upper case; nothing else is changed. `region` is that of phone numbers without a
+    /// country code. After an error the contact may be half canonical.
+    ///
+    /// # Errors
+    ///
+    /// Each with the JSON pointer of the place:
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for the second of two channels of one type and
+    ///   canonical value (for custom ones: of one label, too);
+    /// - [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for anything else: an empty or too long
+    ///   text, a NUL character, a value that is not what its type says, a second primary channel of one type,
+    ///   an impossible or empty date, a place that is not on the globe, an item id that is used twice.
+    pub fn normalise(&mut self, region: Option<Region>) -> Result<()> {
+        check::normalise(self, region)
+    }
+
+    /// What the contact, once normalised, is found by.
+    ///
+    /// Terms: `kind`, `tag`, `vcard_uid`, and `channel:email`, `channel:phone` … with canonical values.
+    /// Sort: `display_name`. Text: names, channels, bio.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        index::index(self)
+    }
+}
+
 /// What a contact is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +141,18 @@ pub enum ContactKind {
     Organization,
     /// Several contacts under one name.
     Group,
+}
+
+impl ContactKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Organization => "organization",
+            Self::Group => "group",
+        }
+    }
 }
 
 /// One way to reach a contact.
@@ -84,6 +167,7 @@ pub struct Channel {
     /// As it was given.
     pub value: String,
     /// As it is compared: an e-mail address in lower case, a phone number as E.164 where it parses.
+    #[serde(default)]
     pub canonical_value: String,
     /// Such as "work"; what a custom channel is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +181,22 @@ pub struct Channel {
     /// Lower comes first.
     #[serde(default)]
     pub preference_order: u32,
+}
+
+impl Channel {
+    /// A channel with this value and nothing else; [`Contact::normalise`] fills in the canonical value.
+    pub fn new(id: ItemId, kind: ChannelKind, value: impl Into<String>) -> Self {
+        Self {
+            id,
+            kind,
+            value: value.into(),
+            canonical_value: String::new(),
+            label: None,
+            is_primary: false,
+            is_verified: false,
+            preference_order: 0,
+        }
+    }
 }
 
 /// What a channel is.
@@ -115,6 +215,27 @@ pub enum ChannelKind {
     Linkedin,
     /// Anything else; the label says what.
     Custom,
+}
+
+impl ChannelKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Url => "url",
+            Self::Twitter => "twitter",
+            Self::Linkedin => "linkedin",
+            Self::Custom => "custom",
+        }
+    }
+}
+
+impl fmt::Display for ChannelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A postal address.
@@ -161,6 +282,28 @@ pub struct Address {
     pub is_primary: bool,
 }
 
+impl Address {
+    /// An address of which nothing is known yet.
+    #[must_use]
+    pub const fn new(id: ItemId) -> Self {
+        Self {
+            id,
+            label: None,
+            street: None,
+            extended: None,
+            po_box: None,
+            city: None,
+            region: None,
+            postal_code: None,
+            country: None,
+            country_code: None,
+            latitude: None,
+            longitude: None,
+            is_primary: false,
+        }
+    }
+}
+
 /// A day that matters to a contact; any of year, month and day may be unknown.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -183,12 +326,12 @@ pub struct ContactDate {
     pub day: Option<u8>,
 }
 
-impl Contact {
-    pub(super) fn index(&self) -> super::Index {
-        super::Index {
-            terms: self.tags.iter().map(|tag| super::Term::new("tag", tag.clone())).collect(),
-            sort: vec![("display_name", self.display_name.to_lowercase())],
-            text: self.display_name.clone(),
-        }
+impl ContactDate {
+    /// Whether a calendar has it: a day that its month has, a day of a year with its month, and not nothing.
+    ///
+    /// The parts that may be unknown are those of RFC 6350, section 4.3.1.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        check::date_parts(self.year, self.month, self.day).is_ok()
     }
 }

@@ -1,0 +1,52 @@
+//! Blueprints: kinds of agents.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use worktruck_core::guardrail::Rule;
+use worktruck_core::run::BlueprintVersion;
+
+use crate::providers::Policy;
+
+/// A kind of agent: what it is asked, what it may use, and how it behaves by default.
+///
+/// A tenant's saved agent config replaces the defaults. A run pins what it starts with.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    /// Its name, `snake_case`.
+    pub name: String,
+    /// Raised whenever runs that are under way could not go on with it.
+    pub version: u32,
+    /// For people.
+    pub title: String,
+    /// For people: what it does.
+    pub description: String,
+    /// JSON Schema (2020-12) of a run's input.
+    pub input_schema: Value,
+    /// The system prompt.
+    pub system_prompt: String,
+    /// The tools it uses, by name.
+    pub tools: Vec<String>,
+    /// `claude-…` or `provider/model`.
+    pub default_model: String,
+    /// What a run may cost.
+    pub default_budget_cents: u32,
+    /// How long a run may take.
+    pub default_deadline_seconds: u32,
+    /// How many steps a run may have.
+    pub default_max_steps: u32,
+    /// How many output tokens a model turn may have.
+    pub max_tokens: u32,
+    /// The rules, where no config is saved.
+    pub default_guardrails: Vec<Rule>,
+    /// What plays the model under the name `local/rules`, without a key or a network.
+    pub policy: Option<Arc<dyn Policy>>,
+}
+
+impl Blueprint {
+    /// Its name and version.
+    #[must_use]
+    pub fn reference(&self) -> BlueprintVersion {
+        BlueprintVersion { blueprint: self.name.clone(), version: self.version }
+    }
+}

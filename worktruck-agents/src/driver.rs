@@ -1,0 +1,143 @@
+//! Turns the effects of an executor into futures.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc;
+use worktruck_core::executor::{Effect, Event, Executor, ToolCall};
+use worktruck_core::model::{ModelError, ModelErrorCategory, ModelRequest};
+use worktruck_core::run::{Commit, FailureCategory, Run, RunStatus, Transition};
+use worktruck_core::store::{CommitOutcome, View};
+use worktruck_core::tool::{ToolContext, ToolError};
+use worktruck_core::{DerivedIds, Error, ErrorKind, Result};
+
+use crate::held::{Held, Order};
+use crate::runtime::Ports;
+
+/// How long to leave the store alone after it could not be reached.
+const STORE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Goes on with a run until it ends, waits, or is given back.
+pub(crate) async fn drive(
+    mut executor: Executor,
+    run: &Run,
+    held: &Held,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    ports: &Ports,
+) -> Result<RunStatus> {
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Event>> = FuturesUnordered::new();
+    loop {
+        while let Ok(order) = orders.try_recv() {
+            executor.handle(event_of(order), ports.clock.now())?;
+        }
+        match executor.next(ports.clock.now())? {
+            Effect::Ask(request) => {
+                check(held, ports)?;
+                under_way.push(ask(ports, run, executor.model().to_owned(), request).boxed());
+            }
+            Effect::Call(call) => {
+                if call.effect.is_outside() {
+                    check(held, ports)?;
+                }
+                under_way.push(call_tool(ports, run, call).boxed());
+            }
+            Effect::Commit(effect) => {
+                if effect.transition != Transition::Continue {
+                    under_way.clear();
+                }
+                let (event, cancelled) = commit(*effect, held, ports).await?;
+                executor.handle(event, ports.clock.now())?;
+                if cancelled {
+                    executor.handle(Event::CancelRequested, ports.clock.now())?;
+                }
+            }
+            Effect::Wait { until } => {
+                let nap = until.since(ports.clock.now());
+                let event = tokio::select! {
+                    biased;
+                    () = held.lost(&*ports.clock) => return Err(lost()),
+                    Some(order) = orders.recv() => Some(event_of(order)),
+                    Some(event) = under_way.next() => Some(event),
+                    () = tokio::time::sleep(nap) => None,
+                };
+                if let Some(event) = event {
+                    executor.handle(event, ports.clock.now())?;
+                }
+            }
+            Effect::Stop(status) => return Ok(status),
+        }
+    }
+}
+
+const fn event_of(order: Order) -> Event {
+    match order {
+        Order::Cancel => Event::CancelRequested,
+        Order::Drain => Event::Drain,
+        Order::Abort => Event::Abort,
+    }
+}
+
+/// Nothing outside is called by a worker that may have lost its lease while it was stopped.
+fn check(held: &Held, ports: &Ports) -> Result<()> {
+    if held.is_live(&*ports.clock) { Ok(()) } else { Err(lost()) }
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::LeaseLost, "the lease ran out before it could be renewed")
+}
+
+async fn ask(ports: &Ports, run: &Run, model: String, request: ModelRequest) -> Event {
+    let reply = match ports.provider(&run.agent_blueprint, &model) {
+        Ok(provider) => AssertUnwindSafe(provider.complete(request)).catch_unwind().await.unwrap_or_else(|_| {
+            Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
+        }),
+        Err(error) => Err(ModelError::new(ModelErrorCategory::InvalidRequest, error.to_string())),
+    };
+    Event::Replied(reply)
+}
+
+async fn call_tool(ports: &Ports, run: &Run, call: ToolCall) -> Event {
+    let ToolCall { seq, name, input, asked_at, idempotency_key, pending, .. } = call;
+    let Some(tool) = ports.tools.get(&name) else {
+        let error = ToolError::fatal(FailureCategory::ConfigError, format!("this worker has no tool named {name}"));
+        return Event::Returned { seq, result: Err(error) };
+    };
+    let store = Arc::clone(&ports.store);
+    let context = ToolContext {
+        tenant: run.tenant_id,
+        run: run.id,
+        seq,
+        now: asked_at,
+        view: View::new(store, run.tenant_id, asked_at).with_pending(pending),
+        ids: DerivedIds::new(run.id, seq),
+        idempotency_key,
+    };
+    let result = AssertUnwindSafe(tool.call(context, input))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {name} panicked"))));
+    Event::Returned { seq, result }
+}
+
+/// Commits until the store answers. A commit whose answer is lost is made again under the same
+/// number, so that it takes effect once.
+async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result<(Event, bool)> {
+    loop {
+        let asked_at = ports.clock.monotonic();
+        match ports.store.commit(&held.lease(), commit.clone(), ports.clock.now()).await {
+            Ok(CommitOutcome::Committed { run, lease }) => {
+                held.confirm(lease, asked_at, commit.lease_for);
+                return Ok((Event::Committed, run.cancel_requested_at.is_some()));
+            }
+            Ok(CommitOutcome::Conflicted { seq, error }) => return Ok((Event::Conflicted { seq, error }, false)),
+            Err(error) if error.is_retryable() && held.is_live(&*ports.clock) => {
+                tracing::warn!(error = %error.chain(), "the store could not be reached; committing again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

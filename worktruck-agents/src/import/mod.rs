@@ -1,0 +1,171 @@
+//! Contacts from files: CSV and vCard.
+//!
+//! Parsing does no IO and never panics. What cannot be understood is kept: a field in the contact's
+//! metadata with a warning, a broken row or card as a [`Problem`] that says where it is and why it was
+//! skipped. Every contact that comes out has passed [`Contact::normalise`].
+
+mod csv;
+mod date;
+mod intake;
+mod load;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod text;
+mod vcard;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use worktruck_core::entity::contact::{Contact, Region};
+use worktruck_core::{Error, IdSource, Result, Timestamp};
+
+use self::intake::Intake;
+
+pub use self::load::{Report, Target, load};
+
+/// What a file of contacts is written in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Comma-separated values with a header; semicolons, tabs and bars are found out.
+    Csv,
+    /// vCard 2.1, 3.0 or 4.0.
+    Vcard,
+}
+
+impl Format {
+    /// Finds out the format: by the first line, then by the name's extension, else CSV.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use worktruck_agents::import::Format;
+    ///
+    /// assert_eq!(Format::detect("people.vcf", b""), Format::Vcard);
+    /// assert_eq!(Format::detect("people.txt", b"BEGIN:VCARD\r\n"), Format::Vcard);
+    /// assert_eq!(Format::detect("people", b"uid,email\n"), Format::Csv);
+    /// ```
+    #[must_use]
+    pub fn detect(source: &str, bytes: &[u8]) -> Self {
+        // NUL bytes are left out, so that UTF-16 is recognised too.
+        let start: Vec<u8> = bytes.iter().take(256).copied().filter(|b| b.is_ascii_graphic()).take(11).collect();
+        let extension = source.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let is_vcard = start.eq_ignore_ascii_case(b"BEGIN:VCARD")
+            || ["vcf", "vcard"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+        if is_vcard { Self::Vcard } else { Self::Csv }
+    }
+}
+
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The region of phone numbers that are written without a country code.
+    pub region: Option<Region>,
+}
+
+/// What was found in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// The contacts, in the order of the file; never empty.
+    pub contacts: Vec<Imported>,
+    /// What was not understood, in the order of the file.
+    pub problems: Vec<Problem>,
+    /// How many rows or cards the file has: each is a contact or a skipped problem.
+    pub rows: usize,
+}
+
+impl Parsed {
+    /// How many rows or cards were skipped.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.skipped).count()
+    }
+}
+
+/// A contact, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The line of the file on which its row or card begins; the first is 1.
+    pub line: u64,
+    /// The contact, normalised.
+    pub contact: Contact,
+}
+
+/// Something in a file that was not understood.
+///
+/// `Display` names the file, the line and the reason:
+/// `people.csv:17: birthday "1990-02-31" is not a day of the calendar; kept in metadata`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Problem {
+    /// The file.
+    pub source: Arc<str>,
+    /// The line of the file; the first is 1.
+    pub line: u64,
+    /// The column or property, if it is only that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong and what became of it, for people.
+    pub message: String,
+    /// Whether the whole row or card was left out.
+    pub skipped: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.source, self.line, self.message)
+    }
+}
+
+/// Reads the contacts in `bytes`, the content of the file that messages call `source`.
+///
+/// UTF-8 and, by its byte order mark, UTF-16 are read as such; lines that are neither are read as
+/// Windows-1252, with one warning.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidRequest`](worktruck_core::ErrorKind::InvalidRequest) if nothing in the file can be
+/// used: it is empty or binary, no column of its header is known, it has no rows, or all were skipped. The
+/// message names file, line and reason, and says what to do.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_agents::import::{Format, Options, parse};
+/// use worktruck_core::{DerivedIds, Timestamp};
+///
+/// let file = "display_name,email,birthday\nAda,ada@example.org,1815-12-10\nBob,bob@example.org,1990-02-31\n";
+/// let ids = DerivedIds::new("0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?, 1);
+/// let format = Format::detect("people.csv", file.as_bytes());
+/// let parsed = parse("people.csv", file.as_bytes(), format, &Options::default(), &ids, Timestamp::EPOCH)?;
+///
+/// assert_eq!(parsed.contacts[0].contact.dates[0].year, Some(1815));
+/// assert_eq!(parsed.contacts[1].contact.metadata["birthday"], "1990-02-31");
+/// assert_eq!(
+///     parsed.problems[0].to_string(),
+///     r#"people.csv:3: birthday "1990-02-31" is not a day of the calendar; kept in metadata"#
+/// );
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
+pub fn parse(
+    source: &str,
+    bytes: &[u8],
+    format: Format,
+    options: &Options,
+    ids: &dyn IdSource,
+    now: Timestamp,
+) -> Result<Parsed> {
+    let mut intake = Intake::new(source, *options, ids, now);
+    let text = text::decode(bytes, &mut intake)?;
+    match format {
+        Format::Csv => csv::parse(&text, &mut intake)?,
+        Format::Vcard => vcard::parse(&text, &mut intake)?,
+    }
+    intake.finish()
+}
+
+/// An error about the whole file.
+fn unusable(source: &str, line: u64, reason: impl fmt::Display) -> Error {
+    Error::invalid(format!("{source}:{line}: {reason}"))
+}

@@ -1,0 +1,365 @@
+//! The runtime: a store, model providers, tools and blueprints, put together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use worktruck_core::entity::agent_config::{AgentConfig, BLUEPRINT_TERM};
+use worktruck_core::entity::{Kind, Term};
+use worktruck_core::journal::Snapshot;
+use worktruck_core::model::ModelProvider;
+use worktruck_core::run::{DEFAULT_LEASE, NewRun, Run, Signal};
+use worktruck_core::store::{Changes, EntityKey, ListQuery, Provenance, Require, Store, Version};
+use worktruck_core::temporal::WriteOp;
+use worktruck_core::tool::Tool;
+use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secret, TenantId, Timestamp, pricing};
+
+use crate::blueprint::Blueprint;
+use crate::clock::{RandomIds, SystemClock};
+use crate::providers::{Local, Providers};
+use crate::worker::{Worker, WorkerOptions};
+
+/// How many times a run may make the same call unless its config says otherwise.
+const DEFAULT_MAX_REPEATS: u32 = 5;
+
+/// Runs agents over a store.
+///
+/// Cloning is cheap: clones share everything.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    ports: Arc<Ports>,
+}
+
+/// What runs are executed with.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) tools: BTreeMap<String, Arc<dyn Tool>>,
+    pub(crate) blueprints: BTreeMap<String, Blueprint>,
+    pub(crate) lease_for: Duration,
+    pub(crate) secrets: Arc<[Secret]>,
+    providers: Providers,
+    prices: Vec<pricing::Price>,
+}
+
+/// Puts a [`Runtime`] together.
+#[derive(Debug)]
+pub struct RuntimeBuilder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    tools: Vec<Arc<dyn Tool>>,
+    blueprints: Vec<Blueprint>,
+    providers: Providers,
+    prices: Vec<pricing::Price>,
+    secrets: Vec<Secret>,
+    lease_for: Duration,
+}
+
+impl RuntimeBuilder {
+    /// Registers a provider of models under a name.
+    #[must_use]
+    pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ModelProvider>) -> Self {
+        self.providers = self.providers.with(name, provider);
+        self
+    }
+
+    /// Registers a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: Arc<dyn Tool>) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Registers tools.
+    #[must_use]
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// Registers a blueprint.
+    #[must_use]
+    pub fn blueprint(mut self, blueprint: Blueprint) -> Self {
+        self.blueprints.push(blueprint);
+        self
+    }
+
+    /// Adds prices; a later row for the same model and day replaces an earlier one.
+    #[must_use]
+    pub fn prices(mut self, prices: impl IntoIterator<Item = pricing::Price>) -> Self {
+        self.prices.extend(prices);
+        self
+    }
+
+    /// A value that is replaced wherever it turns up in a journal.
+    #[must_use]
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Replaces the clock of the machine.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Replaces random ids.
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// How long a lease lasts; 30 seconds unless set. A crashed run is taken over after that.
+    #[must_use]
+    pub const fn lease(mut self, lease_for: Duration) -> Self {
+        self.lease_for = lease_for;
+        self
+    }
+
+    /// The runtime.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if two tools or two blueprints share a name, a blueprint names a tool
+    /// that is not registered, or a schema is not a JSON Schema.
+    pub fn build(self) -> Result<Runtime> {
+        let mut tools = BTreeMap::new();
+        for tool in self.tools {
+            let spec = tool.spec();
+            check_schema(&spec.input_schema, &format!("the input schema of the tool {}", spec.name))?;
+            if tools.insert(spec.name.clone(), tool).is_some() {
+                return Err(Error::invalid(format!("two tools are named {}", spec.name)));
+            }
+        }
+        let mut blueprints = BTreeMap::new();
+        for blueprint in self.blueprints {
+            check_schema(&blueprint.input_schema, &format!("the input schema of the blueprint {}", blueprint.name))?;
+            if let Some(missing) = blueprint.tools.iter().find(|name| !tools.contains_key(*name)) {
+                return Err(Error::invalid(format!(
+                    "the blueprint {} uses the tool {missing}, which is not registered",
+                    blueprint.name
+                )));
+            }
+            if let Some(twice) = blueprints.insert(blueprint.name.clone(), blueprint) {
+                return Err(Error::invalid(format!("two blueprints are named {}", twice.name)));
+            }
+        }
+        let ports = Ports {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            tools,
+            blueprints,
+            lease_for: self.lease_for,
+            secrets: self.secrets.into(),
+            providers: self.providers,
+            prices: self.prices,
+        };
+        Ok(Runtime { ports: Arc::new(ports) })
+    }
+}
+
+fn check_schema(schema: &Value, what: &str) -> Result<()> {
+    jsonschema::validator_for(schema).map(drop).map_err(|e| Error::invalid(format!("{what} is not a JSON Schema: {e}")))
+}
+
+impl Runtime {
+    /// Starts to put together a runtime over `store`, with the prices that ship with this version.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>) -> RuntimeBuilder {
+        RuntimeBuilder {
+            store,
+            clock: Arc::new(SystemClock::new()),
+            ids: Arc::new(RandomIds::new()),
+            tools: Vec::new(),
+            blueprints: Vec::new(),
+            providers: Providers::default(),
+            prices: pricing::builtin(),
+            secrets: Vec::new(),
+            lease_for: DEFAULT_LEASE,
+        }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.ports.store
+    }
+
+    /// The present, as this runtime sees it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// Where new ids come from.
+    #[must_use]
+    pub fn ids(&self) -> &dyn IdSource {
+        &*self.ports.ids
+    }
+
+    /// A worker that executes runs.
+    #[must_use]
+    pub fn worker(&self, options: WorkerOptions) -> Worker {
+        Worker::new(Arc::clone(&self.ports), options)
+    }
+
+    /// A run of `blueprint` with `input`, to be changed and enqueued.
+    #[must_use]
+    pub fn new_run(&self, blueprint: &str, input: Value) -> NewRun {
+        NewRun::new(RunId::new(&*self.ports.ids, self.now()), blueprint, input)
+    }
+
+    /// Accepts a run; a worker takes it from there.
+    ///
+    /// # Errors
+    ///
+    /// - `NotFound`: this runtime has no such blueprint.
+    /// - `InvalidRequest`: the input does not fit the blueprint's schema, or the configured model
+    ///   has no provider here.
+    /// - And those of [`RunStore::enqueue`](worktruck_core::store::RunStore::enqueue).
+    pub async fn enqueue(&self, tenant: TenantId, run: NewRun) -> Result<Run> {
+        let blueprint = self.blueprint(&run.agent_blueprint)?;
+        let validator = jsonschema::validator_for(&blueprint.input_schema)
+            .map_err(|e| Error::internal(format!("a checked schema is no longer one: {e}")))?;
+        if let Some(wrong) = validator.iter_errors(&run.input).next() {
+            return Err(Error::invalid(format!("the input does not fit {}: {wrong}", blueprint.name))
+                .at(format!("/input{}", wrong.instance_path().as_str())));
+        }
+        let config = self.config(tenant, &blueprint.name).await?.map(|(config, _)| config);
+        let model = config.and_then(|config| config.model).unwrap_or_else(|| blueprint.default_model.clone());
+        self.ports.provider(&blueprint.name, &pricing::model_name(&model)?)?;
+        let mut runs = self.ports.store.enqueue(tenant, vec![run], self.now()).await?;
+        runs.pop().ok_or_else(|| Error::internal("the store accepted a run and did not return it"))
+    }
+
+    /// Asks for the end of a run.
+    ///
+    /// The answer is the run: cancelled, or still running with `cancel_requested_at` set until its
+    /// worker has stopped it.
+    ///
+    /// # Errors
+    ///
+    /// - `NotFound`: the tenant has no such run.
+    /// - `Conflict`: the run has ended.
+    pub async fn cancel(&self, tenant: TenantId, run: RunId, actor: Option<String>) -> Result<Run> {
+        self.ports.store.signal(tenant, run, Signal::Cancel { actor }, self.now()).await
+    }
+
+    /// The saved config of a blueprint and its version, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    pub async fn config(&self, tenant: TenantId, blueprint: &str) -> Result<Option<(AgentConfig, u64)>> {
+        Ok(self.ports.config(tenant, blueprint).await?.map(|(config, version)| (config, version.slice.version)))
+    }
+
+    /// Saves how a blueprint behaves for a tenant, replacing what was saved.
+    ///
+    /// # Errors
+    ///
+    /// - `NotFound`: this runtime has no such blueprint.
+    /// - `InvalidRequest`: a field is wrong, a rule among them; the error names it.
+    /// - `Conflict`: somebody else saved it at the same time.
+    pub async fn save_config(&self, tenant: TenantId, config: AgentConfig, captured_by: &str) -> Result<()> {
+        let blueprint = self.blueprint(&config.agent_blueprint)?;
+        config.check()?;
+        if let Some(model) = &config.model {
+            self.ports.provider(&blueprint.name, &pricing::model_name(model)?)?;
+        }
+        let saved = self.ports.config(tenant, &config.agent_blueprint).await?;
+        let key = saved.as_ref().map_or_else(
+            || EntityKey::new(Kind::AgentConfig, EntityId::new(&*self.ports.ids, self.now())),
+            |(_, version)| version.key,
+        );
+        let require = match saved {
+            Some((_, version)) => Require::Version { key, version: version.slice.version },
+            None => Require::UniqueTerm { kind: Kind::AgentConfig, term: Term::new(BLUEPRINT_TERM, &*blueprint.name) },
+        };
+        let body =
+            serde_json::to_value(&config).map_err(|e| Error::invalid("the config has no JSON form").with_source(e))?;
+        let changes = Changes::none().write(key, WriteOp::Put(body)).require(require);
+        let provenance = Provenance::new(captured_by, "user_edit");
+        self.ports.store.apply(tenant, changes, provenance, self.now()).await.map(drop)
+    }
+
+    fn blueprint(&self, name: &str) -> Result<&Blueprint> {
+        self.ports.blueprints.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.ports.blueprints.keys().map(String::as_str).collect();
+            Error::not_found(format!("the blueprint {name:?}")).with_details(serde_json::json!({ "blueprints": known }))
+        })
+    }
+}
+
+impl Ports {
+    /// The provider of `model`, a full name. The model `local/…` is the blueprint's own policy.
+    pub(crate) fn provider(&self, blueprint: &str, model: &str) -> Result<Arc<dyn ModelProvider>> {
+        if model.starts_with("local/") {
+            let policy = self.blueprints.get(blueprint).and_then(|blueprint| blueprint.policy.clone());
+            let policy = policy.ok_or_else(|| {
+                Error::invalid(format!("the blueprint {blueprint} ships no rules, so {model} cannot play its model"))
+            })?;
+            return Ok(Arc::new(Local::new(policy)));
+        }
+        self.providers.resolve(model).map(|(provider, _)| provider)
+    }
+
+    /// What a run lives by if it starts now.
+    pub(crate) async fn snapshot(&self, run: &Run) -> Result<Snapshot> {
+        let blueprint = self
+            .blueprints
+            .get(&run.agent_blueprint)
+            .ok_or_else(|| Error::not_found(format!("the blueprint {:?}", run.agent_blueprint)))?;
+        let now = self.clock.now();
+        let saved = self.config(run.tenant_id, &blueprint.name).await?;
+        let config_version = saved.as_ref().map(|(_, version)| version.slice.version);
+        let config = saved.map(|(config, _)| config);
+        let guardrails = config.as_ref().map_or(&blueprint.default_guardrails, |config| &config.guardrails).clone();
+        let config = config.unwrap_or_else(|| AgentConfig::new(&*blueprint.name));
+        let model = config.model.as_deref().unwrap_or(&blueprint.default_model);
+        let model = pricing::model_name(model)?;
+        let wanted = config.tools.as_ref().unwrap_or(&blueprint.tools);
+        let tools = blueprint.tools.iter().filter(|name| wanted.contains(name));
+        let seconds =
+            run.deadline_secs.or(config.deadline_default_seconds).unwrap_or(blueprint.default_deadline_seconds);
+        let started_at = run.started_at.unwrap_or(now);
+        Ok(Snapshot {
+            blueprint: blueprint.name.clone(),
+            blueprint_version: blueprint.version,
+            config_version,
+            prices: pricing::prices_of(&self.prices, &model, now),
+            model,
+            system_prompt: config.system_prompt.unwrap_or_else(|| blueprint.system_prompt.clone()),
+            first_message: format!("The input of this run:\n{:#}", run.input),
+            tools: tools.filter_map(|name| self.tools.get(name)).map(|tool| (*tool.spec()).clone()).collect(),
+            guardrails,
+            budget_usd_cents: run
+                .budget_usd_cents
+                .or(config.budget_default_cents)
+                .or(Some(blueprint.default_budget_cents)),
+            deadline_at: started_at.after(Duration::from_secs(seconds.into())),
+            max_steps: config.max_steps.unwrap_or(blueprint.default_max_steps),
+            max_tokens: blueprint.max_tokens,
+            max_repeats: config.max_repeats.unwrap_or(DEFAULT_MAX_REPEATS),
+        })
+    }
+
+    async fn config(&self, tenant: TenantId, blueprint: &str) -> Result<Option<(AgentConfig, Version)>> {
+        let mut query = ListQuery::new(Kind::AgentConfig);
+        query.terms.push(Term::new(BLUEPRINT_TERM, blueprint));
+        let Page { mut data, .. } = self.store.list(tenant, query, self.clock.now()).await?;
+        let Some(version) = data.pop() else { return Ok(None) };
+        let body = version.slice.body.clone().unwrap_or_default();
+        let config = serde_json::from_value(body)
+            .map_err(|e| Error::internal(format!("the saved config of {blueprint} is unreadable: {e}")))?;
+        Ok(Some((config, version)))
+    }
+}

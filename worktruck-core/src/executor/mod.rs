@@ -1,0 +1,398 @@
+//! The loop of an agent run as a value: no IO, no clock, no runtime.
+//!
+//! [`Executor::next`] says what must be done next, [`Executor::handle`] takes in what came of it.
+//! Replay, guardrails, budget, deadline and cancellation live inside; a driver turns the effects
+//! into futures. What is not committed is forgotten without harm: after a crash
+//! [`Executor::resume`] makes the same executor from the journal.
+
+mod ledger;
+mod reply;
+mod resume;
+mod settle;
+mod transcript;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::guardrail;
+use crate::journal::{Journal, Snapshot, StepKind, genesis};
+use crate::model::{self, ModelError, ModelReply, ModelRequest};
+use crate::run::{Commit, EventType, FailureCategory, NewEvent, Run, RunStatus, Transition};
+use crate::store::Changes;
+use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
+use crate::{Digest, Error, Result, Secret, Timestamp};
+
+use ledger::Ledger;
+use transcript::Transcript;
+use turn::Turn;
+
+/// What the driver must do next.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask the model, then hand in [`Event::Replied`].
+    Ask(ModelRequest),
+    /// Call the tool, then hand in [`Event::Returned`]. Calls run side by side.
+    Call(ToolCall),
+    /// Commit, then hand in [`Event::Committed`] or [`Event::Conflicted`]. Before a commit whose
+    /// transition is not [`Transition::Continue`], what is still under way is dropped.
+    Commit(Box<Commit>),
+    /// Wait for something that is under way, at most until this moment.
+    Wait {
+        /// When [`Executor::next`] has something else to say.
+        until: Timestamp,
+    },
+    /// The run is no longer this worker's: it has ended, waits, or was given back.
+    Stop(RunStatus),
+}
+
+/// A call of a tool, ready to be made.
+#[derive(Debug)]
+pub struct ToolCall {
+    /// Its place in the journal.
+    pub seq: u32,
+    /// The tool.
+    pub name: String,
+    /// Its input; it fits the tool's schema.
+    pub input: Value,
+    /// What it touches.
+    pub effect: ToolEffect,
+    /// When the model asked for it.
+    pub asked_at: Timestamp,
+    /// Names it for the outside.
+    pub idempotency_key: Digest,
+    /// Changes of earlier calls of the same turn, not committed yet.
+    pub pending: Arc<[Changes]>,
+}
+
+/// What came of an effect, or happened meanwhile.
+#[derive(Debug)]
+pub enum Event {
+    /// The model answered, or did not.
+    Replied(Result<ModelReply, ModelError>),
+    /// A tool came back.
+    Returned {
+        /// The place of the call in the journal.
+        seq: u32,
+        /// What it came back with.
+        result: Result<ToolOutput, ToolError>,
+    },
+    /// The commit took effect.
+    Committed,
+    /// The commit took no effect, because the changes of a call rest on something that is no
+    /// longer so.
+    Conflicted {
+        /// The place of the call in the journal.
+        seq: u32,
+        /// What is no longer so.
+        error: Error,
+    },
+    /// Somebody asked for the end of the run.
+    CancelRequested,
+    /// The worker is to give the run back: what is under way is finished, nothing is begun.
+    Drain,
+    /// The worker can wait no longer: what is under way is dropped and the run given back.
+    Abort,
+}
+
+/// What an executor needs beside the run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long every commit makes the lease last.
+    pub lease_for: Duration,
+    /// Values that are replaced wherever they turn up, before anything is hashed or stored.
+    pub secrets: Arc<[Secret]>,
+}
+
+/// How often a call is made again because what it rests on changed, before the model is told.
+const MAX_CONFLICTS: u32 = 5;
+
+/// A run being executed.
+#[derive(Debug)]
+pub struct Executor {
+    run: Run,
+    snapshot: Snapshot,
+    options: Options,
+    /// Whether the snapshot is committed.
+    begun: bool,
+    commits: u64,
+    head: Digest,
+    seq: u32,
+    ledger: Ledger,
+    transcript: Transcript,
+    offered: Arc<[ToolSpec]>,
+    /// How often each call, by tool and input, was made.
+    repeats: BTreeMap<Digest, u32>,
+    /// To be recorded with the next commit.
+    events: Vec<NewEvent>,
+    wish: Option<Wish>,
+    phase: Phase,
+    pending: Option<Pending>,
+}
+
+/// What somebody outside wants of the run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wish {
+    Cancel,
+    Drain,
+    Abort,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The model is to be asked; nothing is set aside for it yet.
+    Before,
+    /// The model is asked, or will be asked again.
+    Asking { started_at: Option<Timestamp>, attempt: u32, not_before: Timestamp },
+    /// The model's calls are made.
+    Calling(Turn),
+    /// Nothing more is done here.
+    Stopped(RunStatus),
+}
+
+/// A commit on its way, and what follows it.
+#[derive(Debug)]
+struct Pending {
+    commit: Option<Box<Commit>>,
+    head: Digest,
+    seq: u32,
+    then: Then,
+    /// Whether the results of a turn went into the conversation with it.
+    spoke: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// The model is asked, for which enough is set aside.
+    Ask,
+    /// The phase goes on.
+    GoOn,
+    /// Nothing more is done here.
+    Stop(RunStatus),
+}
+
+impl Executor {
+    /// Begins a run that has no journal, after `commits` commits that recorded nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if the run's input or the snapshot has no canonical JSON form.
+    pub fn begin(run: Run, commits: u64, snapshot: Snapshot, options: Options) -> Result<Self> {
+        let head = genesis(run.tenant_id, run.id, &run.input, Some(&snapshot))?;
+        let offered: Arc<[ToolSpec]> = snapshot
+            .tools
+            .iter()
+            .filter(|tool| guardrail::is_offerable(&snapshot.guardrails, &tool.name))
+            .cloned()
+            .collect();
+        Ok(Self {
+            ledger: Ledger::new(&snapshot),
+            transcript: Transcript::new(&snapshot, &offered),
+            run,
+            snapshot,
+            options,
+            begun: false,
+            commits,
+            head,
+            seq: 0,
+            offered,
+            repeats: BTreeMap::new(),
+            events: Vec::new(),
+            wish: None,
+            phase: Phase::Before,
+            pending: None,
+        })
+    }
+
+    /// Goes on with a run where its journal ends.
+    ///
+    /// The journal is replayed: its chain and every call in it are computed again. If they are
+    /// not what is recorded, the executor fails the run, naming the step, and does nothing else.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if the journal has no snapshot.
+    pub fn resume(run: Run, journal: Journal, options: Options) -> Result<Self> {
+        let Journal { snapshot, steps, calls, commits, reserved, forfeited } = journal;
+        let snapshot =
+            snapshot.ok_or_else(|| Error::invalid(format!("run {} has no journal to go on with", run.id)))?;
+        let cancelled = run.cancel_requested_at.is_some();
+        let mut executor = Self::begin(run, commits, snapshot, options)?;
+        executor.begun = true;
+        executor.ledger.forfeit(forfeited + reserved);
+        executor.wish = cancelled.then_some(Wish::Cancel);
+        executor.replay(steps, &calls)?;
+        Ok(executor)
+    }
+
+    /// What the driver must do next.
+    ///
+    /// Every effect but [`Effect::Wait`] and [`Effect::Stop`] is handed out once; `next` is called
+    /// again after each, until it says to wait.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if a value has no canonical JSON form.
+    pub fn next(&mut self, now: Timestamp) -> Result<Effect> {
+        if let Some(pending) = &mut self.pending {
+            return Ok(match pending.commit.take() {
+                Some(commit) => Effect::Commit(commit),
+                None => Effect::Wait { until: Timestamp::FOREVER },
+            });
+        }
+        if let Phase::Stopped(status) = self.phase {
+            return Ok(Effect::Stop(status));
+        }
+        if let Some(transition) = self.interruption(now) {
+            return self.stop(transition, now);
+        }
+        match &mut self.phase {
+            Phase::Before => self.prepare(now),
+            Phase::Asking { started_at, not_before, .. } => {
+                if started_at.is_some() || now < *not_before {
+                    let until = if started_at.is_some() { Timestamp::FOREVER } else { *not_before };
+                    return Ok(Effect::Wait { until: until.min(self.snapshot.deadline_at) });
+                }
+                *started_at = Some(now);
+                Ok(Effect::Ask(self.request()))
+            }
+            Phase::Calling(_) => self.go_on(now),
+            Phase::Stopped(status) => Ok(Effect::Stop(*status)),
+        }
+    }
+
+    /// Takes in what came of an effect.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if a value has no canonical JSON form, or the event answers no effect.
+    pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<()> {
+        match event {
+            Event::Replied(reply) => self.replied(reply, now),
+            Event::Returned { seq, result } => self.returned(seq, result, now),
+            Event::Committed => self.committed(),
+            Event::Conflicted { seq, error } => self.conflicted(seq, &error, now),
+            Event::CancelRequested => self.wish(Wish::Cancel),
+            Event::Drain => self.wish(Wish::Drain),
+            Event::Abort => self.wish(Wish::Abort),
+        }
+    }
+
+    /// The model that is asked, `provider/model`.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.snapshot.model
+    }
+
+    fn wish(&mut self, wish: Wish) -> Result<()> {
+        // A cancellation outlasts everything; an abort outlasts a drain.
+        if self.wish != Some(Wish::Cancel) && !(self.wish == Some(Wish::Abort) && wish == Wish::Drain) {
+            self.wish = Some(wish);
+        }
+        Ok(())
+    }
+
+    /// Why the run must not go on, if something says so.
+    fn interruption(&self, now: Timestamp) -> Option<Transition> {
+        if self.wish == Some(Wish::Cancel) {
+            return Some(Transition::Cancel);
+        }
+        if now >= self.snapshot.deadline_at {
+            let detail = format!("the deadline {} has passed", self.snapshot.deadline_at);
+            return Some(Transition::Fail { category: FailureCategory::Timeout, detail });
+        }
+        let under_way = match &self.phase {
+            Phase::Asking { started_at, .. } => started_at.is_some(),
+            Phase::Calling(turn) => turn.is_under_way(),
+            Phase::Before | Phase::Stopped(_) => false,
+        };
+        match self.wish {
+            Some(Wish::Abort) => Some(Transition::Release),
+            Some(Wish::Drain) if !under_way => Some(Transition::Release),
+            _ => None,
+        }
+    }
+
+    /// Sets aside what the next turn may cost and commits it, or asks at once if there is nothing
+    /// to commit.
+    fn prepare(&mut self, now: Timestamp) -> Result<Effect> {
+        if let Err(transition) = self.reserve() {
+            return self.stop(transition, now);
+        }
+        if self.begun && self.ledger.reserved().as_nanos() == 0 {
+            self.ask();
+            return self.next(now);
+        }
+        self.commit(Vec::new(), Vec::new(), Transition::Continue, Then::Ask)?;
+        self.next(now)
+    }
+
+    fn reserve(&mut self) -> Result<(), Transition> {
+        if self.seq >= self.snapshot.max_steps {
+            return Err(exhausted(format!("the run has used all of its {} steps", self.snapshot.max_steps)));
+        }
+        let reserved = self.ledger.reserve(self.transcript.token_bound(), &self.snapshot)?;
+        if reserved.as_nanos() > 0 {
+            let data = json!({ "usd_nano": reserved, "max_tokens": self.ledger.max_tokens() });
+            self.events.push(NewEvent::with(EventType::BudgetReserved, data));
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self) {
+        self.phase = Phase::Asking { started_at: None, attempt: 0, not_before: Timestamp::EPOCH };
+    }
+
+    fn request(&self) -> ModelRequest {
+        let model = self.snapshot.model.split_once('/').map_or(self.snapshot.model.as_str(), |(_, model)| model);
+        ModelRequest {
+            model: model.to_owned(),
+            system: self.snapshot.system_prompt.clone(),
+            tools: Arc::clone(&self.offered),
+            messages: self.transcript.messages().to_vec(),
+            max_tokens: self.ledger.max_tokens(),
+        }
+    }
+
+    /// What a model step records of what went in: the transcript it saw, by its end and digest.
+    fn model_input(&self) -> Value {
+        json!({ "transcript_through": self.seq, "transcript": self.head })
+    }
+
+    fn replied(&mut self, reply: Result<ModelReply, ModelError>, now: Timestamp) -> Result<()> {
+        let Phase::Asking { started_at: Some(began), attempt, .. } = self.phase else {
+            return Err(Error::internal("a model answered that was not asked"));
+        };
+        match reply {
+            Ok(reply) => self.settle_reply(reply, began, now),
+            Err(error) if error.category.is_transient() => {
+                let wait = model::backoff(attempt, &error, self.head);
+                self.phase = Phase::Asking { started_at: None, attempt: attempt + 1, not_before: now.after(wait) };
+                Ok(())
+            }
+            Err(error) => {
+                self.ledger.settle(crate::NanoUsd::ZERO);
+                self.fail(reply::category_of(&error), self.redacted(&error.to_string()))
+            }
+        }
+    }
+
+    fn fail(&mut self, category: FailureCategory, detail: String) -> Result<()> {
+        self.commit(Vec::new(), Vec::new(), Transition::Fail { category, detail }, Then::Stop(RunStatus::Failed))
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        self.options.secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+    }
+
+    fn call_digest(&self, seq: u32, kind: StepKind, name: &str, input: &Value) -> Result<Digest> {
+        crate::journal::call_digest(self.run.id, seq, kind, name, input)
+    }
+}
+
+fn exhausted(detail: String) -> Transition {
+    Transition::Fail { category: FailureCategory::BudgetExhausted, detail }
+}

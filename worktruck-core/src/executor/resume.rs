@@ -1,0 +1,110 @@
+use serde_json::{Value, json};
+
+use crate::journal::{Divergence, OpenCall, Step, StepKind, step_hash};
+use crate::run::{EventType, FailureCategory, NewEvent};
+use crate::{Result, Timestamp};
+
+use super::reply::{Disposition, RecordedReply, dispose, spoken};
+use super::turn::Turn;
+use super::{Executor, Phase};
+
+impl Executor {
+    /// Takes over a recorded history, checking every step of it against what this executor would
+    /// have done.
+    pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall]) -> Result<()> {
+        let mut steps = steps.into_iter().peekable();
+        while let Some(step) = steps.next() {
+            let (name, input) = (self.snapshot.model.clone(), self.model_input());
+            if !self.accept(&step, StepKind::Llm, &name, &input)? {
+                return Ok(());
+            }
+            let reply = match RecordedReply::parse(step.output.as_ref()) {
+                Ok(reply) => reply,
+                Err(error) => return self.diverge(step.seq, &error.to_string()),
+            };
+            let disposition = dispose(&reply);
+            self.transcript.push_reply(spoken(reply), step.usage);
+            match disposition {
+                Disposition::Call(asked) => {
+                    let asked_at = step.completed_at.unwrap_or(step.started_at);
+                    let (mut turn, _) = self.make_turn(asked, asked_at)?;
+                    if !self.replay_turn(&mut turn, &mut steps, open)? {
+                        return Ok(());
+                    }
+                    let whole = turn.calls.last().is_none_or(|call| call.seq == self.seq);
+                    if whole && turn.ending().is_none() {
+                        self.transcript.push_results(turn.results());
+                    } else {
+                        self.phase = Phase::Calling(turn);
+                    }
+                }
+                Disposition::AskAgain(text) => {
+                    if let Some(text) = text {
+                        self.transcript.push_text(&text);
+                    }
+                }
+                Disposition::End(_) => {
+                    return self.diverge(step.seq, "the journal ends the run at this step, yet the run goes on");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_turn(
+        &mut self,
+        turn: &mut Turn,
+        steps: &mut std::iter::Peekable<impl Iterator<Item = Step>>,
+        open: &[OpenCall],
+    ) -> Result<bool> {
+        for call in &mut turn.calls {
+            if let Some(step) = steps.next() {
+                if !self.accept(&step, StepKind::Tool, &call.name, &call.input)? {
+                    return Ok(false);
+                }
+                call.chain(&step);
+            } else if let Some(open) = open.iter().find(|open| open.seq == call.seq) {
+                if open.call_digest != call.digest {
+                    self.diverge(call.seq, &format!("the journal holds another call of {}", open.name))?;
+                    return Ok(false);
+                }
+                call.recall(open);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether `step` is what this executor would have done next, and chains to what came before.
+    fn accept(&mut self, step: &Step, kind: StepKind, name: &str, input: &Value) -> Result<bool> {
+        if step.seq != self.seq + 1 {
+            self.diverge(step.seq, &format!("step {} is missing", self.seq + 1))?;
+            return Ok(false);
+        }
+        if let Some(divergence) = Divergence::between(self.run.id, step, kind, name, input)? {
+            self.diverge(step.seq, &divergence.to_string())?;
+            return Ok(false);
+        }
+        if step_hash(self.head, step)? != step.hash {
+            self.diverge(step.seq, &format!("the record of step {} was changed after it was written", step.seq))?;
+            return Ok(false);
+        }
+        self.head = step.hash;
+        self.seq = step.seq;
+        self.ledger.recorded(step.cost.0);
+        Ok(true)
+    }
+
+    /// Fails the run: it never goes on with a history that is not its own.
+    fn diverge(&mut self, seq: u32, detail: &str) -> Result<()> {
+        let data = json!({ "step_seq": seq, "detail": detail });
+        self.events.push(NewEvent::with(EventType::ReplayDiverged, data));
+        self.ledger.give_back();
+        self.fail(FailureCategory::ConfigError, format!("replay diverges at step {seq}: {detail}"))
+    }
+
+    /// When the run must have ended.
+    #[must_use]
+    pub const fn deadline_at(&self) -> Timestamp {
+        self.snapshot.deadline_at
+    }
+}

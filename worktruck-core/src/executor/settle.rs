@@ -1,0 +1,340 @@
+use serde_json::json;
+
+use crate::journal::{OpenCall, Step, StepKind, StepOutcome, step_hash};
+use crate::model::{ModelReply, Usage};
+use crate::run::{
+    Commit, CommitStep, Cost, EventType, FailureCategory, NewEvent, RunStatus, Transition, WaitingReason,
+};
+use crate::store::Changes;
+use crate::tool::{ToolEffect, ToolError, ToolOutput};
+use crate::{Digest, Error, NanoUsd, Result, StepId, Timestamp};
+
+use super::reply::{Disposition, RecordedReply, dispose, spoken};
+use super::turn::{Call, Done, State};
+use super::{Effect, Executor, MAX_CONFLICTS, Pending, Phase, Then};
+
+impl Executor {
+    /// Journals an answer of the model and goes where it leads.
+    pub(super) fn settle_reply(&mut self, reply: ModelReply, began: Timestamp, now: Timestamp) -> Result<()> {
+        let mut recorded = RecordedReply::of(&reply);
+        let mut output = json!(recorded);
+        if !self.options.secrets.is_empty() {
+            crate::secret::redact(&self.options.secrets, &mut output);
+            recorded = RecordedReply::parse(Some(&output))?;
+        }
+        let cost = self.ledger.cost(&reply.usage);
+        if self.ledger.reserved() > NanoUsd::ZERO {
+            let data = json!({ "usd_nano": cost, "reserved_usd_nano": self.ledger.reserved() });
+            self.events.push(NewEvent::with(EventType::BudgetSettled, data));
+        }
+        self.ledger.settle(cost);
+        let input = self.model_input();
+        let name = self.snapshot.model.clone();
+        let call_digest = self.call_digest(self.seq + 1, StepKind::Llm, &name, &input)?;
+        let mut step = Step {
+            id: step_id(began, call_digest),
+            seq: self.seq + 1,
+            kind: StepKind::Llm,
+            name,
+            call_digest,
+            hash: self.head,
+            input,
+            output: Some(output),
+            outcome: StepOutcome::Ok,
+            model: Some(reply.model),
+            usage: Some(reply.usage),
+            cost: Cost(cost),
+            started_at: began,
+            completed_at: Some(now),
+            payload_ref: None,
+        };
+        step.hash = step_hash(self.head, &step)?;
+        let (seq, hash) = (step.seq, step.hash);
+        let steps = vec![CommitStep { step, changes: Changes::none() }];
+        let disposition = dispose(&recorded);
+        self.transcript.push_reply(spoken(recorded), Some(reply.usage));
+        match disposition {
+            Disposition::Call(asked) => {
+                // The calls are numbered after the answer, which is not committed yet.
+                let before = std::mem::replace(&mut self.seq, seq);
+                let (turn, decisions) = self.make_turn(asked, now)?;
+                self.seq = before;
+                self.events.extend(decisions);
+                let intends = |call: &&Call| call.effect.is_outside() && matches!(call.state, State::Ready);
+                let calls = turn.calls.iter().filter(intends).map(Call::open).collect();
+                self.phase = Phase::Calling(turn);
+                self.commit_after(hash, seq, steps, calls, Transition::Continue, Then::GoOn)
+            }
+            Disposition::AskAgain(text) => {
+                if let Some(text) = text {
+                    self.transcript.push_text(&text);
+                }
+                self.phase = Phase::Before;
+                self.commit_after(hash, seq, steps, Vec::new(), Transition::Continue, Then::GoOn)
+            }
+            Disposition::End(transition) => {
+                let status = status_after(&transition);
+                self.commit_after(hash, seq, steps, Vec::new(), transition, Then::Stop(status))
+            }
+        }
+    }
+
+    /// Makes the next calls, or commits those that came back.
+    pub(super) fn go_on(&mut self, now: Timestamp) -> Result<Effect> {
+        let draining = self.wish.is_some();
+        let Phase::Calling(turn) = &mut self.phase else {
+            return Err(Error::internal("no calls are to be made"));
+        };
+        if !draining && let Some(call) = turn.start(now) {
+            return Ok(Effect::Call(call));
+        }
+        if turn.is_settled() {
+            return self.finish_turn(now);
+        }
+        if turn.is_stuck() {
+            return self.stop(Transition::Wait { reason: WaitingReason::UnknownOutcome }, now);
+        }
+        if turn.calls.iter().any(Call::is_unstored_receipt) {
+            let (steps, head, seq) = self.chain_prefix()?;
+            let calls = self.receipts_after(seq);
+            self.commit_after(head, seq, steps, calls, Transition::Continue, Then::GoOn)?;
+            return self.next(now);
+        }
+        Ok(Effect::Wait { until: self.snapshot.deadline_at })
+    }
+
+    /// Commits the rest of a turn, and with it what the next one needs.
+    fn finish_turn(&mut self, now: Timestamp) -> Result<Effect> {
+        let Phase::Calling(turn) = &self.phase else {
+            return Err(Error::internal("no calls were made"));
+        };
+        let (results, ending) = (turn.results(), turn.ending());
+        let (steps, head, seq) = self.chain_prefix()?;
+        self.transcript.push_results(results);
+        let transition = match ending {
+            Some(transition) => transition,
+            None => {
+                let before = std::mem::replace(&mut self.seq, seq);
+                let reserved = self.reserve();
+                self.seq = before;
+                reserved.err().unwrap_or(Transition::Continue)
+            }
+        };
+        let then = match &transition {
+            Transition::Continue => Then::Ask,
+            ending => Then::Stop(status_after(ending)),
+        };
+        self.commit_after(head, seq, steps, Vec::new(), transition, then)?;
+        if let Some(pending) = &mut self.pending {
+            pending.spoke = true;
+        }
+        self.next(now)
+    }
+
+    /// Ends the run here, or gives it back, with everything that has come back by now.
+    pub(super) fn stop(&mut self, transition: Transition, now: Timestamp) -> Result<Effect> {
+        match &self.phase {
+            Phase::Asking { started_at: Some(_), .. } => self.ledger.forfeit_reserved(),
+            _ => self.ledger.give_back(),
+        }
+        let status = status_after(&transition);
+        let (mut steps, mut calls, mut head, mut seq) = (Vec::new(), Vec::new(), self.head, self.seq);
+        if matches!(self.phase, Phase::Calling(_)) {
+            (steps, head, seq) = self.chain_prefix()?;
+            calls = self.receipts_after(seq);
+        }
+        self.commit_after(head, seq, steps, calls, transition, Then::Stop(status))?;
+        self.next(now)
+    }
+
+    /// Takes in what a call came back with.
+    pub(super) fn returned(&mut self, seq: u32, result: Result<ToolOutput, ToolError>, now: Timestamp) -> Result<()> {
+        let secrets = std::sync::Arc::clone(&self.options.secrets);
+        let Some(call) = self.call_at(seq) else {
+            return Err(Error::internal(format!("call {seq} came back that was not made")));
+        };
+        let State::UnderWay { started_at } = call.state else {
+            return Err(Error::internal(format!("call {seq} came back twice")));
+        };
+        let mut done = match result {
+            Ok(ToolOutput { output, changes }) if call.effect == ToolEffect::Write || changes.is_empty() => {
+                Done { output, changes, ..Done::at_once(StepOutcome::Ok, "", now) }
+            }
+            Ok(_) => Done {
+                fatal: Some(FailureCategory::ConfigError),
+                ..Done::at_once(
+                    StepOutcome::Error,
+                    "the tool returned changes but does not declare that it writes",
+                    now,
+                )
+            },
+            Err(error) => Done { fatal: error.fatal, ..Done::at_once(StepOutcome::Error, &error.message, now) },
+        };
+        done.started_at = started_at;
+        crate::secret::redact(&secrets, &mut done.output);
+        call.state = State::Done(done);
+        Ok(())
+    }
+
+    pub(super) fn committed(&mut self) -> Result<()> {
+        let Some(Pending { head, seq, then, .. }) = self.pending.take() else {
+            return Err(Error::internal("a commit took effect that was not asked for"));
+        };
+        self.begun = true;
+        self.commits += 1;
+        self.events.clear();
+        if let Phase::Calling(turn) = &mut self.phase {
+            for call in &mut turn.calls {
+                if let State::Done(done) = &mut call.state {
+                    if call.seq <= seq {
+                        let is_error = done.outcome != StepOutcome::Ok;
+                        call.state = State::Chained { output: std::mem::take(&mut done.output), is_error };
+                    } else {
+                        done.stored = true;
+                    }
+                }
+            }
+        }
+        (self.head, self.seq) = (head, seq);
+        match then {
+            Then::Ask => self.ask(),
+            Then::GoOn => {}
+            Then::Stop(status) => self.phase = Phase::Stopped(status),
+        }
+        Ok(())
+    }
+
+    /// The changes of call `seq` no longer fit: it is made again, and so are the writes after it,
+    /// which have seen its changes.
+    pub(super) fn conflicted(&mut self, seq: u32, error: &Error, now: Timestamp) -> Result<()> {
+        let Some(Pending { spoke, .. }) = self.pending.take() else {
+            return Err(Error::internal("a commit conflicted that was not asked for"));
+        };
+        if spoke {
+            // The results and the next reservation were part of what did not happen.
+            self.transcript.pop();
+            self.ledger.give_back();
+            self.events.retain(|event| event.event_type != EventType::BudgetReserved);
+        }
+        let message = format!("the change was not made: {error}");
+        let Phase::Calling(turn) = &mut self.phase else {
+            return Err(Error::internal(format!("step {seq} conflicted but changes nothing: {error}")));
+        };
+        for call in turn.calls.iter_mut().filter(|call| call.seq >= seq && call.effect == ToolEffect::Write) {
+            if !matches!(&call.state, State::Done(done) if done.outcome == StepOutcome::Ok) {
+                continue;
+            }
+            if call.seq == seq {
+                call.conflicts += 1;
+            }
+            call.state = if call.conflicts > MAX_CONFLICTS {
+                State::Done(Done::at_once(StepOutcome::Error, &message, now))
+            } else {
+                State::Ready
+            };
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        steps: Vec<CommitStep>,
+        calls: Vec<OpenCall>,
+        transition: Transition,
+        then: Then,
+    ) -> Result<()> {
+        self.commit_after(self.head, self.seq, steps, calls, transition, then)
+    }
+
+    fn commit_after(
+        &mut self,
+        head: Digest,
+        seq: u32,
+        steps: Vec<CommitStep>,
+        calls: Vec<OpenCall>,
+        transition: Transition,
+        then: Then,
+    ) -> Result<()> {
+        // A run that is given back before it began lives by whatever is in force when it begins.
+        let pins = !self.begun && transition != Transition::Release;
+        let commit = Commit {
+            number: self.commits + 1,
+            snapshot: pins.then(|| self.snapshot.clone()),
+            steps,
+            calls,
+            // Kept until the commit took effect: a conflict makes them part of the next one.
+            events: self.events.clone(),
+            reserved: self.ledger.reserved(),
+            forfeited: self.ledger.forfeited(),
+            transition,
+            lease_for: self.options.lease_for,
+        };
+        self.pending = Some(Pending { commit: Some(Box::new(commit)), head, seq, then, spoke: false });
+        Ok(())
+    }
+
+    /// The steps of the calls that can join the chain now, and where the chain ends then.
+    fn chain_prefix(&self) -> Result<(Vec<CommitStep>, Digest, u32)> {
+        let (mut head, mut seq) = (self.head, self.seq);
+        let mut steps = Vec::new();
+        if let Phase::Calling(turn) = &self.phase {
+            for (call, done) in turn.prefix() {
+                let step = tool_step(head, call, done)?;
+                (head, seq) = (step.hash, step.seq);
+                steps.push(CommitStep { step, changes: done.changes.clone() });
+            }
+        }
+        Ok((steps, head, seq))
+    }
+
+    /// The receipts of calls after `seq` that are not stored yet.
+    fn receipts_after(&self, seq: u32) -> Vec<OpenCall> {
+        let Phase::Calling(turn) = &self.phase else { return Vec::new() };
+        turn.calls.iter().filter(|call| call.seq > seq && call.is_unstored_receipt()).map(Call::open).collect()
+    }
+
+    fn call_at(&mut self, seq: u32) -> Option<&mut Call> {
+        let Phase::Calling(turn) = &mut self.phase else { return None };
+        turn.calls.iter_mut().find(|call| call.seq == seq)
+    }
+}
+
+fn tool_step(head: Digest, call: &Call, done: &Done) -> Result<Step> {
+    let mut step = Step {
+        id: step_id(done.started_at, call.digest),
+        seq: call.seq,
+        kind: StepKind::Tool,
+        name: call.name.clone(),
+        call_digest: call.digest,
+        hash: head,
+        input: call.input.clone(),
+        output: Some(done.output.clone()),
+        outcome: done.outcome,
+        model: None,
+        usage: None::<Usage>,
+        cost: Cost(NanoUsd::ZERO),
+        started_at: done.started_at,
+        completed_at: Some(done.completed_at),
+        payload_ref: None,
+    };
+    step.hash = step_hash(head, &step)?;
+    Ok(step)
+}
+
+fn step_id(at: Timestamp, call_digest: Digest) -> StepId {
+    let mut random = [0; 10];
+    random.copy_from_slice(&call_digest.as_bytes()[..10]);
+    let millis = u64::try_from(at.as_micros() / 1000).unwrap_or(0);
+    StepId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+const fn status_after(transition: &Transition) -> RunStatus {
+    match transition {
+        Transition::Continue => RunStatus::Running,
+        Transition::Succeed { .. } => RunStatus::Succeeded,
+        Transition::Fail { .. } => RunStatus::Failed,
+        Transition::Cancel => RunStatus::Cancelled,
+        Transition::Wait { .. } => RunStatus::Waiting,
+        Transition::Release => RunStatus::Queued,
+    }
+}

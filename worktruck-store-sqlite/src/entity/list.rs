@@ -1,0 +1,184 @@
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use worktruck_core::entity::{self, Term};
+use worktruck_core::store::{ListPlan, ListQuery, Position, SortField, SortKey, Version, fold};
+use worktruck_core::{Result, TenantId};
+
+use crate::error::OrFailed as _;
+use crate::rows::{IdBytes as _, to_json};
+
+use super::head::Clock;
+use super::version;
+
+/// The entities after the plan's place, in order, one more than a page holds if there are so many.
+pub(super) async fn find(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    query: &ListQuery,
+    plan: &ListPlan,
+    clock: &Clock,
+) -> Result<Vec<(Position, Version)>> {
+    let point = plan.point;
+    let heads_hold = clock.committed_at.is_none_or(|at| at <= point.sys && at <= point.valid);
+    if heads_hold && !clock.is_due {
+        return among_heads(tx, tenant, query, plan).await;
+    }
+    let mut found = Vec::new();
+    let mut after = plan.after.clone();
+    loop {
+        let rows = among_all(tx, tenant, query, plan, after.as_ref()).await?;
+        let is_last = rows.len() <= plan.limit;
+        for (position, version) in rows {
+            after = Some(position.clone());
+            if has_words(&version, plan) {
+                found.push((position, version));
+            }
+        }
+        if is_last || found.len() > plan.limit {
+            return Ok(found);
+        }
+    }
+}
+
+/// The list where the table `head` has every slice that it is about.
+async fn among_heads(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    query: &ListQuery,
+    plan: &ListPlan,
+) -> Result<Vec<(Position, Version)>> {
+    let key = match &plan.sort.field {
+        SortField::CreatedAt => "e.created_at",
+        SortField::UpdatedAt => "e.sys_from",
+        SortField::Key(_) => "k.value",
+    };
+    let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "9223372036854775807"), ", "));
+    sql.push(key).push(" AS sort_value FROM ");
+    if let SortField::Key(name) = &plan.sort.field {
+        sql.push("sort_key k CROSS JOIN head e ON e.tenant = k.tenant AND e.kind = k.kind AND e.id = k.id");
+        sql.push(" JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE k.tenant = ");
+        sql.push_bind(tenant.bytes()).push(" AND k.kind = ").push_bind(query.kind.as_str());
+        sql.push(" AND k.name = ").push_bind(name.clone());
+        sql.push(" AND ");
+        follow(&mut sql, key, "k.id", plan, plan.after.as_ref());
+    } else {
+        sql.push("head e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE e.tenant = ");
+        sql.push_bind(tenant.bytes()).push(" AND e.kind = ").push_bind(query.kind.as_str());
+        sql.push(" AND ");
+        follow(&mut sql, key, "e.id", plan, plan.after.as_ref());
+    }
+    sql.push(" AND ").push_bind(plan.point.valid.as_micros()).push(" < e.valid_to");
+    for Term { name, value } in &plan.filter.terms {
+        sql.push(" AND e.id IN (SELECT id FROM term WHERE tenant = ").push_bind(tenant.bytes());
+        sql.push(" AND kind = ").push_bind(query.kind.as_str());
+        sql.push(" AND name = ").push_bind(name.clone());
+        sql.push(" AND value = ").push_bind(value.clone()).push(")");
+    }
+    if !plan.filter.words.is_empty() {
+        sql.push(" AND e.rid IN (SELECT rowid FROM search WHERE search MATCH ");
+        sql.push_bind(match_all(&plan.filter.words)).push(")");
+    }
+    let id = if matches!(plan.sort.field, SortField::Key(_)) { "k.id" } else { "e.id" };
+    in_order(&mut sql, key, id, plan);
+    fetch(tx, tenant, &mut sql, plan).await
+}
+
+/// The list at any two times, words left out.
+async fn among_all(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    query: &ListQuery,
+    plan: &ListPlan,
+    after: Option<&Position>,
+) -> Result<Vec<(Position, Version)>> {
+    let key = match &plan.sort.field {
+        SortField::CreatedAt => "e.created_at",
+        SortField::UpdatedAt => "e.sys_from",
+        SortField::Key(_) => "e.sort_value",
+    };
+    let (sys, valid) = (plan.point.sys.as_micros(), plan.point.valid.as_micros());
+    let name = match &plan.sort.field {
+        SortField::Key(name) => name.as_str(),
+        SortField::CreatedAt | SortField::UpdatedAt => "",
+    };
+    let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "e.sys_to"), ", "));
+    sql.push(key).push(" AS sort_value FROM (");
+    for (table, sys_to) in [("head", "9223372036854775807"), ("slice", "sys_to")] {
+        if table == "slice" {
+            sql.push(" UNION ALL ");
+        }
+        sql.push("SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, ").push(sys_to);
+        sql.push(
+            " AS sys_to, valid_from, valid_to, body, terms, coalesce((SELECT value FROM json_each(sort) WHERE key = ",
+        );
+        sql.push_bind(name.to_owned()).push("), '') AS sort_value FROM ").push(table);
+        sql.push(" WHERE tenant = ").push_bind(tenant.bytes()).push(" AND kind = ").push_bind(query.kind.as_str());
+        sql.push(" AND body IS NOT NULL AND sys_from <= ").push_bind(sys);
+        sql.push(" AND ").push_bind(sys).push(" < ").push(sys_to);
+        sql.push(" AND valid_from <= ").push_bind(valid).push(" AND ").push_bind(valid).push(" < valid_to");
+    }
+    sql.push(") e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE ");
+    follow(&mut sql, key, "e.id", plan, after);
+    for term in &plan.filter.terms {
+        sql.push(" AND EXISTS (SELECT 1 FROM json_each(e.terms) WHERE json(value) = ");
+        sql.push_bind(to_json(&[&term.name, &term.value])?).push(")");
+    }
+    in_order(&mut sql, key, "e.id", plan);
+    fetch(tx, tenant, &mut sql, plan).await
+}
+
+/// Leaves out what is not after a place in the order of the list.
+fn follow(sql: &mut QueryBuilder<Sqlite>, key: &str, id: &str, plan: &ListPlan, after: Option<&Position>) {
+    let Some(Position { key: last, id: last_id }) = after else {
+        sql.push("TRUE");
+        return;
+    };
+    sql.push("(").push(key).push(", ").push(id).push(")");
+    sql.push(if plan.sort.descending { " < (" } else { " > (" });
+    match last {
+        SortKey::Time(at) => sql.push_bind(at.as_micros()),
+        SortKey::Text(text) => sql.push_bind(text.clone()),
+    };
+    sql.push(", ").push_bind(last_id.bytes()).push(")");
+}
+
+fn in_order(sql: &mut QueryBuilder<Sqlite>, key: &str, id: &str, plan: &ListPlan) {
+    let direction = if plan.sort.descending { " DESC" } else { "" };
+    sql.push(" ORDER BY ").push(key).push(direction).push(", ").push(id).push(direction);
+    // Invariant: a page has at most 200 items.
+    sql.push(" LIMIT ").push_bind(i64::try_from(plan.limit + 1).unwrap_or(i64::MAX));
+}
+
+async fn fetch(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    sql: &mut QueryBuilder<Sqlite>,
+    plan: &ListPlan,
+) -> Result<Vec<(Position, Version)>> {
+    let rows = sql.build().fetch_all(tx).await.or_failed("list entities")?;
+    let place = |row: &SqliteRow| {
+        let version = version::read(row, tenant)?;
+        let key = match &plan.sort.field {
+            SortField::CreatedAt => SortKey::Time(version.created_at),
+            SortField::UpdatedAt => SortKey::Time(version.sys().from()),
+            SortField::Key(_) => SortKey::Text(row.try_get("sort_value").or_failed("list entities")?),
+        };
+        Ok((Position { key, id: version.key.id }, version))
+    };
+    rows.iter().map(place).collect()
+}
+
+/// Every word as the beginning of one. Folded words are letters and digits: in quotes they are
+/// never taken for operators.
+fn match_all(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\" *")).collect();
+    words.join(" AND ")
+}
+
+fn has_words(version: &Version, plan: &ListPlan) -> bool {
+    if plan.filter.words.is_empty() {
+        return true;
+    }
+    let index = version.slice.body.as_ref().and_then(|body| entity::index(version.key.kind, body).ok());
+    index.is_some_and(|index| plan.filter.admits(&index.terms, &fold(&index.text)))
+}

@@ -1,0 +1,170 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+use worktruck_core::entity::{Kind, Term};
+use worktruck_core::store::{Changes, EntityKey, Require, keys};
+use worktruck_core::temporal::Slice;
+use worktruck_core::{Period, Result, TenantId, Timestamp};
+
+use crate::error::OrFailed as _;
+use crate::rows::{Columns as _, IdBytes as _, to_json};
+
+use super::draft::{Draft, Drafted, Indexed, Place, Row};
+use super::head;
+
+impl Draft {
+    /// Loads all that `sets`, each a commit, touch and rest on, and all that has come due.
+    pub(super) async fn load(
+        tx: &mut SqliteConnection,
+        tenant: TenantId,
+        sets: &[&Changes],
+        now: Timestamp,
+    ) -> Result<Self> {
+        let clock = head::load(tx, tenant, now).await?;
+        let mut draft = Self {
+            tenant,
+            head: clock.head,
+            committed_at: clock.committed_at,
+            open: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            erased: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            commits: Vec::new(),
+        };
+        let mut wanted: BTreeSet<EntityKey> = sets.iter().flat_map(|changes| keys(changes)).collect();
+        draft.load_erased(tx, &wanted).await?;
+        // No commit gets a later system time than this: each takes at most one microsecond.
+        let first = clock.head.stamp(now).sys;
+        let last = first.after(Duration::from_micros(u64::try_from(sets.len()).unwrap_or(u64::MAX)));
+        wanted.extend(due(tx, tenant, last).await?);
+        draft.load_open(tx, &wanted).await?;
+        draft.load_holders(tx, sets).await?;
+        Ok(draft)
+    }
+
+    async fn load_open(&mut self, tx: &mut SqliteConnection, wanted: &BTreeSet<EntityKey>) -> Result<()> {
+        if self.head.tx_id == 0 || wanted.is_empty() {
+            return Ok(());
+        }
+        let rows = sqlx::query(
+            "SELECT h.kind, h.id, h.rid, 1 AS in_head, 0 AS scheduled, h.created_at, h.version, h.carried, h.tx_id,
+                 h.sys_from, h.valid_from, h.valid_to, h.body, h.terms, h.sort
+             FROM json_each(?2) w CROSS JOIN head h
+             WHERE h.tenant = ?1 AND h.kind = w.value ->> 0 AND h.id = unhex(w.value ->> 1)
+             UNION ALL
+             SELECT s.kind, s.id, s.rid, 0, s.scheduled, s.created_at, s.version, s.carried, s.tx_id,
+                 s.sys_from, s.valid_from, s.valid_to, s.body, s.terms, s.sort
+             FROM json_each(?2) w CROSS JOIN slice s
+             WHERE s.tenant = ?1 AND s.kind = w.value ->> 0 AND s.id = unhex(w.value ->> 1)
+                 AND s.sys_to = 9223372036854775807",
+        )
+        .bind(self.tenant.bytes())
+        .bind(key_list(wanted)?)
+        .fetch_all(tx)
+        .await
+        .or_failed("read entities")?;
+        rows.iter().try_for_each(|row| self.take_open(row))
+    }
+
+    fn take_open(&mut self, row: &SqliteRow) -> Result<()> {
+        let key = key(row)?;
+        let slice = Slice {
+            version: row.number("version")?,
+            body: row.maybe_json("body")?,
+            sys: Period::starting(row.time("sys_from")?),
+            valid: Period::new(row.time("valid_from")?, row.time("valid_to")?)?,
+            carried: row.try_get("carried").or_failed("read entities")?,
+            tx_id: row.number("tx_id")?,
+        };
+        let rid = row.number("rid")?;
+        let in_head: bool = row.try_get("in_head").or_failed("read entities")?;
+        let scheduled = row.try_get("scheduled").or_failed("read entities")?;
+        let index = match (row.maybe_json("terms")?, row.maybe_json("sort")?) {
+            (Some(terms), Some(sort)) => Some(Arc::new(Indexed { terms, sort, words: None })),
+            _ => None,
+        };
+        let drafted: &mut Drafted = self.entities.entry(key).or_default();
+        drafted.created_at = Some(row.time("created_at")?);
+        if in_head {
+            drafted.head = index.clone().map(|index| (rid, index));
+        }
+        let place = if in_head { Place::Head } else { Place::Slice { rid, scheduled } };
+        drafted.rows.insert(slice.valid.from(), Row { place, index });
+        self.open.entry(key).or_default().push(slice);
+        Ok(())
+    }
+
+    async fn load_erased(&mut self, tx: &mut SqliteConnection, wanted: &BTreeSet<EntityKey>) -> Result<()> {
+        if self.head.tx_id == 0 || wanted.is_empty() {
+            return Ok(());
+        }
+        let rows = sqlx::query(
+            "SELECT e.kind, e.id, e.version FROM json_each(?2) w CROSS JOIN erased e
+             WHERE e.tenant = ?1 AND e.kind = w.value ->> 0 AND e.id = unhex(w.value ->> 1)",
+        )
+        .bind(self.tenant.bytes())
+        .bind(key_list(wanted)?)
+        .fetch_all(tx)
+        .await
+        .or_failed("read what was erased")?;
+        for row in &rows {
+            self.erased.insert(key(row)?, row.number("version")?);
+        }
+        Ok(())
+    }
+
+    async fn load_holders(&mut self, tx: &mut SqliteConnection, sets: &[&Changes]) -> Result<()> {
+        let terms: BTreeSet<(Kind, &Term)> = sets
+            .iter()
+            .flat_map(|changes| &changes.requires)
+            .filter_map(|require| match require {
+                Require::UniqueTerm { kind, term } => Some((*kind, term)),
+                Require::Version { .. } | Require::Absent { .. } => None,
+            })
+            .collect();
+        if terms.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<_> = terms.iter().map(|(kind, term)| [kind.as_str(), &term.name, &term.value]).collect();
+        let rows = sqlx::query(
+            "SELECT t.kind, t.id, t.name, t.value, h.valid_to
+             FROM json_each(?2) w CROSS JOIN term t CROSS JOIN head h
+             WHERE t.tenant = ?1 AND t.kind = w.value ->> 0 AND t.name = w.value ->> 1 AND t.value = w.value ->> 2
+                 AND h.tenant = ?1 AND h.kind = t.kind AND h.id = t.id",
+        )
+        .bind(self.tenant.bytes())
+        .bind(to_json(&list)?)
+        .fetch_all(tx)
+        .await
+        .or_failed("look for a term")?;
+        for row in &rows {
+            let key = key(row)?;
+            let term = Term::new(row.text("name")?, row.text("value")?);
+            self.holders.entry((key.kind, term)).or_default().push((key.id, row.time("valid_to")?));
+        }
+        Ok(())
+    }
+}
+
+/// The entity that a row with `kind` and `id` is about.
+pub(super) fn key(row: &SqliteRow) -> Result<EntityKey> {
+    Ok(EntityKey::new(row.text("kind")?.parse()?, row.bytes("id")?))
+}
+
+async fn due(tx: &mut SqliteConnection, tenant: TenantId, at: Timestamp) -> Result<Vec<EntityKey>> {
+    let rows = sqlx::query("SELECT kind, id FROM slice WHERE tenant = ?1 AND scheduled = 1 AND valid_from <= ?2")
+        .bind(tenant.bytes())
+        .bind(at.as_micros())
+        .fetch_all(tx)
+        .await
+        .or_failed("look for what is due")?;
+    rows.iter().map(key).collect()
+}
+
+fn key_list(keys: &BTreeSet<EntityKey>) -> Result<String> {
+    let list: Vec<_> = keys.iter().map(|key| [key.kind.as_str().to_owned(), key.id.hex()]).collect();
+    to_json(&list)
+}

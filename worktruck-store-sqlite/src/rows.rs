@@ -1,0 +1,160 @@
+//! Between values of core and columns, and many rows in one statement.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection};
+use worktruck_core::{Digest, Error, Result, Timestamp};
+
+use crate::error::OrFailed as _;
+
+/// A statement with the values bound so far.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+/// How the tables write an open end of a period.
+pub(crate) const OPEN: i64 = Timestamp::FOREVER.as_micros();
+
+/// Inserts `rows` with as few statements as their number allows; `bind` adds one row's columns.
+///
+/// The sizes of the statements are powers of two, so that the database prepares few of them.
+pub(crate) async fn insert<T>(
+    tx: &mut SqliteConnection,
+    into: &str,
+    columns: usize,
+    and_then: &str,
+    rows: &[T],
+    bind: impl for<'q> Fn(Query<'q>, &T) -> Query<'q> + Sync,
+) -> sqlx::Result<()>
+where
+    T: Sync,
+{
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let size = (1 << rest.len().ilog2()).min(LARGEST_INSERT);
+        let (now, later) = rest.split_at(size);
+        let mut sql = format!("INSERT INTO {into} VALUES ");
+        for n in 0..size {
+            sql.push_str(if n == 0 { "(?" } else { ", (?" });
+            sql.push_str(&", ?".repeat(columns - 1));
+            sql.push(')');
+        }
+        sql.push_str(and_then);
+        let query = now.iter().fold(sqlx::query(AssertSqlSafe(sql)), &bind);
+        query.execute(&mut *tx).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+const LARGEST_INSERT: usize = 64;
+
+/// The bytes of an id.
+pub(crate) trait IdBytes {
+    /// As the tables keep it.
+    fn bytes(self) -> Vec<u8>;
+    /// As a list in a JSON parameter has it.
+    fn hex(self) -> String;
+}
+
+macro_rules! ids {
+    ($($id:ident),*) => {
+        $(impl IdBytes for worktruck_core::$id {
+            fn bytes(self) -> Vec<u8> {
+                self.as_uuid().into_bytes().to_vec()
+            }
+
+            fn hex(self) -> String {
+                self.as_uuid().simple().to_string()
+            }
+        }
+
+        impl FromBytes for worktruck_core::$id {
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                uuid::Uuid::from_slice(bytes).ok().map(Self::from_uuid)
+            }
+        })*
+    };
+}
+
+ids!(EntityId, RunId, TenantId);
+
+/// What a column of bytes can hold.
+pub(crate) trait FromBytes: Sized {
+    /// The value with these bytes.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl FromBytes for Digest {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_bytes)
+    }
+}
+
+/// Reads columns as values of core.
+pub(crate) trait Columns {
+    /// An id or a digest.
+    fn bytes<T: FromBytes>(&self, column: &'static str) -> Result<T>;
+    /// An id or a digest that may be absent.
+    fn maybe_bytes<T: FromBytes>(&self, column: &'static str) -> Result<Option<T>>;
+    /// A number, which is not negative.
+    fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
+    /// A moment.
+    fn time(&self, column: &'static str) -> Result<Timestamp>;
+    /// A text.
+    fn text(&self, column: &'static str) -> Result<&str>;
+    /// A JSON text.
+    fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T>;
+    /// A JSON text that may be absent.
+    fn maybe_json<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>>;
+}
+
+impl Columns for SqliteRow {
+    fn bytes<T: FromBytes>(&self, column: &'static str) -> Result<T> {
+        self.maybe_bytes(column)?.ok_or_else(|| damaged(column))
+    }
+
+    fn maybe_bytes<T: FromBytes>(&self, column: &'static str) -> Result<Option<T>> {
+        let bytes: Option<&[u8]> = self.try_get(column).or_failed("read a row")?;
+        bytes.map(|bytes| T::from_bytes(bytes).ok_or_else(|| damaged(column))).transpose()
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T> {
+        let number: i64 = self.try_get(column).or_failed("read a row")?;
+        T::try_from(number).map_err(|_| damaged(column))
+    }
+
+    fn time(&self, column: &'static str) -> Result<Timestamp> {
+        self.number(column).map(Timestamp::from_micros)
+    }
+
+    fn text(&self, column: &'static str) -> Result<&str> {
+        self.try_get(column).or_failed("read a row")
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T> {
+        from_json(self.text(column)?, column)
+    }
+
+    fn maybe_json<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>> {
+        let text: Option<&str> = self.try_get(column).or_failed("read a row")?;
+        text.map(|text| from_json(text, column)).transpose()
+    }
+}
+
+/// The value as JSON text.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::invalid("value has no JSON form").with_source(e))
+}
+
+/// A count as a column has it.
+pub(crate) fn number(count: impl TryInto<i64>) -> Result<i64> {
+    count.try_into().map_err(|_| Error::internal("a number does not fit into the store"))
+}
+
+fn from_json<T: DeserializeOwned>(text: &str, column: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| damaged(column).with_source(e))
+}
+
+fn damaged(column: &str) -> Error {
+    Error::internal(format!("the store holds a damaged {column}"))
+}
