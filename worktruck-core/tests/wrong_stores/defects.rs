@@ -29,8 +29,8 @@ wrong_stores! {
     ],
     /// A required version is not looked at.
     version_unchecked_is_noticed, VersionUnchecked: [
-        apply_is_atomic one_of_many_writers_of_a_version_wins same_key_of_two_tenants_is_two_entities
-        version_conflict_is_refused
+        apply_is_atomic one_of_many_writers_of_a_version_wins required_version_is_that_of_the_present
+        same_key_of_two_tenants_is_two_entities version_conflict_is_refused
     ],
     /// What is required absent is not looked for.
     absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
@@ -252,16 +252,16 @@ wrong_stores! {
     late_renewal_refused_is_noticed, LateRenewalRefused: [late_renewal_before_a_takeover_keeps_the_run],
     /// A commit counts whatever the number of its lease.
     no_fence_on_commit_is_noticed, NoFenceOnCommit: [
-        commit_under_a_stale_lease_is_refused lease_under_another_tenant_is_worth_nothing
-        released_run_is_claimed_at_once_and_keeps_its_attempts
+        commit_made_again_changes_nothing commit_under_a_stale_lease_is_refused
+        lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
     ],
     /// A lease that expired cannot commit, although nobody took the run.
     late_commit_refused_is_noticed, LateCommitRefused: [late_commit_before_a_takeover_takes_effect],
     /// Steps are kept and their changes are not.
     changes_dropped_is_noticed, ChangesDropped: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
-        commit_of_a_conflicting_change_names_the_step_and_writes_nothing commit_tells_of_a_cancellation
-        commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
+        commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+        commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
         one_of_many_runs_creates_an_entity
     ],
     /// What the changes of a step rest on is not looked at.
@@ -271,9 +271,10 @@ wrong_stores! {
     ],
     /// Changes are committed before the steps.
     changes_first_is_noticed, ChangesFirst: [
-        commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        commit_refuses_steps_out_of_order commit_under_a_stale_lease_is_refused
-        lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+        commit_is_all_or_nothing_with_its_changes commit_made_again_changes_nothing
+        commit_of_a_conflicting_change_names_the_step_and_writes_nothing commit_refuses_steps_out_of_order
+        commit_under_a_stale_lease_is_refused lease_under_another_tenant_is_worth_nothing
+        released_run_is_claimed_at_once_and_keeps_its_attempts
     ],
     /// The changes of all steps are one commit.
     changes_of_one_commit_is_noticed, ChangesOfOneCommit: [
@@ -289,6 +290,10 @@ wrong_stores! {
         commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
         one_of_many_runs_creates_an_entity
     ],
+    /// A commit made again is refused.
+    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing],
+    /// The first commit must bring a snapshot, also if it records nothing.
+    snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
     /// A run that does not exist reads as lost.
     unknown_run_is_lost_is_noticed, UnknownRunIsLost: [
         commit_of_an_unknown_run_is_refused lease_under_another_tenant_is_worth_nothing
@@ -298,13 +303,15 @@ wrong_stores! {
     /// The events of a commit are not kept.
     events_of_commit_forgotten_is_noticed, EventsOfCommitForgotten: [commit_is_all_or_nothing_with_its_changes],
     /// A release uses up an attempt.
-    release_counts_is_noticed, ReleaseCounts: [released_run_is_claimed_at_once_and_keeps_its_attempts],
+    release_counts_is_noticed, ReleaseCounts: [
+        commit_made_again_changes_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+    ],
     /// A commit does not tell of a cancellation.
     commit_silent_is_noticed, CommitSilent: [commit_tells_of_a_cancellation],
     /// How a run ended is not kept.
     outcome_forgotten_is_noticed, OutcomeForgotten: [
-        commit_is_all_or_nothing_with_its_changes commits_of_many_runs_at_once_are_all_kept
-        large_payloads_come_back_whole outcome_of_a_run_is_kept
+        commit_is_all_or_nothing_with_its_changes commit_made_again_changes_nothing
+        commits_of_many_runs_at_once_are_all_kept large_payloads_come_back_whole outcome_of_a_run_is_kept
     ],
     /// Reservations are not kept.
     reservations_forgotten_is_noticed, ReservationsForgotten: [open_calls_and_reservations_are_kept_until_settled],

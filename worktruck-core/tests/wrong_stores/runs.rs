@@ -191,6 +191,15 @@ impl RunStore for Broken {
             }
             CallsForgotten => commit.calls.clear(),
             EventsOfCommitForgotten => commit.events.clear(),
+            SnapshotAlwaysWanted if commit.number == 1 && commit.snapshot.is_none() => {
+                return Err(Error::conflict("the first commit brings the snapshot"));
+            }
+            RepeatedRefused if self.newest(&lease).fence() == lease.fence() => {
+                let known = self.inner.journal(lease.tenant(), lease.run()).await?;
+                if known.is_some_and(|journal| journal.commits == commit.number) {
+                    return Err(Error::conflict("this commit was made before"));
+                }
+            }
             LateCommitRefused if lease.expires_at() <= now => {
                 return Err(Error::new(ErrorKind::LeaseLost, "the lease has expired"));
             }

@@ -193,14 +193,71 @@ pub async fn commit_refuses_steps_out_of_order(stage: Stage) {
     let first = three(&held);
     held.send(&stage, first.clone(), at(20)).await;
     let mut again = first;
-    again.snapshot = None;
-    refuse(&stage, &held.lease, again, ErrorKind::Conflict, "a commit made twice").await;
+    (again.snapshot, again.number) = (None, 2);
+    refuse(&stage, &held.lease, again, ErrorKind::Conflict, "steps that are in the chain").await;
+    let mut skipping = held.commit(vec![creates(4)], Transition::Continue);
+    skipping.number = 3;
+    refuse(&stage, &held.lease, skipping, ErrorKind::Conflict, "a commit that skips a number").await;
     let mut late = held.commit(vec![creates(4)], Transition::Continue);
     late.snapshot = snapshot;
     refuse(&stage, &held.lease, late, ErrorKind::Conflict, "a second snapshot").await;
     let next = held.commit(vec![creates(4)], Transition::Continue);
     held.send(&stage, next, at(30)).await;
     assert_eq!(stage.journal(tenant, run_id(1)).await.steps.len(), 4);
+}
+
+/// A commit made again because its answer was lost is answered, and does nothing twice.
+pub async fn commit_made_again_changes_nothing(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let mut held = run_in_hand(&stage, tenant).await;
+    let again = async |lease: &Lease, commit: &Commit, what: &str| {
+        let before = picture(&stage, tenant).await;
+        match stage.store.commit(lease, commit.clone(), at(35)).await {
+            Ok(CommitOutcome::Committed { run, .. }) => {
+                assert_eq!(run, stage.run(tenant, run_id(1)).await, "{what} is answered with the run as it is");
+            }
+            other => panic!("{what} is answered with {other:?}"),
+        }
+        assert_eq!(picture(&stage, tenant).await, before, "{what} did something twice");
+    };
+
+    // Whether the run goes on, is given back or ends.
+    let lease = held.lease.clone();
+    let first = held.commit(vec![creates(1), creates(2)], Transition::Continue);
+    held.send(&stage, first.clone(), at(20)).await;
+    again(&lease, &first, "a commit made again").await;
+    again(&lease, &first, "a commit made a third time").await;
+    let release = held.commit(vec![creates(3)], Transition::Release);
+    held.send(&stage, release.clone(), at(21)).await;
+    again(&lease, &release, "a release made again").await;
+
+    // Only the last commit, and only by who made it.
+    refuse(&stage, &lease, first, ErrorKind::LeaseLost, "a commit before the last, made again").await;
+    let mut held = stage.take(at(30)).await;
+    refuse(&stage, &lease, release, ErrorKind::LeaseLost, "a commit made again after a takeover").await;
+    assert_eq!(stage.journal(tenant, run_id(1)).await.commits, 2, "the journal counts them");
+    let lease = held.lease.clone();
+    let last = held.commit(vec![creates(4)], succeed());
+    held.send(&stage, last.clone(), at(31)).await;
+    again(&lease, &last, "the last commit made again").await;
+    let names = stage.walk(tenant, &ListQuery::new(Kind::Contact), 10, at(50)).await;
+    assert_eq!(names, ["number 1", "number 2", "number 3", "number 4"]);
+}
+
+/// A worker can give back or end a run before anything is recorded of it.
+pub async fn run_can_be_given_back_before_it_has_a_snapshot(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let mut held = run_in_hand(&stage, tenant).await;
+    for transition in [Transition::Release, Transition::Release, Transition::Cancel] {
+        let mut commit = held.commit(Vec::new(), transition);
+        commit.snapshot = None;
+        held.send(&stage, commit, at(11)).await;
+        if held.run.status == RunStatus::Queued {
+            held = stage.take(at(12)).await;
+        }
+    }
+    assert_eq!(stage.run(tenant, run_id(1)).await.status, RunStatus::Cancelled);
+    assert_eq!(stage.journal(tenant, run_id(1)).await.snapshot, None, "nothing was recorded");
 }
 
 /// A commit on a run that does not exist, or is another tenant's, is refused.
