@@ -56,8 +56,7 @@ impl CommitRun {
             return Ok(None);
         }
         let provenance = |step: &CommitStep| Provenance::agent_run(&run.agent_blueprint, run.id, step.step.seq);
-        let sets: Vec<(&Changes, Provenance)> =
-            changing.iter().map(|step| (&step.changes, provenance(step))).collect();
+        let sets: Vec<(&Changes, Provenance)> = changing.iter().map(|step| (&step.changes, provenance(step))).collect();
         let Err((place, error)) = apply_each(tx, run.tenant_id, &sets, self.now).await? else {
             return Ok(None);
         };
