@@ -30,21 +30,11 @@ pub enum Which {
     Step(u32),
     /// The one that says that this outside call is about to be made.
     Opens(u32),
+    /// The one that stores what this outside call came back with, ahead of the chain.
+    Receipt(u32),
 }
 
 impl Position {
-    /// Right before the commit with this number.
-    #[must_use]
-    pub const fn before(number: u64) -> Self {
-        Self { moment: Moment::Before, commit: Which::Number(number) }
-    }
-
-    /// Right after the commit with this number.
-    #[must_use]
-    pub const fn after(number: u64) -> Self {
-        Self { moment: Moment::After, commit: Which::Number(number) }
-    }
-
     /// Right before the commit with which this step joins the chain.
     #[must_use]
     pub const fn before_step(seq: u32) -> Self {
@@ -65,6 +55,7 @@ impl Position {
                 Which::Number(number) => number == commit.number,
                 Which::Step(seq) => commit.steps.contains(&seq),
                 Which::Opens(seq) => commit.opened.contains(&seq),
+                Which::Receipt(seq) => commit.receipts.contains(&seq),
             }
     }
 
@@ -90,6 +81,7 @@ impl fmt::Display for Position {
             Which::Number(number) => write!(f, "{moment}:number:{number}"),
             Which::Step(seq) => write!(f, "{moment}:step:{seq}"),
             Which::Opens(seq) => write!(f, "{moment}:opens:{seq}"),
+            Which::Receipt(seq) => write!(f, "{moment}:receipt:{seq}"),
         }
     }
 }
@@ -110,6 +102,7 @@ impl FromStr for Position {
             "number" => Which::Number(number.parse().map_err(|_| wrong())?),
             "step" => Which::Step(number.parse().map_err(|_| wrong())?),
             "opens" => Which::Opens(number.parse().map_err(|_| wrong())?),
+            "receipt" => Which::Receipt(number.parse().map_err(|_| wrong())?),
             _ => return Err(wrong()),
         };
         Ok(Self { moment, commit })
@@ -122,9 +115,11 @@ mod tests {
 
     #[test]
     fn a_position_survives_its_text() {
-        for position in
-            [Position::before(7), Position::after(1), Position::before_step(6), Position::after_opening(9)]
+        let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12)];
+        for (moment, commit) in
+            [Moment::Before, Moment::After].into_iter().flat_map(|moment| commits.map(|commit| (moment, commit)))
         {
+            let position = Position { moment, commit };
             assert_eq!(position.to_string().parse(), Ok(position));
         }
         for wrong in ["", "before", "before:7", "beside:number:7", "after:steps:7", "after:step:x", "a:b:c:d"] {

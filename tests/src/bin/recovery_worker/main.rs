@@ -59,8 +59,8 @@ async fn main() -> ExitCode {
 }
 
 async fn work(args: Args) -> Result<()> {
-    let mut terminated = signal(SignalKind::terminate())
-        .map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
     let store = Arc::new(Announcing::new(SqliteStore::open(&args.store).await?, args.hold));
     let clock = Behind { clock: SystemClock::new(), by: Duration::from_secs(args.behind_secs) };
     let runtime = Runtime::builder(store.clone())

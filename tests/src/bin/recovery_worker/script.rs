@@ -149,11 +149,12 @@ pub(crate) fn price() -> Price {
 }
 
 pub(crate) fn blueprint() -> Blueprint {
-    let tools = ["contacts_search", "contacts_get", "contacts_propose_merge", "contacts_create", "letters_send", "faxes_send"];
+    let tools =
+        ["contacts_search", "contacts_get", "contacts_propose_merge", "contacts_create", "letters_send", "faxes_send"];
     let tools: Vec<String> = tools.map(str::to_owned).to_vec();
-    let rule = |rule_type, tools, when, on_block| Rule { id: None, rule_type, mode: Mode::Enforce, tools, when, on_block };
-    let to_the_press =
-        Condition { pointer: "/to".to_owned(), op: ConditionOp::Eq, value: Value::from("the press") };
+    let rule =
+        |rule_type, tools, when, on_block| Rule { id: None, rule_type, mode: Mode::Enforce, tools, when, on_block };
+    let to_the_press = Condition { pointer: "/to".to_owned(), op: ConditionOp::Eq, value: Value::from("the press") };
     Blueprint {
         name: "scripted".to_owned(),
         version: 1,
