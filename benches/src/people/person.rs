@@ -2,8 +2,8 @@
 
 use super::random::Random;
 use super::words::{
-    AMERICAN, BRITISH, COMPANIES, DOMAINS, FAMILIES, FAMILY_ENDS, FAMILY_STARTS, GERMAN, GERMAN_STREETS, MEN, STREETS,
-    STREET_KINDS, TITLES, TownWords, WOMEN,
+    AMERICAN, BRITISH, COMPANIES, DOMAINS, FAMILIES, FAMILY_ENDS, FAMILY_STARTS, GERMAN, GERMAN_STREETS, MEN,
+    STREET_KINDS, STREETS, TITLES, TownWords, WOMEN,
 };
 use super::{People, Profile};
 
@@ -180,7 +180,9 @@ fn other_given(woman: bool, than: &str, random: &mut Random) -> String {
 
 /// A phone number in international form.
 pub(crate) fn phone(home: &Home, random: &mut Random) -> String {
-    let mut digits = |count: usize| (0..count).map(|_| char::from(b'0' + u8::try_from(random.below(10)).unwrap_or(0))).collect::<String>();
+    let mut digits = |count: usize| {
+        (0..count).map(|_| char::from(b'0' + u8::try_from(random.below(10)).unwrap_or(0))).collect::<String>()
+    };
     let start = home.town.3;
     match home.country {
         "United States" => format!("+1 {start} 2{} {}", digits(2).replace("11", "12"), digits(4)),

@@ -129,7 +129,8 @@ impl<'s, 'a> Groups<'s, 'a> {
             self.refused.insert(attempt);
             return false;
         }
-        let (keep, gone) = if self.members[a as usize].len() >= self.members[b as usize].len() { (a, b) } else { (b, a) };
+        let (keep, gone) =
+            if self.members[a as usize].len() >= self.members[b as usize].len() { (a, b) } else { (b, a) };
         let moved = std::mem::take(&mut self.members[gone as usize]);
         for member in &moved {
             self.root[*member as usize] = keep;

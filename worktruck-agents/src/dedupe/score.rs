@@ -92,9 +92,8 @@ fn judged(model: &Model, comparison: &Comparison) -> f64 {
 
 /// Compares `pairs` on all cores; the result is in their order.
 fn compare_all(list: &List<'_>, frequencies: &Frequencies, pairs: &[(u32, u32)]) -> Vec<Comparison> {
-    let one = |&(a, b): &(u32, u32)| {
-        compare(&list.records[a as usize], &list.records[b as usize], &list.terms, frequencies)
-    };
+    let one =
+        |&(a, b): &(u32, u32)| compare(&list.records[a as usize], &list.records[b as usize], &list.terms, frequencies);
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     if pairs.len() < 20_000 || cores == 1 {
         return pairs.iter().map(one).collect();
@@ -105,7 +104,9 @@ fn compare_all(list: &List<'_>, frequencies: &Frequencies, pairs: &[(u32, u32)])
             .map(|part| (part, scope.spawn(move || part.iter().map(one).collect::<Vec<_>>())))
             .collect();
         // A part whose thread was lost is compared again here.
-        let finished = parts.into_iter().flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| part.iter().map(one).collect()));
+        let finished = parts
+            .into_iter()
+            .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| part.iter().map(one).collect()));
         finished.collect()
     })
 }

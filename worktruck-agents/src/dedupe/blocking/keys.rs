@@ -181,7 +181,8 @@ pub(super) fn split_keys(record: &Record<'_>, terms: &Terms, mut add: impl FnMut
 
 /// Each word of given and family name that is more than an initial.
 fn name_words(record: &Record<'_>, terms: &Terms) -> Vec<Sym> {
-    let mut names: Vec<Sym> = [record.given, record.family].into_iter().flatten().flat_map(|n| terms.words(n)).collect();
+    let mut names: Vec<Sym> =
+        [record.given, record.family].into_iter().flatten().flat_map(|n| terms.words(n)).collect();
     names.retain(|n| terms.text(*n).len() > 1);
     names.sort_unstable();
     names.dedup();
@@ -203,7 +204,8 @@ impl Order {
     pub(super) fn of(records: &[Record<'_>], terms: &Terms) -> Self {
         let text = |sym: Option<Sym>| sym.map_or("", |s| terms.text(s));
         let born = |r: &Record<'_>| r.birth.map(|(_, b)| b);
-        let sorted = |known: &dyn Fn(&Record<'_>) -> bool, compare: &dyn Fn(&Record<'_>, &Record<'_>) -> std::cmp::Ordering| {
+        let sorted = |known: &dyn Fn(&Record<'_>) -> bool,
+                      compare: &dyn Fn(&Record<'_>, &Record<'_>) -> std::cmp::Ordering| {
             let mut list: Vec<u32> = (0..).zip(records).filter(|(_, r)| known(r)).map(|(n, _)| n).collect();
             list.sort_by(|a, b| compare(&records[*a as usize], &records[*b as usize]));
             list

@@ -20,7 +20,8 @@ impl Tally {
     /// Counts `comparisons`.
     #[expect(clippy::cast_possible_truncation, reason = "commonness lies within a few dozen")]
     pub(crate) fn of(comparisons: impl Iterator<Item = Comparison>) -> Vec<Self> {
-        let mut ways: Vec<(Levels, i16)> = comparisons.map(|c| (c.levels, (c.commonness * 2.0).round() as i16)).collect();
+        let mut ways: Vec<(Levels, i16)> =
+            comparisons.map(|c| (c.levels, (c.commonness * 2.0).round() as i16)).collect();
         ways.sort_unstable();
         let count = |n: usize| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
         ways.chunk_by(|a, b| a == b)
