@@ -12,6 +12,7 @@ CREATE TABLE run (
     lease_expires_at  INTEGER,
     fence             INTEGER NOT NULL,
     head_seq          INTEGER NOT NULL,
+    commits           INTEGER NOT NULL,
     event_seq         INTEGER NOT NULL,
     reserved          INTEGER NOT NULL,
     forfeited         INTEGER NOT NULL,

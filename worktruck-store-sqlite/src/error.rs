@@ -23,7 +23,7 @@ pub(crate) trait OrFailed<T> {
 
 impl<T> OrFailed<T> for sqlx::Result<T> {
     fn or_failed(self, what: &str) -> Result<T> {
-        self.map_err(|error| Error::new(kind(&error), format!("the store could not {what}")).with_source(error))
+        self.map_err(|error| Error::new(kind(&error), format!("the store could not {what}")).with_source(cause(error)))
     }
 }
 
@@ -56,11 +56,11 @@ pub(crate) fn cannot_open(path: &Path, error: sqlx::Error) -> Error {
         Some(FULL) => format!("store {path} cannot be written: its disk is full"),
         _ => format!("store {path} cannot be opened"),
     };
-    let kind = match kind(&error) {
-        ErrorKind::Unavailable => ErrorKind::Unavailable,
+    let kind = match code(&error) {
+        Some(BUSY | LOCKED | FULL) => ErrorKind::Unavailable,
         _ => ErrorKind::InvalidRequest,
     };
-    Error::new(kind, message).with_source(error)
+    Error::new(kind, message).with_source(cause(error))
 }
 
 /// Why the schema of the file at `path` cannot be brought up to date.
@@ -94,6 +94,14 @@ fn kind(error: &sqlx::Error) -> ErrorKind {
         | (_, Some(BUSY | LOCKED | READ_ONLY | INTERRUPTED | IO | FULL | CANNOT_OPEN)) => ErrorKind::Unavailable,
         (_, Some(CONSTRAINT)) => ErrorKind::Conflict,
         _ => ErrorKind::Internal,
+    }
+}
+
+/// The error of the database itself, which its wrapper only says again.
+fn cause(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        sqlx::Error::Database(error) => error.into_error(),
+        error => Box::new(error),
     }
 }
 

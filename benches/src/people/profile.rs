@@ -93,7 +93,14 @@ impl Profile {
     pub const fn postal() -> Self {
         Self {
             columns: &[
-                "given_name", "family_name", "street", "city", "region", "postal_code", "birthday", "identifier",
+                "given_name",
+                "family_name",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "birthday",
+                "identifier",
             ],
             missing: 0.06,
             nameless: 0.03,
@@ -141,7 +148,14 @@ impl Profile {
     pub const fn census() -> Self {
         Self {
             columns: &[
-                "given_name", "middle_name", "family_name", "street", "city", "region", "postal_code", "birthday",
+                "given_name",
+                "middle_name",
+                "family_name",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "birthday",
             ],
             missing: 0.01,
             nameless: 0.01,

@@ -85,7 +85,10 @@ impl<'a> Record<'a> {
         let c = self.contact;
         let texts = [&c.given_name, &c.middle_name, &c.family_name, &c.prefix, &c.suffix, &c.nickname, &c.bio];
         let address = |a: &Address| {
-            [&a.street, &a.extended, &a.po_box, &a.city, &a.region, &a.postal_code, &a.country].iter().filter(|p| p.is_some()).count()
+            [&a.street, &a.extended, &a.po_box, &a.city, &a.region, &a.postal_code, &a.country]
+                .iter()
+                .filter(|p| p.is_some())
+                .count()
         };
         let date = |d: &worktruck_core::entity::contact::ContactDate| {
             usize::from(d.year.is_some()) + usize::from(d.month.is_some()) + usize::from(d.day.is_some())
@@ -132,7 +135,8 @@ fn from_display(contact: &Contact, suffix: &mut String) -> (String, String, Stri
     if contact.kind != ContactKind::Person {
         return (String::new(), String::new(), fold(shown));
     }
-    let (family, rest) = shown.split_once(',').map_or((String::new(), shown), |(f, rest)| (strip(&fold(f), suffix), rest));
+    let (family, rest) =
+        shown.split_once(',').map_or((String::new(), shown), |(f, rest)| (strip(&fold(f), suffix), rest));
     let rest = strip(&fold(rest), suffix);
     let mut words: Vec<&str> = rest.split(' ').filter(|w| !w.is_empty()).collect();
     let family = if family.is_empty() && words.len() > 1 { words.pop().unwrap_or("").to_owned() } else { family };

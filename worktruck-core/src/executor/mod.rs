@@ -370,8 +370,7 @@ impl Executor {
             Ok(reply) => self.settle_reply(reply, began, now),
             Err(error) if error.category.is_transient() => {
                 let wait = model::backoff(attempt, &error, self.head);
-                self.phase =
-                    Phase::Asking { started_at: None, attempt: attempt + 1, not_before: now.after(wait) };
+                self.phase = Phase::Asking { started_at: None, attempt: attempt + 1, not_before: now.after(wait) };
                 Ok(())
             }
             Err(error) => {

@@ -2,7 +2,9 @@ use serde_json::json;
 
 use crate::journal::{OpenCall, Step, StepKind, StepOutcome, step_hash};
 use crate::model::{ModelReply, Usage};
-use crate::run::{Commit, CommitStep, Cost, EventType, FailureCategory, NewEvent, RunStatus, Transition, WaitingReason};
+use crate::run::{
+    Commit, CommitStep, Cost, EventType, FailureCategory, NewEvent, RunStatus, Transition, WaitingReason,
+};
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput};
 use crate::{Digest, Error, NanoUsd, Result, StepId, Timestamp};
@@ -160,7 +162,11 @@ impl Executor {
             }
             Ok(_) => Done {
                 fatal: Some(FailureCategory::ConfigError),
-                ..Done::at_once(StepOutcome::Error, "the tool returned changes but does not declare that it writes", now)
+                ..Done::at_once(
+                    StepOutcome::Error,
+                    "the tool returned changes but does not declare that it writes",
+                    now,
+                )
             },
             Err(error) => Done { fatal: error.fatal, ..Done::at_once(StepOutcome::Error, &error.message, now) },
         };

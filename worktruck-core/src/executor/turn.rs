@@ -186,13 +186,12 @@ impl Turn {
 
     /// The calls that came back and can join the chain now, because all before them have.
     pub(super) fn prefix(&self) -> impl Iterator<Item = (&Call, &Done)> {
-        self.calls
-            .iter()
-            .skip_while(|call| matches!(call.state, State::Chained { .. }))
-            .map_while(|call| match &call.state {
+        self.calls.iter().skip_while(|call| matches!(call.state, State::Chained { .. })).map_while(|call| {
+            match &call.state {
                 State::Done(done) => Some((call, done)),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// What the model sees of the calls.
@@ -232,7 +231,8 @@ impl Executor {
             let digest = self.call_digest(seq, StepKind::Tool, &name, &input)?;
             let spec = self.snapshot.tools.iter().find(|tool| tool.name == name);
             let effect = spec.map_or(ToolEffect::Read, |spec| spec.effect);
-            let verdict = guardrail::evaluate(&self.snapshot.guardrails, &guardrail::Call { tool: &name, input: &input });
+            let verdict =
+                guardrail::evaluate(&self.snapshot.guardrails, &guardrail::Call { tool: &name, input: &input });
             for decision in &verdict.decisions {
                 let mut data = json!(decision);
                 data["step_seq"] = seq.into();
@@ -253,7 +253,11 @@ impl Executor {
                         let detail = format!("{name} was blocked: {reason}");
                         turn.ends = Some(Transition::Fail { category: FailureCategory::GuardrailBlocked, detail });
                     }
-                    State::Done(Done::at_once(StepOutcome::Blocked, &format!("refused by a guardrail: {reason}"), asked_at))
+                    State::Done(Done::at_once(
+                        StepOutcome::Blocked,
+                        &format!("refused by a guardrail: {reason}"),
+                        asked_at,
+                    ))
                 }
                 (_, None) => {
                     State::Done(Done::at_once(StepOutcome::Error, &format!("there is no tool named {name}"), asked_at))

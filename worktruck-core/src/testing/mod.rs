@@ -1,6 +1,8 @@
-//! Test doubles for the ports: simulated time, countable ids, a store that fails on demand.
+//! What tests of this crate and of others need: simulated time, countable ids, a store that fails
+//! on demand, and the conformance suite for store backends.
 
 mod clock;
+pub mod conformance;
 mod faulty;
 mod ids;
 

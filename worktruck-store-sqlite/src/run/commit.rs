@@ -25,6 +25,9 @@ impl Transact for CommitRun {
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Self::Output> {
         let Self { lease, commit, now } = self;
         let mut record = record::existing(tx, lease.tenant(), lease.run()).await?;
+        if record.is_repeated(lease, commit) {
+            return Ok((CommitOutcome::Committed { lease: record.lease(), run: record.run }, None));
+        }
         let status = record.run.status;
         let (lease, events) = record.commit(lease, commit, *now)?;
         // Nothing is written before the changes are, so that a conflict leaves nothing behind.
@@ -53,8 +56,7 @@ impl CommitRun {
             return Ok(None);
         }
         let provenance = |step: &CommitStep| Provenance::agent_run(&run.agent_blueprint, run.id, step.step.seq);
-        let sets: Vec<(&Changes, Provenance)> =
-            changing.iter().map(|step| (&step.changes, provenance(step))).collect();
+        let sets: Vec<(&Changes, Provenance)> = changing.iter().map(|step| (&step.changes, provenance(step))).collect();
         let Err((place, error)) = apply_each(tx, run.tenant_id, &sets, self.now).await? else {
             return Ok(None);
         };

@@ -34,7 +34,8 @@ pub(super) async fn extend(
     for step in &commit.steps {
         steps.push(StepRow::new(&step.step, &mut payloads)?);
     }
-    let payloads: Vec<(Vec<u8>, String)> = payloads.into_iter().map(|(digest, body)| (digest.as_bytes().to_vec(), body)).collect();
+    let payloads: Vec<(Vec<u8>, String)> =
+        payloads.into_iter().map(|(digest, body)| (digest.as_bytes().to_vec(), body)).collect();
     insert(
         tx,
         "payload (tenant, digest, body)",
@@ -120,6 +121,7 @@ pub(super) async fn read(tx: &mut SqliteConnection, tenant: TenantId, run: RunId
         snapshot: snapshot.maybe_json("snapshot")?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
+        commits: record.commits,
         reserved: record.reserved,
         forfeited: record.forfeited,
     }))

@@ -11,7 +11,7 @@ use crate::rows::{Columns as _, IdBytes as _, insert, number, to_json};
 macro_rules! records {
     ($rest:literal) => {
         concat!(
-            "SELECT r.blueprint_version, r.run_at, r.lease_expires_at, r.fence, r.head_seq, r.event_seq, r.reserved, \
+            "SELECT r.blueprint_version, r.run_at, r.lease_expires_at, r.fence, r.head_seq, r.commits, r.event_seq, r.reserved, \
              r.forfeited, r.state, c.input, c.metadata, c.output ",
             $rest
         )
@@ -25,13 +25,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<RunRecord> {
     if let Some(members) = state.as_object_mut() {
         members.insert("input".into(), row.json("input")?);
         members.insert("metadata".into(), row.json("metadata")?);
-        if let Some(output) = row.maybe_json("output")? {
-            members.insert("output".into(), output);
-        }
     }
     let mut run: Run =
         serde_json::from_value(state).map_err(|e| Error::internal("the store holds a damaged run").with_source(e))?;
     run.run_at = row.time("run_at")?;
+    run.output = row.maybe_json("output")?;
     let lease: Option<i64> = row.try_get("lease_expires_at").or_failed("read a run")?;
     let version: Option<i64> = row.try_get("blueprint_version").or_failed("read a run")?;
     Ok(RunRecord {
@@ -40,6 +38,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<RunRecord> {
         fence: row.number("fence")?,
         lease_expires_at: lease.map(Timestamp::from_micros),
         head_seq: row.number("head_seq")?,
+        commits: row.number("commits")?,
         event_seq: row.number("event_seq")?,
         reserved: row.number("reserved").map(NanoUsd::new)?,
         forfeited: row.number("forfeited").map(NanoUsd::new)?,
@@ -73,9 +72,9 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     }
     insert(
         tx,
-        "run (tenant, id, blueprint, status, priority, run_at, created_at, fence, head_seq, event_seq, reserved,
-             forfeited, state)",
-        13,
+        "run (tenant, id, blueprint, status, priority, run_at, created_at, fence, head_seq, commits, event_seq,
+             reserved, forfeited, state)",
+        14,
         "",
         &rows,
         |query, (record, state, ..)| {
@@ -90,6 +89,7 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
                 .bind(run.created_at.as_micros())
                 .bind(0)
                 .bind(0)
+                .bind(0)
                 // Invariant: a run that was just accepted has a handful of events.
                 .bind(i64::try_from(record.event_seq).unwrap_or(i64::MAX))
                 .bind(record.reserved.as_nanos())
@@ -99,17 +99,10 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     )
     .await
     .or_failed("accept a run")?;
-    insert(
-        tx,
-        "run_content (tenant, id, input, metadata)",
-        4,
-        "",
-        &rows,
-        |query, (record, _, input, metadata)| {
-            let run = &record.run;
-            query.bind(run.tenant_id.bytes()).bind(run.id.bytes()).bind(input.clone()).bind(metadata.clone())
-        },
-    )
+    insert(tx, "run_content (tenant, id, input, metadata)", 4, "", &rows, |query, (record, _, input, metadata)| {
+        let run = &record.run;
+        query.bind(run.tenant_id.bytes()).bind(run.id.bytes()).bind(input.clone()).bind(metadata.clone())
+    })
     .await
     .or_failed("accept a run")
 }
@@ -119,7 +112,7 @@ pub(super) async fn advance(tx: &mut SqliteConnection, record: &RunRecord) -> Re
     let run = &record.run;
     sqlx::query(
         "UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6, reserved = ?7,
-             forfeited = ?8, state = ?9
+             forfeited = ?8, state = ?9, commits = ?10
          WHERE tenant = ?1 AND id = ?2",
     )
     .bind(run.tenant_id.bytes())
@@ -131,6 +124,7 @@ pub(super) async fn advance(tx: &mut SqliteConnection, record: &RunRecord) -> Re
     .bind(record.reserved.as_nanos())
     .bind(record.forfeited.as_nanos())
     .bind(state(run)?)
+    .bind(number(record.commits)?)
     .execute(tx)
     .await
     .or_failed("write a run")
@@ -192,8 +186,7 @@ fn compact(event: &Event) -> NewEvent {
 
 /// The run without what is kept beside it.
 fn state(run: &Run) -> Result<String> {
-    let mut state =
-        serde_json::to_value(run).map_err(|e| Error::invalid("run has no JSON form").with_source(e))?;
+    let mut state = serde_json::to_value(run).map_err(|e| Error::invalid("run has no JSON form").with_source(e))?;
     if let Some(members) = state.as_object_mut() {
         for name in ["input", "metadata", "output"] {
             members.remove(name);
