@@ -1,4 +1,5 @@
 //! What the examples share: where they keep their store, and how they show a run.
 
 pub mod place;
+pub mod progress;
 pub mod report;
