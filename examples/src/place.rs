@@ -64,7 +64,7 @@ impl Place {
         if run.is_some() || self.own.is_none() {
             return Ok((store, tenant, run));
         }
-        store.close().await?;
+        store.close().await;
         self.clear();
         self.open_as_it_is(ids, clock).await
     }

@@ -58,7 +58,9 @@ impl<'p> Town<'p> {
         let phone = phone(&home, random);
         let email = format!("{}.family{}@{}", ascii(&family), random.within(1, 99), random.pick(DOMAINS));
         let first = self.person(&home, &family, random);
-        if !random.chance(self.profile.families) {
+        // Whose children would be born after the records were taken has no family yet.
+        let is_settled = first.born.0 < 1975;
+        if !is_settled || !random.chance(self.profile.families) {
             return vec![first];
         }
         let mut members = vec![first];
@@ -66,6 +68,7 @@ impl<'p> Town<'p> {
             let mut partner = self.person(&home, &family, random);
             partner.woman = !members[0].woman;
             partner.given = given(partner.woman, random);
+            partner.middle = given(partner.woman, random);
             partner.born.0 = members[0].born.0 + random.below(6);
             partner.email = address(&partner.given, &partner.family, partner.born.0, random);
             members.push(partner);

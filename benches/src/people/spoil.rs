@@ -210,8 +210,8 @@ fn mistyped(text: &str, random: &mut Random) -> String {
         1 => letters.insert(at, letters[at]),
         2 => letters[at] = char::from(b'a' + u8::try_from(random.below(26)).unwrap_or(0)),
         _ => {
-            let next = (at + 1) % letters.len();
-            letters.swap(at, next);
+            let at = at.min(letters.len() - 2);
+            letters.swap(at, at + 1);
         }
     }
     letters.into_iter().collect()

@@ -149,7 +149,9 @@ impl<'s, 'a> Groups<'s, 'a> {
         for x in spread(a) {
             for y in spread(b) {
                 let verdict = self.scored.verdict(x, y);
-                sum += verdict.log_odds.clamp(-BOUND, BOUND);
+                // Who knows too little to agree does not disagree either.
+                let odds = if verdict.contradicts { verdict.log_odds } else { verdict.log_odds.max(0.0) };
+                sum += odds.clamp(-BOUND, BOUND);
                 count += 1.0;
                 conflicts += if verdict.comparison.conflict.is_some() { 1.0 } else { 0.0 };
             }

@@ -44,6 +44,8 @@ pub(crate) struct Scored<'a> {
 pub(crate) struct Verdict {
     /// The logarithm of the odds that it is one person.
     pub(crate) log_odds: f64,
+    /// Whether anything that both know speaks against it.
+    pub(crate) contradicts: bool,
     pub(crate) comparison: Comparison,
 }
 
@@ -63,10 +65,14 @@ impl<'a> Scored<'a> {
     pub(crate) fn verdict(&self, a: u32, b: u32) -> Verdict {
         let records = &self.list.records;
         let comparison = compare(&records[a as usize], &records[b as usize], &self.list.terms, &self.frequencies);
-        Verdict { log_odds: judged(&self.model, &comparison), comparison }
+        let against = |field: Field| self.model.weight(field, comparison.level(field)) < AGAINST;
+        let contradicts = comparison.conflict.is_some() || Field::ALL.into_iter().any(against);
+        Verdict { log_odds: judged(&self.model, &comparison), contradicts, comparison }
     }
 }
 
+/// The weight from which on downwards a field contradicts.
+const AGAINST: f64 = -0.7;
 /// Odds against a pair whose names or dates forbid it.
 const FORBIDDEN: f64 = -8.0;
 /// What must speak for a pair besides its names (natural logarithm), lest namesakes become one person.
@@ -128,7 +134,7 @@ fn random_pairs(records: &[Record<'_>]) -> Vec<(u32, u32)> {
         .collect()
 }
 
-const RANDOM_PAIRS: u64 = 150_000;
+const RANDOM_PAIRS: u64 = 100_000;
 
 /// The mixing step of splitmix64.
 const fn scrambled(n: u64) -> u64 {

@@ -31,6 +31,9 @@ pub(super) enum Kind {
     Street,
     Names,
     NameForms,
+    YearForms,
+    CityForms,
+    Postal,
     NameStarts,
     OrganizationName,
     LocalName,
@@ -60,6 +63,11 @@ pub(super) fn of(record: &Record<'_>, terms: &Terms, mut add: impl FnMut(Key)) {
                 add((Kind::YearName, u32::from(year), sound));
             }
         }
+        if let (Some(year), Some(given)) = (birth.year, record.given) {
+            for group in terms.term(given).groups {
+                add((Kind::YearForms, u32::from(*group), u32::from(year)));
+            }
+        }
         if let (Some(year), Some(given), Some(family)) = (birth.year, record.given, record.family) {
             let (g, f) = (prefix(terms.text(given), 1), prefix(terms.text(family), 1));
             add((Kind::YearInitials, u32::from(year), g.min(f) * 37 + g.max(f)));
@@ -78,6 +86,14 @@ pub(super) fn of(record: &Record<'_>, terms: &Terms, mut add: impl FnMut(Key)) {
         }
         if let Some(street) = place.street {
             add((Kind::Street, street, 0));
+        }
+        if let Some(postal) = place.postal {
+            add((Kind::Postal, postal, 0));
+        }
+        if let (Some(city), Some(given)) = (place.city, record.given) {
+            for group in terms.term(given).groups {
+                add((Kind::CityForms, u32::from(*group), city));
+            }
         }
     }
     names_alone(record, &names, terms, &mut add);
