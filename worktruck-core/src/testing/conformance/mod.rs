@@ -41,6 +41,7 @@ pub mod entity_write;
 pub mod feed;
 pub mod journal;
 pub mod lease;
+pub mod moves;
 pub mod periods;
 pub mod signal;
 pub mod tenant;
