@@ -96,7 +96,7 @@ async fn dedupe(args: &Args) -> Result<bool> {
     }
     let report = Report::read(&*store, tenant, run.clone(), clock.now()).await?;
     println!("{}", if args.json { report.to_json().to_string() } else { report.to_text(60) });
-    store.close().await?;
+    store.close().await;
     place.clear();
     Ok(run.status == RunStatus::Succeeded)
 }

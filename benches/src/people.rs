@@ -67,6 +67,12 @@ pub fn generate(profile: &Profile, count: usize, seed: u64) -> People {
     people
 }
 
+/// The people of the examples.
+#[must_use]
+pub fn sample() -> People {
+    generate(&Profile::sample(), 1000, 20_260)
+}
+
 impl People {
     /// Every pair of rows that are one person, by uid, in the order of the rows.
     #[must_use]

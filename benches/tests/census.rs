@@ -35,10 +35,8 @@ fn the_census_is_deduplicated() {
         .zip(&rows)
         .map(|(n, row)| (format!("00000000-0000-7000-8000-{n:012}").parse().unwrap(), row.contact()))
         .collect();
-    let candidates: Vec<_> = contacts
-        .iter()
-        .map(|(id, contact)| Candidate { id: *id, created_at: Timestamp::EPOCH, contact })
-        .collect();
+    let candidates: Vec<_> =
+        contacts.iter().map(|(id, contact)| Candidate { id: *id, created_at: Timestamp::EPOCH, contact }).collect();
 
     let analysis = analyse(&candidates, &Settings::default());
 

@@ -64,7 +64,7 @@ impl Place {
         if run.is_some() || self.own.is_none() {
             return Ok((store, tenant, run));
         }
-        store.close().await?;
+        store.close().await;
         self.clear();
         self.open_as_it_is(ids, clock).await
     }
@@ -79,7 +79,11 @@ impl Place {
         }
     }
 
-    async fn open_as_it_is(&self, ids: &dyn IdSource, clock: &dyn Clock) -> Result<(SqliteStore, TenantId, Option<Run>)> {
+    async fn open_as_it_is(
+        &self,
+        ids: &dyn IdSource,
+        clock: &dyn Clock,
+    ) -> Result<(SqliteStore, TenantId, Option<Run>)> {
         let store = SqliteStore::open(&self.url).await?;
         let tenant = match store.tenant_by_slug("example").await? {
             Some(tenant) => tenant.id,

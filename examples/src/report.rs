@@ -131,9 +131,8 @@ pub fn timeline(steps: &[Step], at_most: usize) -> Vec<String> {
 
 fn line(step: &Step) -> String {
     let took = step.completed_at.map_or(0, |at| at.since(step.started_at).as_micros());
-    let tokens = step.usage.map_or_else(String::new, |usage| {
-        format!("{}/{}", usage.prompt_tokens(), usage.output_tokens)
-    });
+    let tokens =
+        step.usage.map_or_else(String::new, |usage| format!("{}/{}", usage.prompt_tokens(), usage.output_tokens));
     let Cost(cost) = step.cost;
     format!(
         "{:>5}  {:4}  {:28} {:7} {:>5}.{:03}  {:>13}  {:>10}",

@@ -31,11 +31,7 @@ pub(crate) enum Order {
 
 impl Held {
     /// `asked_at` is when the claim was sent: the lease lasts no longer than from then.
-    pub(crate) fn new(
-        lease: Lease,
-        asked_at: Duration,
-        lease_for: Duration,
-    ) -> (Self, mpsc::UnboundedReceiver<Order>) {
+    pub(crate) fn new(lease: Lease, asked_at: Duration, lease_for: Duration) -> (Self, mpsc::UnboundedReceiver<Order>) {
         let (orders, received) = mpsc::unbounded_channel();
         let state = Mutex::new(State { lease, live_until: asked_at + lease_for, lost: false });
         (Self { state, lost: Notify::new(), orders }, received)

@@ -167,9 +167,7 @@ impl RuntimeBuilder {
 }
 
 fn check_schema(schema: &Value, what: &str) -> Result<()> {
-    jsonschema::validator_for(schema)
-        .map(drop)
-        .map_err(|e| Error::invalid(format!("{what} is not a JSON Schema: {e}")))
+    jsonschema::validator_for(schema).map(drop).map_err(|e| Error::invalid(format!("{what} is not a JSON Schema: {e}")))
 }
 
 impl Runtime {
@@ -286,8 +284,8 @@ impl Runtime {
             Some((_, version)) => Require::Version { key, version: version.slice.version },
             None => Require::UniqueTerm { kind: Kind::AgentConfig, term: Term::new(BLUEPRINT_TERM, &*blueprint.name) },
         };
-        let body = serde_json::to_value(&config)
-            .map_err(|e| Error::invalid("the config has no JSON form").with_source(e))?;
+        let body =
+            serde_json::to_value(&config).map_err(|e| Error::invalid("the config has no JSON form").with_source(e))?;
         let changes = Changes::none().write(key, WriteOp::Put(body)).require(require);
         let provenance = Provenance::new(captured_by, "user_edit");
         self.ports.store.apply(tenant, changes, provenance, self.now()).await.map(drop)
@@ -296,8 +294,7 @@ impl Runtime {
     fn blueprint(&self, name: &str) -> Result<&Blueprint> {
         self.ports.blueprints.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.ports.blueprints.keys().map(String::as_str).collect();
-            Error::not_found(format!("the blueprint {name:?}"))
-                .with_details(serde_json::json!({ "blueprints": known }))
+            Error::not_found(format!("the blueprint {name:?}")).with_details(serde_json::json!({ "blueprints": known }))
         })
     }
 }
@@ -331,10 +328,8 @@ impl Ports {
         let model = pricing::model_name(model)?;
         let wanted = config.tools.as_ref().unwrap_or(&blueprint.tools);
         let tools = blueprint.tools.iter().filter(|name| wanted.contains(name));
-        let seconds = run
-            .deadline_secs
-            .or(config.deadline_default_seconds)
-            .unwrap_or(blueprint.default_deadline_seconds);
+        let seconds =
+            run.deadline_secs.or(config.deadline_default_seconds).unwrap_or(blueprint.default_deadline_seconds);
         let started_at = run.started_at.unwrap_or(now);
         Ok(Snapshot {
             blueprint: blueprint.name.clone(),

@@ -78,7 +78,8 @@ impl Row {
             metadata.insert("birthday".to_owned(), Value::from(self.birthday.as_str()));
         }
         let full = format!("{} {}", self.given_name, self.family_name);
-        let shown = [self.display_name.as_str(), full.trim(), &self.email, &self.uid].into_iter().find(|s| !s.is_empty());
+        let shown =
+            [self.display_name.as_str(), full.trim(), &self.email, &self.uid].into_iter().find(|s| !s.is_empty());
         Contact {
             display_name: shown.unwrap_or("?").to_owned(),
             given_name: some(&self.given_name),

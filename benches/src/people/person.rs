@@ -2,8 +2,8 @@
 
 use super::random::Random;
 use super::words::{
-    AMERICAN, BRITISH, COMPANIES, DOMAINS, FAMILIES, FAMILY_ENDS, FAMILY_STARTS, GERMAN, GERMAN_STREETS, MEN, STREETS,
-    STREET_KINDS, TITLES, TownWords, WOMEN,
+    AMERICAN, BRITISH, COMPANIES, DOMAINS, FAMILIES, FAMILY_ENDS, FAMILY_STARTS, GERMAN, GERMAN_STREETS, MEN,
+    STREET_KINDS, STREETS, TITLES, TownWords, WOMEN,
 };
 use super::{People, Profile};
 
@@ -58,7 +58,9 @@ impl<'p> Town<'p> {
         let phone = phone(&home, random);
         let email = format!("{}.family{}@{}", ascii(&family), random.within(1, 99), random.pick(DOMAINS));
         let first = self.person(&home, &family, random);
-        if !random.chance(self.profile.families) {
+        // Whose children would be born after the records were taken has no family yet.
+        let is_settled = first.born.0 < 1975;
+        if !is_settled || !random.chance(self.profile.families) {
             return vec![first];
         }
         let mut members = vec![first];
@@ -66,6 +68,7 @@ impl<'p> Town<'p> {
             let mut partner = self.person(&home, &family, random);
             partner.woman = !members[0].woman;
             partner.given = given(partner.woman, random);
+            partner.middle = given(partner.woman, random);
             partner.born.0 = members[0].born.0 + random.below(6);
             partner.email = address(&partner.given, &partner.family, partner.born.0, random);
             members.push(partner);
@@ -177,7 +180,9 @@ fn other_given(woman: bool, than: &str, random: &mut Random) -> String {
 
 /// A phone number in international form.
 pub(crate) fn phone(home: &Home, random: &mut Random) -> String {
-    let mut digits = |count: usize| (0..count).map(|_| char::from(b'0' + u8::try_from(random.below(10)).unwrap_or(0))).collect::<String>();
+    let mut digits = |count: usize| {
+        (0..count).map(|_| char::from(b'0' + u8::try_from(random.below(10)).unwrap_or(0))).collect::<String>()
+    };
     let start = home.town.3;
     match home.country {
         "United States" => format!("+1 {start} 2{} {}", digits(2).replace("11", "12"), digits(4)),

@@ -55,7 +55,7 @@ impl Profile {
             most_copies: 3,
             families: 0.45,
             twins: 0.08,
-            namesakes: 0.06,
+            namesakes: 0.20,
             shared_phone: 0.45,
             shared_email: 0.08,
             moved: 0.10,
@@ -93,7 +93,14 @@ impl Profile {
     pub const fn postal() -> Self {
         Self {
             columns: &[
-                "given_name", "family_name", "street", "city", "region", "postal_code", "birthday", "identifier",
+                "given_name",
+                "family_name",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "birthday",
+                "identifier",
             ],
             missing: 0.06,
             nameless: 0.03,
@@ -141,7 +148,14 @@ impl Profile {
     pub const fn census() -> Self {
         Self {
             columns: &[
-                "given_name", "middle_name", "family_name", "street", "city", "region", "postal_code", "birthday",
+                "given_name",
+                "middle_name",
+                "family_name",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "birthday",
             ],
             missing: 0.01,
             nameless: 0.01,

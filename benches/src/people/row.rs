@@ -70,7 +70,11 @@ impl Row {
     /// The row as a line of CSV.
     pub(crate) fn csv(&self) -> String {
         let quoted = |value: &str| {
-            if value.contains([',', '"', '\n']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
+            if value.contains([',', '"', '\n']) {
+                format!("\"{}\"", value.replace('"', "\"\""))
+            } else {
+                value.to_owned()
+            }
         };
         self.values().map(quoted).join(",") + "\n"
     }

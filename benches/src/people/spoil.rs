@@ -140,7 +140,8 @@ fn respell(row: &mut Row, copy: usize, random: &mut Random) {
         row.phone = national(&row.phone);
     }
     if random.chance(0.3) {
-        for (long, short) in [("Street", "St"), ("Avenue", "Ave"), ("Road", "Rd."), ("straße", "str."), ("Drive", "Dr")] {
+        for (long, short) in [("Street", "St"), ("Avenue", "Ave"), ("Road", "Rd."), ("straße", "str."), ("Drive", "Dr")]
+        {
             row.street = row.street.replace(long, short);
         }
     }
@@ -209,8 +210,8 @@ fn mistyped(text: &str, random: &mut Random) -> String {
         1 => letters.insert(at, letters[at]),
         2 => letters[at] = char::from(b'a' + u8::try_from(random.below(26)).unwrap_or(0)),
         _ => {
-            let next = (at + 1) % letters.len();
-            letters.swap(at, next);
+            let at = at.min(letters.len() - 2);
+            letters.swap(at, at + 1);
         }
     }
     letters.into_iter().collect()
@@ -258,15 +259,51 @@ fn national(phone: &str) -> String {
 
 fn nickname(given: &str) -> Option<&'static str> {
     let short = [
-        ("Elizabeth", "Liz"), ("Margaret", "Peggy"), ("Susan", "Sue"), ("Jennifer", "Jen"), ("Patricia", "Pat"),
-        ("Catherine", "Kate"), ("Rebecca", "Becky"), ("Christine", "Tina"), ("Deborah", "Debbie"), ("Barbara", "Barb"),
-        ("Victoria", "Vicky"), ("Samantha", "Sam"), ("Alexandra", "Sandra"), ("Charlotte", "Lottie"), ("James", "Jim"),
-        ("John", "Jack"), ("Robert", "Bob"), ("Michael", "Mike"), ("William", "Bill"), ("David", "Dave"),
-        ("Richard", "Dick"), ("Thomas", "Tom"), ("Charles", "Chuck"), ("Daniel", "Dan"), ("Matthew", "Matt"),
-        ("Anthony", "Tony"), ("Edward", "Ted"), ("Joseph", "Joe"), ("Benjamin", "Ben"), ("Samuel", "Sam"),
-        ("Alexander", "Sascha"), ("Andrew", "Drew"), ("Christopher", "Kit"), ("Nicholas", "Nick"), ("Timothy", "Tim"),
-        ("Stephen", "Steve"), ("Gregory", "Greg"), ("Patrick", "Paddy"), ("Frederick", "Fred"), ("Lawrence", "Larry"),
-        ("Henry", "Harry"), ("Theodore", "Ted"), ("Dorothy", "Dot"), ("Theresa", "Tess"), ("Eleanor", "Nell"),
+        ("Elizabeth", "Liz"),
+        ("Margaret", "Peggy"),
+        ("Susan", "Sue"),
+        ("Jennifer", "Jen"),
+        ("Patricia", "Pat"),
+        ("Catherine", "Kate"),
+        ("Rebecca", "Becky"),
+        ("Christine", "Tina"),
+        ("Deborah", "Debbie"),
+        ("Barbara", "Barb"),
+        ("Victoria", "Vicky"),
+        ("Samantha", "Sam"),
+        ("Alexandra", "Sandra"),
+        ("Charlotte", "Lottie"),
+        ("James", "Jim"),
+        ("John", "Jack"),
+        ("Robert", "Bob"),
+        ("Michael", "Mike"),
+        ("William", "Bill"),
+        ("David", "Dave"),
+        ("Richard", "Dick"),
+        ("Thomas", "Tom"),
+        ("Charles", "Chuck"),
+        ("Daniel", "Dan"),
+        ("Matthew", "Matt"),
+        ("Anthony", "Tony"),
+        ("Edward", "Ted"),
+        ("Joseph", "Joe"),
+        ("Benjamin", "Ben"),
+        ("Samuel", "Sam"),
+        ("Alexander", "Sascha"),
+        ("Andrew", "Drew"),
+        ("Christopher", "Kit"),
+        ("Nicholas", "Nick"),
+        ("Timothy", "Tim"),
+        ("Stephen", "Steve"),
+        ("Gregory", "Greg"),
+        ("Patrick", "Paddy"),
+        ("Frederick", "Fred"),
+        ("Lawrence", "Larry"),
+        ("Henry", "Harry"),
+        ("Theodore", "Ted"),
+        ("Dorothy", "Dot"),
+        ("Theresa", "Tess"),
+        ("Eleanor", "Nell"),
     ];
     short.iter().find(|(long, _)| *long == given).map(|(_, short)| *short)
 }

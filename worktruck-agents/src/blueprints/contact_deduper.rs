@@ -89,7 +89,8 @@ impl Policy for ProposeAboveThreshold {
             }
         }
         if blocks.is_empty() {
-            let summary = json!({ "proposed": seen.proposed, "already_proposed": seen.already, "contacts": seen.contacts });
+            let summary =
+                json!({ "proposed": seen.proposed, "already_proposed": seen.already, "contacts": seen.contacts });
             blocks.push(Block::Text { text: summary.to_string() });
         }
         Ok(blocks)

@@ -76,7 +76,11 @@ impl Birth {
             (None, None, None) => return None,
             (Some(true), Some(true), Some(true)) => BirthAgreement::Exact,
             (Some(true), m, d) if !full && m != Some(false) && d != Some(false) => {
-                if self == other { BirthAgreement::Exact } else { BirthAgreement::Partial }
+                if self == other {
+                    BirthAgreement::Exact
+                } else {
+                    BirthAgreement::Partial
+                }
             }
             _ if full && self.is_typo_of(other) => BirthAgreement::Typo,
             (Some(true), Some(true), _) | (Some(true), _, Some(true)) => BirthAgreement::YearAndPart,
@@ -98,7 +102,18 @@ impl Birth {
     fn is_typo_of(&self, other: &Self) -> bool {
         let swapped = self.year == other.year && self.month == other.day && self.day == other.month;
         // Two dates of neighbouring days differ in one digit as well; the estimated weights know how often.
-        swapped || osa_distance(&self.digits(), &other.digits()) <= 1
+        swapped || (self.places_apart(other) <= 2 && osa_distance(&self.digits(), &other.digits()) <= 1)
+    }
+
+    /// In how many places the digits differ: more than two are no single mistake.
+    fn places_apart(&self, other: &Self) -> usize {
+        let number = |b: &Self| {
+            u32::from(b.year.unwrap_or(0)) * 10_000
+                + u32::from(b.month.unwrap_or(0)) * 100
+                + u32::from(b.day.unwrap_or(0))
+        };
+        let (a, b) = (number(self), number(other));
+        (0..8).filter(|n| a / 10_u32.pow(*n) % 10 != b / 10_u32.pow(*n) % 10).count()
     }
 }
 

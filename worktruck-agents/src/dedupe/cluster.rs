@@ -129,7 +129,8 @@ impl<'s, 'a> Groups<'s, 'a> {
             self.refused.insert(attempt);
             return false;
         }
-        let (keep, gone) = if self.members[a as usize].len() >= self.members[b as usize].len() { (a, b) } else { (b, a) };
+        let (keep, gone) =
+            if self.members[a as usize].len() >= self.members[b as usize].len() { (a, b) } else { (b, a) };
         let moved = std::mem::take(&mut self.members[gone as usize]);
         for member in &moved {
             self.root[*member as usize] = keep;
@@ -148,7 +149,9 @@ impl<'s, 'a> Groups<'s, 'a> {
         for x in spread(a) {
             for y in spread(b) {
                 let verdict = self.scored.verdict(x, y);
-                sum += verdict.log_odds.clamp(-BOUND, BOUND);
+                // Who knows too little to agree does not disagree either.
+                let odds = if verdict.contradicts { verdict.log_odds } else { verdict.log_odds.max(0.0) };
+                sum += odds.clamp(-BOUND, BOUND);
                 count += 1.0;
                 conflicts += if verdict.comparison.conflict.is_some() { 1.0 } else { 0.0 };
             }

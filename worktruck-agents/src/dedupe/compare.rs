@@ -140,7 +140,8 @@ fn names(a: &Record<'_>, b: &Record<'_>, terms: &Terms, found: &mut Agreement<'_
         }
     }
     if let (Some(level), Some(x)) = (straight, a.given) {
-        let in_use = |given: Option<Sym>, middle: Option<Sym>| given == middle && given.is_some_and(|g| terms.text(g).len() > 1);
+        let in_use =
+            |given: Option<Sym>, middle: Option<Sym>| given == middle && given.is_some_and(|g| terms.text(g).len() > 1);
         if level == given::EXACT {
             found.exact(Field::Given, level, x);
         } else if level <= given::SIMILAR && (in_use(a.given, b.middle) || in_use(a.middle, b.given)) {
@@ -227,11 +228,14 @@ fn conflict(a: &Record<'_>, b: &Record<'_>, terms: &Terms, levels: &Levels) -> O
     if level(Field::Identifier) >= levels::identifier::NEAR {
         return None;
     }
-    if level(Field::Birth) == DIFFERENT && matches!((a.birth, b.birth), (Some((_, x)), Some((_, y))) if x.generation_apart(&y)) {
+    if level(Field::Birth) == DIFFERENT
+        && matches!((a.birth, b.birth), (Some((_, x)), Some((_, y))) if x.generation_apart(&y))
+    {
         return Some(Conflict::Generation);
     }
     let full = |name: Option<Sym>| name.is_some_and(|n| terms.text(n).len() > 2);
-    let crossed = |x: Option<Sym>, y: Option<Sym>| x.zip(y).is_some_and(|(x, y)| likeness(x, y, terms) > Likeness::Different);
+    let crossed =
+        |x: Option<Sym>, y: Option<Sym>| x.zip(y).is_some_and(|(x, y)| likeness(x, y, terms) > Likeness::Different);
     let twins = level(Field::Given) == DIFFERENT
         && level(Field::Birth) >= birth::TYPO
         && full(a.given)

@@ -54,7 +54,11 @@ pub(crate) fn sound(folded: &str) -> u32 {
         let class = match byte {
             b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => b'a',
             b'h' | b'w' => {
-                if n == 0 { b'h' } else { continue }
+                if n == 0 {
+                    b'h'
+                } else {
+                    continue;
+                }
             }
             b'p' if next == Some(b'h') => b'f',
             b'b' | b'p' => b'p',

@@ -3,7 +3,9 @@
 use worktruck_core::entity::contact::{ChannelKind, Contact, ContactDate};
 
 use super::compare::Conflict;
-use super::levels::{DIFFERENT, Field, MISSING, birth, email, family, given, identifier, middle, phone, place, street, text};
+use super::levels::{
+    DIFFERENT, Field, MISSING, birth, email, family, given, identifier, middle, phone, place, street, text,
+};
 use super::score::Scored;
 
 /// What speaks for and against the pairs that hold a cluster together.
@@ -32,7 +34,8 @@ impl Evidence {
                 continue;
             }
             let weight = scored.model.weight(field, level);
-            let text = if level == DIFFERENT { different(field) } else { agreement(field, level, contact(a), contact(b)) };
+            let text =
+                if level == DIFFERENT { different(field) } else { agreement(field, level, contact(a), contact(b)) };
             self.push(Line { text, weight, field });
         }
         if let Some(conflict) = verdict.comparison.conflict {
@@ -47,7 +50,10 @@ impl Evidence {
 
     fn push(&mut self, line: Line) {
         match self.lines.iter_mut().find(|l| l.text == line.text) {
-            Some(known) => known.weight = if line.weight < 0.0 { known.weight.min(line.weight) } else { known.weight.max(line.weight) },
+            Some(known) => {
+                known.weight =
+                    if line.weight < 0.0 { known.weight.min(line.weight) } else { known.weight.max(line.weight) }
+            }
             None => self.lines.push(line),
         }
     }
@@ -75,20 +81,30 @@ impl Evidence {
 fn agreement(field: Field, level: u8, a: &Contact, b: &Contact) -> String {
     match (field, level) {
         (Field::Given, given::EXACT) => format!("same given name {}", shown(&a.given_name, &a.display_name)),
-        (Field::Given, given::VARIANT) => format!("given names {} are forms of one name", both(&a.given_name, &b.given_name)),
+        (Field::Given, given::VARIANT) => {
+            format!("given names {} are forms of one name", both(&a.given_name, &b.given_name))
+        }
         (Field::Given, given::SWAPPED) => "given and family name swapped".to_owned(),
         (Field::Given, given::NEAR) => format!("given names {} one letter apart", both(&a.given_name, &b.given_name)),
-        (Field::Given, given::INITIAL) => format!("given names {} share the initial", both(&a.given_name, &b.given_name)),
+        (Field::Given, given::INITIAL) => {
+            format!("given names {} share the initial", both(&a.given_name, &b.given_name))
+        }
         (Field::Given, _) => format!("given names {} alike", both(&a.given_name, &b.given_name)),
         (Field::Middle, middle::EXACT) => format!("same middle name {}", shown(&a.middle_name, "")),
         (Field::Middle, middle::INITIAL) => "same middle initial".to_owned(),
         (Field::Middle, _) => "middle names alike".to_owned(),
         (Field::Family, family::EXACT) => format!("same family name {}", shown(&a.family_name, &a.display_name)),
         (Field::Family, family::PART) => format!("family names {} share a part", both(&a.family_name, &b.family_name)),
-        (Field::Family, family::NEAR) => format!("family names {} one letter apart", both(&a.family_name, &b.family_name)),
-        (Field::Family, family::INITIAL) => format!("family names {} share the initial", both(&a.family_name, &b.family_name)),
+        (Field::Family, family::NEAR) => {
+            format!("family names {} one letter apart", both(&a.family_name, &b.family_name))
+        }
+        (Field::Family, family::INITIAL) => {
+            format!("family names {} share the initial", both(&a.family_name, &b.family_name))
+        }
         (Field::Family, _) => format!("family names {} alike", both(&a.family_name, &b.family_name)),
-        (Field::Birth, birth::EXACT) => birthday(a).map_or("same birth date".to_owned(), |d| format!("same birth date {d}")),
+        (Field::Birth, birth::EXACT) => {
+            birthday(a).map_or("same birth date".to_owned(), |d| format!("same birth date {d}"))
+        }
         (Field::Birth, birth::TYPO) => "birth dates one digit apart or with day and month swapped".to_owned(),
         (Field::Birth, birth::PARTIAL) => "birth dates agree as far as known".to_owned(),
         (Field::Birth, birth::MONTH_DAY) => "same day and month of birth in another year".to_owned(),
@@ -153,7 +169,11 @@ fn channel(a: &Contact, b: &Contact, kind: ChannelKind, what: &str) -> String {
     let Some(shared) = shared else { return what.to_owned() };
     let twins = others.iter().filter(|y| y.canonical_value == shared.canonical_value).map(|y| &y.value);
     let international = twins.chain([&shared.value]).find(|v| v.trim_start().starts_with('+'));
-    let value = if kind == ChannelKind::Phone { international.unwrap_or(&shared.canonical_value) } else { &shared.canonical_value };
+    let value = if kind == ChannelKind::Phone {
+        international.unwrap_or(&shared.canonical_value)
+    } else {
+        &shared.canonical_value
+    };
     format!("{what} {}", value.trim())
 }
 

@@ -71,7 +71,7 @@ impl<'a> Record<'a> {
             family: terms.intern(&name.family),
             suffix: terms.intern(&name.suffix),
             birth: Birth::of(contact).and_then(|birth| Some((terms.intern(&birth.digits())?, birth))),
-            emails: of_kind(ChannelKind::Email).filter_map(|c| email(&c.canonical_value, terms)).collect(),
+            emails: emails(contact, terms),
             phones: of_kind(ChannelKind::Phone).filter_map(|c| terms.intern(&fold_tight(&c.canonical_value))).collect(),
             identifiers: of_kind(ChannelKind::Custom).filter_map(|c| identifier(c, terms)).collect(),
             addresses: contact.addresses.iter().map(|a| place(a, terms)).filter(|p| *p != Place::default()).collect(),
@@ -85,7 +85,10 @@ impl<'a> Record<'a> {
         let c = self.contact;
         let texts = [&c.given_name, &c.middle_name, &c.family_name, &c.prefix, &c.suffix, &c.nickname, &c.bio];
         let address = |a: &Address| {
-            [&a.street, &a.extended, &a.po_box, &a.city, &a.region, &a.postal_code, &a.country].iter().filter(|p| p.is_some()).count()
+            [&a.street, &a.extended, &a.po_box, &a.city, &a.region, &a.postal_code, &a.country]
+                .iter()
+                .filter(|p| p.is_some())
+                .count()
         };
         let date = |d: &worktruck_core::entity::contact::ContactDate| {
             usize::from(d.year.is_some()) + usize::from(d.month.is_some()) + usize::from(d.day.is_some())
@@ -132,7 +135,8 @@ fn from_display(contact: &Contact, suffix: &mut String) -> (String, String, Stri
     if contact.kind != ContactKind::Person {
         return (String::new(), String::new(), fold(shown));
     }
-    let (family, rest) = shown.split_once(',').map_or((String::new(), shown), |(f, rest)| (strip(&fold(f), suffix), rest));
+    let (family, rest) =
+        shown.split_once(',').map_or((String::new(), shown), |(f, rest)| (strip(&fold(f), suffix), rest));
     let rest = strip(&fold(rest), suffix);
     let mut words: Vec<&str> = rest.split(' ').filter(|w| !w.is_empty()).collect();
     let family = if family.is_empty() && words.len() > 1 { words.pop().unwrap_or("").to_owned() } else { family };
@@ -169,6 +173,14 @@ fn generation(folded: &str) -> String {
         _ => "",
     }
     .to_owned()
+}
+
+/// The e-mail addresses of `contact`, else what an import kept verbatim in `metadata` under `email`
+/// because a typing error made it none.
+fn emails(contact: &Contact, terms: &mut Terms) -> Vec<Email> {
+    let channels = contact.channels.iter().filter(|c| c.kind == ChannelKind::Email);
+    let found: Vec<Email> = channels.filter_map(|c| email(&c.canonical_value, terms)).collect();
+    if found.is_empty() { email(text_in(contact, "email"), terms).into_iter().collect() } else { found }
 }
 
 fn email(canonical: &str, terms: &mut Terms) -> Option<Email> {

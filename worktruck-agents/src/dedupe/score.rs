@@ -44,6 +44,8 @@ pub(crate) struct Scored<'a> {
 pub(crate) struct Verdict {
     /// The logarithm of the odds that it is one person.
     pub(crate) log_odds: f64,
+    /// Whether anything that both know speaks against it.
+    pub(crate) contradicts: bool,
     pub(crate) comparison: Comparison,
 }
 
@@ -63,10 +65,14 @@ impl<'a> Scored<'a> {
     pub(crate) fn verdict(&self, a: u32, b: u32) -> Verdict {
         let records = &self.list.records;
         let comparison = compare(&records[a as usize], &records[b as usize], &self.list.terms, &self.frequencies);
-        Verdict { log_odds: judged(&self.model, &comparison), comparison }
+        let against = |field: Field| self.model.weight(field, comparison.level(field)) < AGAINST;
+        let contradicts = comparison.conflict.is_some() || Field::ALL.into_iter().any(against);
+        Verdict { log_odds: judged(&self.model, &comparison), contradicts, comparison }
     }
 }
 
+/// The weight from which on downwards a field contradicts.
+const AGAINST: f64 = -0.7;
 /// Odds against a pair whose names or dates forbid it.
 const FORBIDDEN: f64 = -8.0;
 /// What must speak for a pair besides its names (natural logarithm), lest namesakes become one person.
@@ -86,9 +92,8 @@ fn judged(model: &Model, comparison: &Comparison) -> f64 {
 
 /// Compares `pairs` on all cores; the result is in their order.
 fn compare_all(list: &List<'_>, frequencies: &Frequencies, pairs: &[(u32, u32)]) -> Vec<Comparison> {
-    let one = |&(a, b): &(u32, u32)| {
-        compare(&list.records[a as usize], &list.records[b as usize], &list.terms, frequencies)
-    };
+    let one =
+        |&(a, b): &(u32, u32)| compare(&list.records[a as usize], &list.records[b as usize], &list.terms, frequencies);
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     if pairs.len() < 20_000 || cores == 1 {
         return pairs.iter().map(one).collect();
@@ -99,7 +104,9 @@ fn compare_all(list: &List<'_>, frequencies: &Frequencies, pairs: &[(u32, u32)])
             .map(|part| (part, scope.spawn(move || part.iter().map(one).collect::<Vec<_>>())))
             .collect();
         // A part whose thread was lost is compared again here.
-        let finished = parts.into_iter().flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| part.iter().map(one).collect()));
+        let finished = parts
+            .into_iter()
+            .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| part.iter().map(one).collect()));
         finished.collect()
     })
 }
@@ -127,7 +134,7 @@ fn random_pairs(records: &[Record<'_>]) -> Vec<(u32, u32)> {
         .collect()
 }
 
-const RANDOM_PAIRS: u64 = 150_000;
+const RANDOM_PAIRS: u64 = 100_000;
 
 /// The mixing step of splitmix64.
 const fn scrambled(n: u64) -> u64 {

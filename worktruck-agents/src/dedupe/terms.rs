@@ -39,7 +39,8 @@ impl Terms {
         if let Some(sym) = self.index.get(folded) {
             return Some(*sym);
         }
-        let words = if folded.contains(' ') { folded.split(' ').filter_map(|w| self.intern(w)).collect() } else { vec![] };
+        let words =
+            if folded.contains(' ') { folded.split(' ').filter_map(|w| self.intern(w)).collect() } else { vec![] };
         let sym = Sym::try_from(self.terms.len()).ok()?;
         self.terms.push(Term {
             text: folded.to_owned(),

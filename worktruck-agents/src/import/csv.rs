@@ -150,11 +150,13 @@ impl Layout {
                 None if written.is_empty() => format!("column {position}"),
                 None => written.to_owned(),
             };
+            let is_shared = is_repeatable && names.contains(&plain);
             let mut name = plain.clone();
-            let mut copy = 2;
-            while !names.insert(name.clone()) && !(is_repeatable && name == plain) {
+            for copy in 2.. {
+                if is_shared || names.insert(name.clone()) {
+                    break;
+                }
                 name = format!("{plain} ({copy})");
-                copy += 1;
             }
             columns.push((known.filter(|_| !is_taken), name));
         }

@@ -49,7 +49,7 @@ fn channels(contact: &Contact) -> Vec<String> {
 }
 
 fn dates(contact: &Contact) -> Vec<String> {
-    let part = |n: Option<u16>| n.map_or("?".to_owned(), |n| n.to_string());
+    let part = |n: Option<u16>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let shown = contact.dates.iter().map(|date| {
         let (month, day) = (date.month.map(u16::from), date.day.map(u16::from));
         format!("{} {} {} {}", date.date_type, part(date.year), part(month), part(day))
@@ -278,7 +278,7 @@ fn apple_cards_keep_labels_and_partial_dates() {
     let photo = lines.iter().find(|line| line.starts_with("PHOTO")).unwrap();
     assert!(photo.ends_with("BwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4zNDL="), "{photo}");
     let clinic = &parsed.contacts[1];
-    assert_eq!((clinic.line, clinic.contact.kind), (27, ContactKind::Organization));
+    assert_eq!((clinic.line, clinic.contact.kind), (26, ContactKind::Organization));
 }
 
 #[test]
@@ -318,10 +318,10 @@ fn version_2_1_with_quoted_printable_and_character_sets() {
     assert_eq!(juergen.addresses[0].street, some("Hafenstraße 5\r\nHinterhaus"));
     let lines = kept(juergen);
     assert!(lines.contains(&"BDAY:19700229") && lines.contains(&"REV:20240102T030405Z"), "{lines:?}");
-    assert!(
-        lines.iter().any(|line| line.starts_with("PHOTO") && line.ends_with("AcKDcp"))
-            || lines.iter().any(|l| l.starts_with("PHOTO"))
-    );
+    let is_whole = |line: &str| {
+        line.starts_with("PHOTO") && line.ends_with("BQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcp")
+    };
+    assert!(lines.iter().any(|line| is_whole(line)), "{lines:?}");
 }
 
 #[test]

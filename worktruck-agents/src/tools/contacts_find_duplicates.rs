@@ -73,8 +73,10 @@ impl ContactsFindDuplicates {
         let contacts = contacts(&context.view, as_of).await?;
         let settings = self.settings;
         let analysis = tokio::task::spawn_blocking(move || {
-            let candidates: Vec<Candidate<'_>> =
-                contacts.iter().map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact }).collect();
+            let candidates: Vec<Candidate<'_>> = contacts
+                .iter()
+                .map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact })
+                .collect();
             analyse(&candidates, &settings)
         });
         let mut analysis =
@@ -129,11 +131,8 @@ impl Tool for ContactsFindDuplicates {
         let likely: Vec<&Cluster> = analysis.clusters.iter().filter(|cluster| cluster.score >= min_score).collect();
         let page: Vec<&Cluster> = likely.iter().skip(offset).take(limit).copied().collect();
         let end = offset + page.len();
-        let next_cursor = if end < likely.len() {
-            Some(Cursor::seal(&scope, &Position { as_of, offset: end })?)
-        } else {
-            None
-        };
+        let next_cursor =
+            if end < likely.len() { Some(Cursor::seal(&scope, &Position { as_of, offset: end })?) } else { None };
         Ok(ToolOutput::new(json!({
             "data": page,
             "next_cursor": next_cursor,

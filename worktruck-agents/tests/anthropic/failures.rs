@@ -96,7 +96,8 @@ async fn a_silence_ends_the_turn() {
 async fn an_answer_without_bound_is_cut_off() {
     let endless = "event: ping\ndata: {\"type\": \"ping\"}\n\n".repeat(100);
     let server = Server::start([Answer::stream(&endless).then_silent()]).await;
-    let options = AnthropicOptions { max_response_bytes: 2_000, ..AnthropicOptions::default() };
+    let bound = AnthropicOptions { max_response_bytes: 2_000, ..AnthropicOptions::default() };
+    let options = AnthropicOptions { stall_timeout: Duration::from_secs(5), ..bound };
     let error = provider_with(&server, &options).complete(request(question())).await.unwrap_err();
     assert_eq!(error.category, Category::InvalidRequest, "repeating it would cost the same again");
     assert!(error.message.contains("longer"), "{error}");

@@ -6,6 +6,7 @@ mod failures;
 mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use worktruck_agents::providers::{Anthropic, AnthropicOptions};
@@ -226,7 +227,9 @@ async fn what_is_newer_than_this_software_is_kept_or_passed_over() {
 #[tokio::test]
 async fn a_finished_answer_does_not_wait_for_the_end_of_the_connection() {
     let mut server = Server::start([Answer::stream(wire!("end_turn.sse")).then_silent()]).await;
-    let reply = provider(&server).complete(request(question())).await.unwrap();
+    let provider = provider(&server);
+    let turn = provider.complete(request(question()));
+    let reply = tokio::time::timeout(Duration::from_secs(10), turn).await.expect("it waits for nothing more").unwrap();
     assert_eq!(reply.stop_reason, StopReason::EndTurn);
     server.ended().await;
 }

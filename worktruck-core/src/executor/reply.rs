@@ -60,9 +60,9 @@ pub(super) fn dispose(reply: &RecordedReply) -> Disposition {
             Disposition::End(Transition::Succeed { output: output_of(&reply.content) })
         }
         StopReason::PauseTurn => Disposition::AskAgain(None),
-        StopReason::MaxTokens => Disposition::AskAgain(Some(
-            "The answer was cut off at its token limit. Go on in smaller parts.".to_owned(),
-        )),
+        StopReason::MaxTokens => {
+            Disposition::AskAgain(Some("The answer was cut off at its token limit. Go on in smaller parts.".to_owned()))
+        }
         StopReason::Refusal => {
             fail(FailureCategory::GuardrailBlocked, format!("the model refused: {}", text_of(&reply.content)))
         }

@@ -20,6 +20,7 @@ pub struct RunQuery {
 
 /// What became of a commit.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every commit takes effect; a box would cost each an allocation")]
 pub enum CommitOutcome {
     /// It took effect.
     Committed {

@@ -31,6 +31,9 @@ pub(super) enum Kind {
     Street,
     Names,
     NameForms,
+    YearForms,
+    CityForms,
+    Postal,
     NameStarts,
     OrganizationName,
     LocalName,
@@ -60,6 +63,11 @@ pub(super) fn of(record: &Record<'_>, terms: &Terms, mut add: impl FnMut(Key)) {
                 add((Kind::YearName, u32::from(year), sound));
             }
         }
+        if let (Some(year), Some(given)) = (birth.year, record.given) {
+            for group in terms.term(given).groups {
+                add((Kind::YearForms, u32::from(*group), u32::from(year)));
+            }
+        }
         if let (Some(year), Some(given), Some(family)) = (birth.year, record.given, record.family) {
             let (g, f) = (prefix(terms.text(given), 1), prefix(terms.text(family), 1));
             add((Kind::YearInitials, u32::from(year), g.min(f) * 37 + g.max(f)));
@@ -78,6 +86,14 @@ pub(super) fn of(record: &Record<'_>, terms: &Terms, mut add: impl FnMut(Key)) {
         }
         if let Some(street) = place.street {
             add((Kind::Street, street, 0));
+        }
+        if let Some(postal) = place.postal {
+            add((Kind::Postal, postal, 0));
+        }
+        if let (Some(city), Some(given)) = (place.city, record.given) {
+            for group in terms.term(given).groups {
+                add((Kind::CityForms, u32::from(*group), city));
+            }
         }
     }
     names_alone(record, &names, terms, &mut add);
@@ -165,7 +181,8 @@ pub(super) fn split_keys(record: &Record<'_>, terms: &Terms, mut add: impl FnMut
 
 /// Each word of given and family name that is more than an initial.
 fn name_words(record: &Record<'_>, terms: &Terms) -> Vec<Sym> {
-    let mut names: Vec<Sym> = [record.given, record.family].into_iter().flatten().flat_map(|n| terms.words(n)).collect();
+    let mut names: Vec<Sym> =
+        [record.given, record.family].into_iter().flatten().flat_map(|n| terms.words(n)).collect();
     names.retain(|n| terms.text(*n).len() > 1);
     names.sort_unstable();
     names.dedup();
@@ -187,7 +204,8 @@ impl Order {
     pub(super) fn of(records: &[Record<'_>], terms: &Terms) -> Self {
         let text = |sym: Option<Sym>| sym.map_or("", |s| terms.text(s));
         let born = |r: &Record<'_>| r.birth.map(|(_, b)| b);
-        let sorted = |known: &dyn Fn(&Record<'_>) -> bool, compare: &dyn Fn(&Record<'_>, &Record<'_>) -> std::cmp::Ordering| {
+        let sorted = |known: &dyn Fn(&Record<'_>) -> bool,
+                      compare: &dyn Fn(&Record<'_>, &Record<'_>) -> std::cmp::Ordering| {
             let mut list: Vec<u32> = (0..).zip(records).filter(|(_, r)| known(r)).map(|(n, _)| n).collect();
             list.sort_by(|a, b| compare(&records[*a as usize], &records[*b as usize]));
             list

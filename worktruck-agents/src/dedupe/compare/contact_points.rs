@@ -16,9 +16,9 @@ pub(super) fn emails(a: &Record<'_>, b: &Record<'_>, terms: &Terms, found: &mut 
 
 pub(super) fn phones(a: &Record<'_>, b: &Record<'_>, terms: &Terms, found: &mut Agreement<'_>) {
     let best = best_of(&a.phones, &b.phones, |x, y| {
-        Some(match (x == y, edits(*x, *y, terms)) {
-            (true, _) => phone::EXACT,
-            (_, 1) => phone::NEAR,
+        Some(match x == y {
+            true => phone::EXACT,
+            _ if edits(*x, *y, terms) == 1 => phone::NEAR,
             _ if same_end(terms.text(*x), terms.text(*y)) => phone::NEAR,
             _ => DIFFERENT,
         })
@@ -93,14 +93,22 @@ fn email_level(a: Email, b: Email, terms: &Terms) -> u8 {
     }
     let (x, y) = (terms.term(a.whole), terms.term(b.whole));
     let long = x.text.len().min(y.text.len()) >= 8;
-    let close = (x.letters ^ y.letters).count_ones() <= 5;
+    let close = (x.letters ^ y.letters).count_ones() <= 5 && x.text.len().abs_diff(y.text.len()) <= 3;
     if long && close && osa_distance(&x.text, &y.text) <= 3 { email::NEAR } else { DIFFERENT }
 }
 
-/// The edit distance, or a large one where the texts cannot be near.
+/// The edit distance, or a large one where the texts cannot be within two edits.
 fn edits(a: Sym, b: Sym, terms: &Terms) -> usize {
     let (a, b) = (terms.term(a), terms.term(b));
+    let longer = a.text.len().max(b.text.len());
     if (a.letters ^ b.letters).count_ones() > 4 || a.text.len().abs_diff(b.text.len()) > 2 {
+        return usize::MAX;
+    }
+    // What two edits leave alone at both ends and between them is at least a third.
+    let (x, y) = (a.text.as_bytes(), b.text.as_bytes());
+    let head = x.iter().zip(y).take_while(|(x, y)| x == y).count();
+    let tail = x.iter().rev().zip(y.iter().rev()).take_while(|(x, y)| x == y).count();
+    if (head + tail) * 3 + 6 < longer {
         return usize::MAX;
     }
     osa_distance(&a.text, &b.text)

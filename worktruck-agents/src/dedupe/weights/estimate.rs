@@ -20,7 +20,8 @@ impl Tally {
     /// Counts `comparisons`.
     #[expect(clippy::cast_possible_truncation, reason = "commonness lies within a few dozen")]
     pub(crate) fn of(comparisons: impl Iterator<Item = Comparison>) -> Vec<Self> {
-        let mut ways: Vec<(Levels, i16)> = comparisons.map(|c| (c.levels, (c.commonness * 2.0).round() as i16)).collect();
+        let mut ways: Vec<(Levels, i16)> =
+            comparisons.map(|c| (c.levels, (c.commonness * 2.0).round() as i16)).collect();
         ways.sort_unstable();
         let count = |n: usize| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
         ways.chunk_by(|a, b| a == b)
@@ -38,13 +39,15 @@ pub(crate) fn estimate(blocked: &[Tally], random: &[Tally], frequencies: &Freque
     let n = u32::try_from(records).map_or(f64::from(u32::MAX), f64::from);
     let all_pairs = (n * (n - 1.0) / 2.0).max(1.0);
     let strangers = strangers(random, frequencies, &[[0.0; 8]; FIELDS], |_| 1.0);
-    let matches = prior_matches();
+    let attainable = Field::ALL.map(|f| highest(blocked, f).max(highest(random, f)));
+    let priors = priors(&attainable);
+    let matches = priors;
     let rate = (0.1 * n / all_pairs).min(0.1);
     let kin = kin(&matches, &strangers, &[[0.0; 8]; FIELDS]);
     let mut model = Model { matches, kin, strangers, match_rate: rate, kin_rate: rate };
     for _ in 0..ROUNDS {
         let before = (model.match_rate, model.kin_rate);
-        model = improved(&model, blocked, random, frequencies, all_pairs);
+        model = improved(&model, blocked, random, frequencies, &priors, all_pairs);
         let moved = (model.match_rate / before.0).ln().abs() + (model.kin_rate / before.1).ln().abs();
         if moved < 1e-3 {
             break;
@@ -55,7 +58,14 @@ pub(crate) fn estimate(blocked: &[Tally], random: &[Tally], frequencies: &Freque
 
 const ROUNDS: usize = 40;
 
-fn improved(model: &Model, blocked: &[Tally], random: &[Tally], frequencies: &Frequencies, all_pairs: f64) -> Model {
+fn improved(
+    model: &Model,
+    blocked: &[Tally],
+    random: &[Tally],
+    frequencies: &Frequencies,
+    priors: &Table,
+    all_pairs: f64,
+) -> Model {
     let mut matches = [[0.0; 8]; FIELDS];
     let mut kin_seen = [[0.0; 8]; FIELDS];
     let (mut match_count, mut kin_count) = (0.0, 0.0);
@@ -79,8 +89,8 @@ fn improved(model: &Model, blocked: &[Tally], random: &[Tally], frequencies: &Fr
     let strangers = strangers(random, frequencies, &found, is_stranger);
     for field in Field::ALL {
         let seen = &mut matches[field as usize];
-        for (level, prior) in (1..).zip(of_matches(field)) {
-            seen[level] += STRENGTH * prior;
+        for (level, prior) in seen.iter_mut().zip(priors[field as usize]) {
+            *level += STRENGTH * prior;
         }
         normalise(seen);
     }
@@ -89,11 +99,23 @@ fn improved(model: &Model, blocked: &[Tally], random: &[Tally], frequencies: &Fr
     Model { matches, kin, strangers, match_rate: rate(match_count), kin_rate: rate(kin_count) }
 }
 
-fn prior_matches() -> Table {
+/// The highest level that any pair reaches.
+fn highest(tallies: &[Tally], field: Field) -> u8 {
+    tallies.iter().map(|t| t.levels[field as usize]).max().unwrap_or(0)
+}
+
+/// What is believed of matches. The share of levels that no pair reaches, such as agreement on postal
+/// codes where nobody has one, belongs to the highest level that is reached.
+fn priors(attainable: &[u8; FIELDS]) -> Table {
     let mut table = [[0.0; 8]; FIELDS];
-    for field in Field::ALL {
+    for (field, attainable) in Field::ALL.into_iter().zip(attainable) {
+        let highest = if *attainable == 0 { field.top() } else { *attainable };
         for (level, prior) in (1..).zip(of_matches(field)) {
-            table[field as usize][level] = *prior;
+            table[field as usize][usize::from(highest).min(level)] += prior;
+        }
+        // Never quite impossible: a later pair may reach it.
+        for level in usize::from(highest) + 1..=usize::from(field.top()) {
+            table[field as usize][level] = 1e-3;
         }
     }
     table

@@ -1,0 +1,63 @@
+//! The conformance suite for store backends: one named test for every promise of the ports.
+//!
+//! A backend brings a [`Fixture`] and one line; [`store_conformance!`](crate::store_conformance)
+//! makes a `#[tokio::test]` of every scenario. The backend's test crate needs `tokio` with the
+//! features `macros`, `rt-multi-thread` and `time`.
+//!
+//! ```
+//! # #![allow(dead_code)]
+//! use std::sync::Arc;
+//!
+//! use worktruck_core::store::{MemoryStore, Store};
+//! use worktruck_core::testing::conformance::Fixture;
+//!
+//! struct Memory;
+//!
+//! impl Fixture for Memory {
+//!     type Guard = ();
+//!
+//!     async fn fresh() -> (Arc<dyn Store>, ()) {
+//!         (Arc::new(MemoryStore::default()), ())
+//!     }
+//! }
+//!
+//! worktruck_core::store_conformance!(Memory);
+//! ```
+//!
+//! A scenario is a function of a [`Stage`]: a store that nobody else uses, and what core lacks to
+//! put it under load. Time is an argument everywhere and ids are fixed, so that a scenario asks the
+//! same of every backend. Whoever does not use `tokio` walks [`SCENARIOS`] on a stage of their own.
+
+mod build;
+mod list;
+mod stage;
+
+pub mod claim;
+pub mod commit;
+pub mod enqueue;
+pub mod entity_list;
+pub mod entity_read;
+pub mod entity_write;
+pub mod feed;
+pub mod journal;
+pub mod lease;
+pub mod periods;
+pub mod signal;
+pub mod tenant;
+pub mod wake;
+
+use std::sync::Arc;
+
+use crate::store::Store;
+
+pub use list::{SCENARIOS, Scenario};
+pub use stage::{Stage, Task};
+
+/// Brings the stores that scenarios run on.
+pub trait Fixture {
+    /// What must outlive the store: a temporary directory, a database to be dropped.
+    type Guard;
+
+    /// A new, empty store, and what must outlive it.
+    fn fresh() -> impl Future<Output = (Arc<dyn Store>, Self::Guard)>;
+}

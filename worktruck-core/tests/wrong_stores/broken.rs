@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use worktruck_core::run::{Claimed, Lease, Run};
+use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
+use worktruck_core::temporal::At;
+use worktruck_core::{ErrorKind, Result, RunId, TenantId, Timestamp};
+
+use super::defects::Defect::{self, *};
+
+/// The answer of `$ask` about `$tenant`, or about another tenant that has something to tell.
+macro_rules! of_any {
+    ($store:expr, $tenant:ident, $found:expr, $ask:expr) => {{
+        let mut answer = $ask;
+        if !answer.as_ref().is_ok_and($found) {
+            for $tenant in $store.others($tenant) {
+                let foreign = $ask;
+                if foreign.as_ref().is_ok_and($found) {
+                    answer = foreign;
+                    break;
+                }
+            }
+        }
+        answer
+    }};
+}
+pub(crate) use of_any;
+
+/// The reference store with one promise broken.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) inner: MemoryStore,
+    pub(crate) defect: Defect,
+    notes: Mutex<Notes>,
+}
+
+/// What a defect needs to remember.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    tenants: Vec<TenantId>,
+    floors: BTreeMap<TenantId, Timestamp>,
+    numbers: u64,
+    /// The newest lease of each run.
+    pub(crate) leases: BTreeMap<RunId, Lease>,
+    /// All that was handed out.
+    pub(crate) claims: Vec<Claimed>,
+    /// Runs that were moved against the rules.
+    pub(crate) moved: BTreeMap<RunId, Run>,
+    /// How many wait for work.
+    pub(crate) waiting: usize,
+}
+
+impl Broken {
+    pub(crate) fn new(defect: Defect) -> Self {
+        Self { inner: MemoryStore::default(), defect, notes: Mutex::default() }
+    }
+
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn others(&self, tenant: TenantId) -> Vec<TenantId> {
+        self.notes().tenants.iter().copied().filter(|other| *other != tenant).collect()
+    }
+
+    pub(crate) fn note_floor(&self, tenant: TenantId, at: Timestamp) {
+        self.notes().floors.insert(tenant, at);
+    }
+
+    /// A read at `at` that the store inside does not have to fix.
+    pub(crate) fn below_floor(&self, tenant: TenantId, at: At, now: Timestamp) -> At {
+        let floor = self.notes().floors.get(&tenant).copied();
+        match (at.as_of, floor) {
+            (Some(as_of), Some(floor)) if floor < as_of && as_of <= now => {
+                At { as_of: Some(floor), valid_at: at.valid_at.or(Some(as_of)) }
+            }
+            (Some(as_of), None) if as_of <= now => At { as_of: None, valid_at: at.valid_at.or(Some(as_of)) },
+            _ => at,
+        }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        let mut notes = self.notes();
+        notes.numbers += 1;
+        notes.numbers
+    }
+}
+
+#[async_trait]
+impl TenantStore for Broken {
+    async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
+        self.notes().tenants.push(tenant.id);
+        let id = tenant.id;
+        let slug = tenant.slug.clone();
+        match self.inner.create_tenant(tenant, now).await {
+            Err(error) if self.defect == SlugGivenTwice && error.kind() == ErrorKind::Conflict => {
+                Ok(Tenant { id, slug, name: None, created_at: now })
+            }
+            Err(error) if self.defect == AnySlug && error.kind() == ErrorKind::InvalidRequest => {
+                Ok(Tenant { id, slug, name: None, created_at: now })
+            }
+            answer => answer,
+        }
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        self.inner.tenant(id).await
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        match self.defect {
+            SlugsFolded => self.inner.tenant_by_slug(&slug.to_lowercase()).await,
+            _ => self.inner.tenant_by_slug(slug).await,
+        }
+    }
+}
