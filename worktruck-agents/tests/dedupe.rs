@@ -78,10 +78,7 @@ impl People {
     }
 
     fn candidates(&self) -> Vec<Candidate<'_>> {
-        self.contacts
-            .iter()
-            .map(|(id, contact)| Candidate { id: *id, created_at: Timestamp::EPOCH, contact })
-            .collect()
+        self.contacts.iter().map(|(id, contact)| Candidate { id: *id, created_at: Timestamp::EPOCH, contact }).collect()
     }
 
     fn analyse(&self) -> Analysis {
@@ -134,7 +131,9 @@ fn contact(row: &Row) -> Contact {
     .collect();
     let born: Vec<u16> = row["birthday"].split('-').filter_map(|part| part.parse().ok()).collect();
     let dates = match born[..] {
-        [year, month, day] => json!([{ "id": id(0), "date_type": "birthday", "year": year, "month": month, "day": day }]),
+        [year, month, day] => {
+            json!([{ "id": id(0), "date_type": "birthday", "year": year, "month": month, "day": day }])
+        }
         _ => json!([]),
     };
     let metadata: serde_json::Map<_, _> =

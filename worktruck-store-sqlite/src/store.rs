@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
@@ -95,6 +95,27 @@ impl SqliteStore {
 /// nothing left to do.
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| cannot_open(path, e))?;
-    MIGRATIONS.run(&mut *tx).await.map_err(|e| cannot_migrate(path, e))?;
+    catch_up(&mut tx).await.map_err(|e| cannot_migrate(path, e))?;
     tx.commit().await.map_err(|e| cannot_open(path, e))
 }
+
+/// What `Migrator::run` does, whose future cannot change threads when it is given a connection.
+async fn catch_up(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    connection.ensure_migrations_table(MIGRATION_TABLE).await?;
+    let applied = connection.list_applied_migrations(MIGRATION_TABLE).await?;
+    if let Some(unknown) = applied.iter().find(|applied| !MIGRATIONS.version_exists(applied.version)) {
+        return Err(MigrateError::VersionMissing(unknown.version));
+    }
+    for migration in MIGRATIONS.iter() {
+        match applied.iter().find(|applied| applied.version == migration.version) {
+            Some(applied) if applied.checksum == migration.checksum => {}
+            Some(applied) => return Err(MigrateError::VersionMismatch(applied.version)),
+            None => {
+                connection.apply(MIGRATION_TABLE, migration).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+const MIGRATION_TABLE: &str = "_sqlx_migrations";

@@ -25,7 +25,9 @@ fn main() -> io::Result<()> {
     }
     let (rows, pairs) = (people.rows.len(), people.truth().len());
     let (duplicates, corrupted) = (people.duplicates, people.corrupted);
-    println!("{rows} rows, {pairs} true pairs, {duplicates} duplicates, {corrupted} of them with two or more corrupted fields");
+    println!(
+        "{rows} rows, {pairs} true pairs, {duplicates} duplicates, {corrupted} of them with two or more corrupted fields"
+    );
     println!("{} pairs of twins, {} of parent and child of one name", people.twins.len(), people.namesakes.len());
     Ok(())
 }

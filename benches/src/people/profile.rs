@@ -55,7 +55,7 @@ impl Profile {
             most_copies: 3,
             families: 0.45,
             twins: 0.08,
-            namesakes: 0.06,
+            namesakes: 0.20,
             shared_phone: 0.45,
             shared_email: 0.08,
             moved: 0.10,

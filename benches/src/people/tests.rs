@@ -25,12 +25,15 @@ fn the_committed_sample_is_what_the_generator_makes() {
 #[test]
 fn the_sample_has_the_errors_that_its_description_names() {
     let people = sample();
-    let share = |part: usize, of: usize| f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(of).unwrap());
+    let share =
+        |part: usize, of: usize| f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(of).unwrap());
     assert!((950..=1050).contains(&people.rows.len()));
     assert!(share(people.duplicates, people.rows.len()) >= 0.25);
     assert!(share(people.corrupted, people.duplicates) >= 0.15);
     assert!(people.twins.len() >= 10 && people.namesakes.len() >= 5);
-    let unknown = |value: fn(&Row) -> &String| share(people.rows.iter().filter(|r| value(r).is_empty()).count(), people.rows.len());
+    let unknown = |value: fn(&Row) -> &String| {
+        share(people.rows.iter().filter(|r| value(r).is_empty()).count(), people.rows.len())
+    };
     assert!((0.08..0.16).contains(&unknown(|r| &r.birthday)));
     assert!((0.12..0.25).contains(&unknown(|r| &r.email)));
 }
@@ -45,7 +48,7 @@ fn phones_of_the_sample_are_valid_numbers() {
             _ => "US",
         };
         let number = PHONE_NUMBER_UTIL.parse(&row.phone, Region::from_code(region).ok()).unwrap();
-        assert!(PHONE_NUMBER_UTIL.is_valid_number(&number).unwrap(), "{} in {region}", row.phone);
+        assert!(PHONE_NUMBER_UTIL.is_valid_number(&number), "{} in {region}", row.phone);
         known += 1;
     }
     assert!(known > 700);
@@ -53,8 +56,10 @@ fn phones_of_the_sample_are_valid_numbers() {
 
 fn analysed(people: &People) -> (Analysis, PairScore) {
     let contacts = people.contacts();
-    let candidates: Vec<_> =
-        contacts.iter().map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact }).collect();
+    let candidates: Vec<_> = contacts
+        .iter()
+        .map(|(id, created_at, contact)| Candidate { id: *id, created_at: *created_at, contact })
+        .collect();
     let analysis = analyse(&candidates, &Settings::default());
     let uid = |id| people.rows[contacts.binary_search_by_key(id, |c| c.0).unwrap()].uid.as_str();
     let proposed = analysis.clusters.iter().filter(|c| c.band == Band::Propose);

@@ -108,7 +108,9 @@ impl Birth {
     /// In how many places the digits differ: more than two are no single mistake.
     fn places_apart(&self, other: &Self) -> usize {
         let number = |b: &Self| {
-            u32::from(b.year.unwrap_or(0)) * 10_000 + u32::from(b.month.unwrap_or(0)) * 100 + u32::from(b.day.unwrap_or(0))
+            u32::from(b.year.unwrap_or(0)) * 10_000
+                + u32::from(b.month.unwrap_or(0)) * 100
+                + u32::from(b.day.unwrap_or(0))
         };
         let (a, b) = (number(self), number(other));
         (0..8).filter(|n| a / 10_u32.pow(*n) % 10 != b / 10_u32.pow(*n) % 10).count()

@@ -38,6 +38,8 @@ pub(crate) fn candidate_pairs(records: &[Record<'_>], terms: &Terms) -> Vec<(u32
 struct Limits {
     /// The largest block of which every pair is compared.
     block: usize,
+    /// The largest part of a split block of which every pair is compared.
+    part: usize,
     /// How many neighbours in sorted order a record is compared with.
     window: usize,
 }
@@ -45,9 +47,9 @@ struct Limits {
 impl Limits {
     const fn for_count(records: usize) -> Self {
         match records {
-            0..=3_000 => Self { block: 80, window: 10 },
-            3_001..=20_000 => Self { block: 40, window: 5 },
-            _ => Self { block: 24, window: 3 },
+            0..=3_000 => Self { block: 80, part: 80, window: 10 },
+            3_001..=20_000 => Self { block: 40, part: 32, window: 5 },
+            _ => Self { block: 20, part: 10, window: 2 },
         }
     }
 }
@@ -61,7 +63,7 @@ fn split(members: Vec<u32>, records: &[Record<'_>], terms: &Terms, order: &Order
     keyed.sort_unstable();
     for block in keyed.chunk_by(|a, b| a.0 == b.0) {
         let mut block: Vec<u32> = block.iter().map(|(_, n)| *n).collect();
-        if block.len() <= limits.block {
+        if block.len() <= limits.part {
             pairs.all_of(&block);
         } else {
             block.sort_unstable_by_key(|n| order.rank(*n));

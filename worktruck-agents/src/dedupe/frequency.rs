@@ -16,10 +16,8 @@ pub(crate) struct Frequencies {
 struct FieldFrequencies {
     /// How many records know the field.
     known: f64,
-    /// How often each value occurs.
-    counts: Vec<u32>,
-    /// The chance that two records drawn at random agree on the field.
-    collision: f64,
+    /// By how much agreeing on each value by chance is likelier than on an average one.
+    commonness: Vec<f32>,
     /// How many pairs of records agree on the field.
     agreeing: f64,
 }
@@ -45,7 +43,8 @@ impl Frequencies {
             let total: f64 = counts.iter().map(|n| f64::from(*n)).sum();
             let collision = if total > 0.0 { counts.iter().map(squares).sum::<f64>() / (total * total) } else { 1.0 };
             let agreeing = counts.iter().map(|n| f64::from(*n) * (f64::from(*n) - 1.0) / 2.0).sum();
-            FieldFrequencies { known, counts, collision, agreeing }
+            let commonness = counts.iter().map(|n| commonness(f64::from(*n) / known, collision)).collect();
+            FieldFrequencies { known, commonness, agreeing }
         };
         let fields = Field::ALL.map(|field| count(&|record, values| collect(record, field, values)));
         let cities = count(&|record, values| values.extend(record.addresses.iter().filter_map(|p| p.city)));
@@ -75,11 +74,14 @@ impl Frequencies {
 }
 
 impl FieldFrequencies {
-    #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a ratio within bounds")]
     fn commonness(&self, value: Sym) -> f32 {
-        let share = f64::from(self.counts.get(value as usize).copied().unwrap_or(1).max(1)) / self.known.max(1.0);
-        (share / self.collision).ln().clamp(-4.0, 4.0) as f32
+        self.commonness.get(value as usize).copied().unwrap_or(0.0)
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm of a ratio within bounds")]
+fn commonness(share: f64, collision: f64) -> f32 {
+    if share > 0.0 { (share / collision).ln().clamp(-4.0, 4.0) as f32 } else { 0.0 }
 }
 
 fn collect(record: &Record<'_>, field: Field, values: &mut Vec<Sym>) {

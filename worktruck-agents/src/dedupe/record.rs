@@ -71,7 +71,7 @@ impl<'a> Record<'a> {
             family: terms.intern(&name.family),
             suffix: terms.intern(&name.suffix),
             birth: Birth::of(contact).and_then(|birth| Some((terms.intern(&birth.digits())?, birth))),
-            emails: of_kind(ChannelKind::Email).filter_map(|c| email(&c.canonical_value, terms)).collect(),
+            emails: emails(contact, terms),
             phones: of_kind(ChannelKind::Phone).filter_map(|c| terms.intern(&fold_tight(&c.canonical_value))).collect(),
             identifiers: of_kind(ChannelKind::Custom).filter_map(|c| identifier(c, terms)).collect(),
             addresses: contact.addresses.iter().map(|a| place(a, terms)).filter(|p| *p != Place::default()).collect(),
@@ -173,6 +173,14 @@ fn generation(folded: &str) -> String {
         _ => "",
     }
     .to_owned()
+}
+
+/// The e-mail addresses of `contact`, else what an import kept verbatim in `metadata` under `email`
+/// because a typing error made it none.
+fn emails(contact: &Contact, terms: &mut Terms) -> Vec<Email> {
+    let channels = contact.channels.iter().filter(|c| c.kind == ChannelKind::Email);
+    let found: Vec<Email> = channels.filter_map(|c| email(&c.canonical_value, terms)).collect();
+    if found.is_empty() { email(text_in(contact, "email"), terms).into_iter().collect() } else { found }
 }
 
 fn email(canonical: &str, terms: &mut Terms) -> Option<Email> {

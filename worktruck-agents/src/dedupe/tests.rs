@@ -13,9 +13,7 @@ pub(super) fn contact(text: &str) -> Contact {
     let mut contact = json!({ "display_name": "?", "channels": [], "addresses": [], "dates": [], "metadata": {} });
     let mut address = json!({ "id": id(0) });
     for (key, value) in text.split(';').filter_map(|part| part.trim().split_once(": ")) {
-        let channel = |kind: &str, label: Option<&str>| {
-            json!({ "id": id(0), "type": kind, "value": value, "canonical_value": value, "label": label })
-        };
+        let channel = |kind: &str, label: Option<&str>| json!({ "id": id(0), "type": kind, "value": value, "canonical_value": value, "label": label });
         match key {
             "given" => contact["given_name"] = json!(value),
             "middle" => contact["middle_name"] = json!(value),
@@ -47,7 +45,9 @@ pub(super) fn town(asked: &[&str]) -> Vec<Contact> {
     let mut contacts: Vec<Contact> = Vec::new();
     for n in 0..100_usize {
         let given = ["Laura", "Peter", "Aisha", "Wei", "Ingrid", "Omar", "Chloe", "Hugo", "Priya", "Declan"][n % 10];
-        let family = ["Moss", "Keller", "Okafor", "Tanaka", "Rossi", "Byrne", "Sharma", "Novak", "Silva", "Hansen", "Dahl"][n % 11];
+        let family =
+            ["Moss", "Keller", "Okafor", "Tanaka", "Rossi", "Byrne", "Sharma", "Novak", "Silva", "Hansen", "Dahl"]
+                [n % 11];
         let (year, month, day) = (1940 + (n * 37) % 70, 1 + (n * 5) % 12, 1 + (n * 11) % 28);
         let text = format!(
             "given: {given}; family: {family}; born: {year}-{month:02}-{day:02}; phone: +1415200{:04}; \
@@ -110,7 +110,8 @@ fn identical_contacts_give_finite_scores() {
 
 #[test]
 fn the_order_of_input_does_not_matter() {
-    let contacts = town(&["given: Bob; family: Quill; phone: +14155550100", "given: Robert; family: Quill; phone: +14155550100"]);
+    let contacts =
+        town(&["given: Bob; family: Quill; phone: +14155550100", "given: Robert; family: Quill; phone: +14155550100"]);
     let mut list = candidates(&contacts);
     let before = analyse(&list, &Settings::default());
     list.reverse();

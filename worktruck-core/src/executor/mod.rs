@@ -9,6 +9,8 @@ mod ledger;
 mod reply;
 mod resume;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod turn;
 
@@ -159,6 +161,8 @@ struct Pending {
     commit: Option<Box<Commit>>,
     head: Digest,
     seq: u32,
+    /// The calls that it opens, or whose receipts it stores.
+    opens: Vec<u32>,
     then: Then,
     /// Whether the results of a turn went into the conversation with it.
     spoke: bool,
@@ -188,6 +192,7 @@ impl Executor {
             .filter(|tool| guardrail::is_offerable(&snapshot.guardrails, &tool.name))
             .cloned()
             .collect();
+        let wish = run.cancel_requested_at.map(|_| Wish::Cancel);
         Ok(Self {
             ledger: Ledger::new(&snapshot),
             transcript: Transcript::new(&snapshot, &offered),
@@ -201,7 +206,7 @@ impl Executor {
             offered,
             repeats: BTreeMap::new(),
             events: Vec::new(),
-            wish: None,
+            wish,
             phase: Phase::Before,
             pending: None,
         })
@@ -219,11 +224,9 @@ impl Executor {
         let Journal { snapshot, steps, calls, commits, reserved, forfeited } = journal;
         let snapshot =
             snapshot.ok_or_else(|| Error::invalid(format!("run {} has no journal to go on with", run.id)))?;
-        let cancelled = run.cancel_requested_at.is_some();
         let mut executor = Self::begin(run, commits, snapshot, options)?;
         executor.begun = true;
         executor.ledger.forfeit(forfeited + reserved);
-        executor.wish = cancelled.then_some(Wish::Cancel);
         executor.replay(steps, &calls)?;
         Ok(executor)
     }
@@ -306,7 +309,8 @@ impl Executor {
         }
         let under_way = match &self.phase {
             Phase::Asking { started_at, .. } => started_at.is_some(),
-            Phase::Calling(turn) => turn.is_under_way(),
+            // A call that is announced and not made would be one that a person must look into.
+            Phase::Calling(turn) => turn.is_under_way() || turn.is_promised(),
             Phase::Before | Phase::Stopped(_) => false,
         };
         match self.wish {

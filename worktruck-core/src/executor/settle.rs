@@ -60,8 +60,7 @@ impl Executor {
                 let (turn, decisions) = self.make_turn(asked, now)?;
                 self.seq = before;
                 self.events.extend(decisions);
-                let intends = |call: &&Call| call.effect.is_outside() && matches!(call.state, State::Ready);
-                let calls = turn.calls.iter().filter(intends).map(Call::open).collect();
+                let calls = if self.wish.is_none() { turn.announcements() } else { Vec::new() };
                 self.phase = Phase::Calling(turn);
                 self.commit_after(hash, seq, steps, calls, Transition::Continue, Then::GoOn)
             }
@@ -85,7 +84,14 @@ impl Executor {
         let Phase::Calling(turn) = &mut self.phase else {
             return Err(Error::internal("no calls are to be made"));
         };
-        if !draining && let Some(call) = turn.start(now) {
+        if !draining {
+            let calls = turn.announcements();
+            if !calls.is_empty() {
+                self.commit(Vec::new(), calls, Transition::Continue, Then::GoOn)?;
+                return self.next(now);
+            }
+        }
+        if let Some(call) = turn.start(now, draining) {
             return Ok(Effect::Call(call));
         }
         if turn.is_settled() {
@@ -95,7 +101,7 @@ impl Executor {
             return self.stop(Transition::Wait { reason: WaitingReason::UnknownOutcome }, now);
         }
         if turn.calls.iter().any(Call::is_unstored_receipt) {
-            let (steps, head, seq) = self.chain_prefix()?;
+            let (steps, head, seq) = self.chain_prefix(true)?;
             let calls = self.receipts_after(seq);
             self.commit_after(head, seq, steps, calls, Transition::Continue, Then::GoOn)?;
             return self.next(now);
@@ -109,7 +115,7 @@ impl Executor {
             return Err(Error::internal("no calls were made"));
         };
         let (results, ending) = (turn.results(), turn.ending());
-        let (steps, head, seq) = self.chain_prefix()?;
+        let (steps, head, seq) = self.chain_prefix(false)?;
         self.transcript.push_results(results);
         let transition = match ending {
             Some(transition) => transition,
@@ -140,7 +146,7 @@ impl Executor {
         let status = status_after(&transition);
         let (mut steps, mut calls, mut head, mut seq) = (Vec::new(), Vec::new(), self.head, self.seq);
         if matches!(self.phase, Phase::Calling(_)) {
-            (steps, head, seq) = self.chain_prefix()?;
+            (steps, head, seq) = self.chain_prefix(!status.is_terminal())?;
             calls = self.receipts_after(seq);
         }
         self.commit_after(head, seq, steps, calls, transition, Then::Stop(status))?;
@@ -153,9 +159,13 @@ impl Executor {
         let Some(call) = self.call_at(seq) else {
             return Err(Error::internal(format!("call {seq} came back that was not made")));
         };
-        let State::UnderWay { started_at } = call.state else {
+        let State::UnderWay { started_at, stale } = call.state else {
             return Err(Error::internal(format!("call {seq} came back twice")));
         };
+        if stale {
+            call.state = State::Ready;
+            return Ok(());
+        }
         let mut done = match result {
             Ok(ToolOutput { output, changes }) if call.effect == ToolEffect::Write || changes.is_empty() => {
                 Done { output, changes, ..Done::at_once(StepOutcome::Ok, "", now) }
@@ -171,13 +181,14 @@ impl Executor {
             Err(error) => Done { fatal: error.fatal, ..Done::at_once(StepOutcome::Error, &error.message, now) },
         };
         done.started_at = started_at;
+        done.made = true;
         crate::secret::redact(&secrets, &mut done.output);
         call.state = State::Done(done);
         Ok(())
     }
 
     pub(super) fn committed(&mut self) -> Result<()> {
-        let Some(Pending { head, seq, then, .. }) = self.pending.take() else {
+        let Some(Pending { head, seq, opens, then, .. }) = self.pending.take() else {
             return Err(Error::internal("a commit took effect that was not asked for"));
         };
         self.begun = true;
@@ -185,12 +196,15 @@ impl Executor {
         self.events.clear();
         if let Phase::Calling(turn) = &mut self.phase {
             for call in &mut turn.calls {
+                // What came back while the commit was made is not part of it.
+                let opened = opens.contains(&call.seq);
+                call.announced |= opened;
                 if let State::Done(done) = &mut call.state {
                     if call.seq <= seq {
                         let is_error = done.outcome != StepOutcome::Ok;
                         call.state = State::Chained { output: std::mem::take(&mut done.output), is_error };
                     } else {
-                        done.stored = true;
+                        done.stored |= opened;
                     }
                 }
             }
@@ -216,13 +230,18 @@ impl Executor {
             self.ledger.give_back();
             self.events.retain(|event| event.event_type != EventType::BudgetReserved);
         }
-        let message = format!("the change was not made: {error}");
+        let message = self.redacted(&format!("the change was not made: {error}"));
         let Phase::Calling(turn) = &mut self.phase else {
             return Err(Error::internal(format!("step {seq} conflicted but changes nothing: {error}")));
         };
         for call in turn.calls.iter_mut().filter(|call| call.seq >= seq && call.effect == ToolEffect::Write) {
-            if !matches!(&call.state, State::Done(done) if done.outcome == StepOutcome::Ok) {
-                continue;
+            match &mut call.state {
+                State::Done(done) if done.made => {}
+                State::UnderWay { stale, .. } => {
+                    *stale = true;
+                    continue;
+                }
+                _ => continue,
             }
             if call.seq == seq {
                 call.conflicts += 1;
@@ -269,16 +288,17 @@ impl Executor {
             transition,
             lease_for: self.options.lease_for,
         };
-        self.pending = Some(Pending { commit: Some(Box::new(commit)), head, seq, then, spoke: false });
+        let opens = commit.calls.iter().map(|call| call.seq).collect();
+        self.pending = Some(Pending { commit: Some(Box::new(commit)), head, seq, opens, then, spoke: false });
         Ok(())
     }
 
     /// The steps of the calls that can join the chain now, and where the chain ends then.
-    fn chain_prefix(&self) -> Result<(Vec<CommitStep>, Digest, u32)> {
+    fn chain_prefix(&self, goes_on: bool) -> Result<(Vec<CommitStep>, Digest, u32)> {
         let (mut head, mut seq) = (self.head, self.seq);
         let mut steps = Vec::new();
         if let Phase::Calling(turn) = &self.phase {
-            for (call, done) in turn.prefix() {
+            for (call, done) in turn.prefix(goes_on) {
                 let step = tool_step(head, call, done)?;
                 (head, seq) = (step.hash, step.seq);
                 steps.push(CommitStep { step, changes: done.changes.clone() });

@@ -38,7 +38,7 @@ impl Transcript {
 
     /// No prompt made of this conversation has more tokens.
     pub(super) const fn token_bound(&self) -> u64 {
-        self.counted + self.bytes
+        self.counted.saturating_add(self.bytes)
     }
 
     pub(super) fn push_text(&mut self, text: &str) {
@@ -56,7 +56,7 @@ impl Transcript {
     pub(super) fn push_reply(&mut self, content: Vec<Block>, usage: Option<Usage>) {
         self.push(Message::Assistant { content });
         if let Some(usage) = usage.filter(|usage| usage.prompt_tokens() > 0) {
-            self.counted = OVERHEAD_TOKENS + usage.prompt_tokens() + usage.output_tokens;
+            self.counted = usage.prompt_tokens().saturating_add(usage.output_tokens).saturating_add(OVERHEAD_TOKENS);
             self.bytes = 0;
         }
     }
@@ -69,7 +69,7 @@ impl Transcript {
     }
 
     fn push(&mut self, message: Message) {
-        self.bytes += length(&message);
+        self.bytes = self.bytes.saturating_add(length(&message));
         self.messages.push(Arc::new(message));
     }
 }

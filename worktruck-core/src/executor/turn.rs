@@ -35,6 +35,8 @@ pub(super) struct Call {
     pub(super) digest: Digest,
     pub(super) effect: ToolEffect,
     pub(super) state: State,
+    /// Whether the journal holds it as an open call. No outside call is made before.
+    pub(super) announced: bool,
     pub(super) conflicts: u32,
 }
 
@@ -46,6 +48,8 @@ pub(super) enum State {
     UnderWay {
         /// Since when.
         started_at: Timestamp,
+        /// Whether it has seen changes that will not be made, so that it must be made again.
+        stale: bool,
     },
     /// It was begun before a crash, and nobody knows whether it happened.
     Unknown,
@@ -68,6 +72,8 @@ pub(super) struct Done {
     pub(super) fatal: Option<FailureCategory>,
     pub(super) started_at: Timestamp,
     pub(super) completed_at: Timestamp,
+    /// Whether the tool was called, and this is not what was decided without it.
+    pub(super) made: bool,
     /// Whether its receipt is stored.
     pub(super) stored: bool,
 }
@@ -81,20 +87,34 @@ impl Done {
             fatal: None,
             started_at: at,
             completed_at: at,
+            made: false,
             stored: false,
         }
     }
 }
 
 impl Call {
+    fn is_unsettled_write(&self) -> bool {
+        self.effect == ToolEffect::Write && !self.is_settled()
+    }
+
     fn is_settled(&self) -> bool {
         matches!(self.state, State::Done(_) | State::Chained { .. })
     }
 
     /// Whether it came back from the outside, and only this process knows.
     pub(super) fn is_unstored_receipt(&self) -> bool {
-        self.effect.is_outside()
-            && matches!(&self.state, State::Done(done) if !done.stored && done.outcome != StepOutcome::Blocked)
+        self.effect.is_outside() && matches!(&self.state, State::Done(done) if done.made && !done.stored)
+    }
+
+    /// Whether it is to be made outside, and the journal does not say so yet.
+    pub(super) fn is_unannounced(&self) -> bool {
+        self.effect.is_outside() && !self.announced && matches!(self.state, State::Ready)
+    }
+
+    /// Whether a worker that finds it in the journal cannot tell that it was not made.
+    fn is_promised(&self) -> bool {
+        self.effect == ToolEffect::Outside && self.announced && matches!(self.state, State::Ready)
     }
 
     pub(super) fn open(&self) -> OpenCall {
@@ -113,6 +133,7 @@ impl Call {
 
     /// Takes over what a journal says of a call that is not in the chain.
     pub(super) fn recall(&mut self, open: &OpenCall) {
+        self.announced = true;
         self.state = match &open.receipt {
             Some(receipt) => State::Done(Done {
                 outcome: receipt.outcome,
@@ -121,6 +142,7 @@ impl Call {
                 fatal: receipt.fatal,
                 started_at: receipt.started_at,
                 completed_at: receipt.completed_at,
+                made: true,
                 stored: true,
             }),
             None if self.effect == ToolEffect::Outside => State::Unknown,
@@ -142,6 +164,11 @@ impl Turn {
         self.calls.iter().any(|call| matches!(call.state, State::UnderWay { .. }))
     }
 
+    /// Whether a call must be made because the journal says that it is.
+    pub(super) fn is_promised(&self) -> bool {
+        self.calls.iter().any(Call::is_promised)
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.calls.iter().all(Call::is_settled)
     }
@@ -152,17 +179,20 @@ impl Turn {
         unknown && self.calls.iter().all(|call| call.is_settled() || matches!(call.state, State::Unknown))
     }
 
-    /// The next call that can be made, now under way.
-    pub(super) fn start(&mut self, now: Timestamp) -> Option<ToolCall> {
-        let writing = |call: &Call| call.effect == ToolEffect::Write && !call.is_settled();
-        let first_write = self.calls.iter().position(writing);
+    /// The next call that can be made, now under way. While the run is to be given back, only what
+    /// is promised is begun.
+    pub(super) fn start(&mut self, now: Timestamp, draining: bool) -> Option<ToolCall> {
+        let first_write = self.calls.iter().position(Call::is_unsettled_write);
         let at = self.calls.iter().enumerate().position(|(at, call)| {
-            matches!(call.state, State::Ready) && (call.effect != ToolEffect::Write || Some(at) == first_write)
+            matches!(call.state, State::Ready)
+                && (call.effect != ToolEffect::Write || Some(at) == first_write)
+                && !call.is_unannounced()
+                && (!draining || call.is_promised())
         })?;
         let pending = if self.calls[at].effect == ToolEffect::Write { self.changes_before(at) } else { Arc::from([]) };
         let asked_at = self.asked_at;
         let call = &mut self.calls[at];
-        call.state = State::UnderWay { started_at: now };
+        call.state = State::UnderWay { started_at: now, stale: false };
         Some(ToolCall {
             seq: call.seq,
             name: call.name.clone(),
@@ -172,6 +202,11 @@ impl Turn {
             idempotency_key: call.digest,
             pending,
         })
+    }
+
+    /// The outside calls that are to be announced.
+    pub(super) fn announcements(&self) -> Vec<OpenCall> {
+        self.calls.iter().filter(|call| call.is_unannounced()).map(Call::open).collect()
     }
 
     fn changes_before(&self, at: usize) -> Arc<[Changes]> {
@@ -185,9 +220,15 @@ impl Turn {
     }
 
     /// The calls that came back and can join the chain now, because all before them have.
-    pub(super) fn prefix(&self) -> impl Iterator<Item = (&Call, &Done)> {
-        self.calls.iter().skip_while(|call| matches!(call.state, State::Chained { .. })).map_while(|call| {
+    ///
+    /// If the turn goes on after that, here or elsewhere, a fatal call stays in it, because a step
+    /// does not tell that it ends the run; and writes stay until they can be committed together.
+    pub(super) fn prefix(&self, goes_on: bool) -> impl Iterator<Item = (&Call, &Done)> {
+        let writing = goes_on && self.calls.iter().any(Call::is_unsettled_write);
+        self.calls.iter().skip_while(|call| matches!(call.state, State::Chained { .. })).map_while(move |call| {
             match &call.state {
+                State::Done(done) if goes_on && done.fatal.is_some() => None,
+                State::Done(_) if writing && call.effect == ToolEffect::Write => None,
                 State::Done(done) => Some((call, done)),
                 _ => None,
             }
@@ -267,7 +308,7 @@ impl Executor {
                     None => State::Ready,
                 },
             };
-            turn.calls.push(Call { seq, call_id, name, input, digest, effect, state, conflicts: 0 });
+            turn.calls.push(Call { seq, call_id, name, input, digest, effect, state, announced: false, conflicts: 0 });
         }
         let last = turn.calls.last().map_or(self.seq, |call| call.seq);
         if last > self.snapshot.max_steps && turn.ends.is_none() {

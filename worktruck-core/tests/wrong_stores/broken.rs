@@ -7,7 +7,25 @@ use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
 use worktruck_core::temporal::At;
 use worktruck_core::{ErrorKind, Result, RunId, TenantId, Timestamp};
 
-use super::Defect::{self, *};
+use super::defects::Defect::{self, *};
+
+/// The answer of `$ask` about `$tenant`, or about another tenant that has something to tell.
+macro_rules! of_any {
+    ($store:expr, $tenant:ident, $found:expr, $ask:expr) => {{
+        let mut answer = $ask;
+        if !answer.as_ref().is_ok_and($found) {
+            for $tenant in $store.others($tenant) {
+                let foreign = $ask;
+                if foreign.as_ref().is_ok_and($found) {
+                    answer = foreign;
+                    break;
+                }
+            }
+        }
+        answer
+    }};
+}
+pub(crate) use of_any;
 
 /// The reference store with one promise broken.
 #[derive(Debug)]
@@ -44,26 +62,6 @@ impl Broken {
 
     pub(crate) fn others(&self, tenant: TenantId) -> Vec<TenantId> {
         self.notes().tenants.iter().copied().filter(|other| *other != tenant).collect()
-    }
-
-    /// The answer for `tenant`, or for another tenant if there is something in that one.
-    pub(crate) async fn of_any<T>(
-        &self,
-        tenant: TenantId,
-        ask: impl AsyncFn(TenantId) -> Result<T>,
-        found: impl Fn(&T) -> bool,
-    ) -> Result<T> {
-        let answer = ask(tenant).await;
-        if answer.as_ref().is_ok_and(&found) {
-            return answer;
-        }
-        for other in self.others(tenant) {
-            let foreign = ask(other).await;
-            if foreign.as_ref().is_ok_and(&found) {
-                return foreign;
-            }
-        }
-        answer
     }
 
     pub(crate) fn note_floor(&self, tenant: TenantId, at: Timestamp) {

@@ -1,13 +1,14 @@
 use async_trait::async_trait;
 use serde_json::Value;
+use worktruck_core::entity::Kind;
 use worktruck_core::store::{
     Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Require, Version,
 };
 use worktruck_core::temporal::{At, WriteOp};
-use worktruck_core::{Cursor, ErrorKind, Page, PageRequest, Result, TenantId, Timestamp};
+use worktruck_core::{Cursor, Error, ErrorKind, Page, PageRequest, Result, TenantId, Timestamp};
 
-use super::Defect::*;
-use super::broken::Broken;
+use super::broken::{Broken, of_any};
+use super::defects::Defect::*;
 
 #[async_trait]
 impl EntityStore for Broken {
@@ -22,6 +23,10 @@ impl EntityStore for Broken {
             VersionUnchecked => changes.requires.retain(|require| !matches!(require, Require::Version { .. })),
             AbsenceUnchecked => changes.requires.retain(|require| !matches!(require, Require::Absent { .. })),
             UniquenessUnchecked => changes.requires.retain(|require| !matches!(require, Require::UniqueTerm { .. })),
+            EmptyPeriodsLeftOut => changes.writes.retain(|change| {
+                let write = &change.write;
+                write.valid_to.is_none_or(|to| write.valid_from.is_none_or(|from| from < to))
+            }),
             PatchOfOneSlice => self.narrow_patches(tenant, &mut changes, now).await?,
             PutMerges => {
                 for change in &mut changes.writes {
@@ -34,6 +39,16 @@ impl EntityStore for Broken {
             _ => {}
         }
         let applied = match self.defect {
+            BodyOfAnyKind | ChangesOfNothingLeftOut => {
+                let passed_over =
+                    if self.defect == BodyOfAnyKind { ErrorKind::InvalidRequest } else { ErrorKind::NotFound };
+                match self.inner.apply(tenant, changes, provenance.clone(), now).await {
+                    Err(error) if error.kind() == passed_over && error.pointer() != Some("/valid_to") => {
+                        self.inner.apply(tenant, Changes::none(), provenance, now).await?
+                    }
+                    answer => answer?,
+                }
+            }
             WritesApart => self.apply_apart(tenant, changes, provenance, now).await?,
             UniquenessCheckedFirst => {
                 let unique = |require: &Require| matches!(require, Require::UniqueTerm { .. });
@@ -44,7 +59,7 @@ impl EntityStore for Broken {
                 let taken = self.holds_unique(tenant, &changes, now).await?;
                 changes.requires.retain(|require| !unique(require));
                 if taken {
-                    return Err(worktruck_core::Error::conflict("somebody has the term"));
+                    return Err(Error::conflict("somebody has the term"));
                 }
                 self.inner.apply(tenant, changes, provenance, now).await?
             }
@@ -70,7 +85,16 @@ impl EntityStore for Broken {
         };
         match self.defect {
             EntityOfAnyTenant => {
-                self.of_any(tenant, async |tenant| self.inner.entity(tenant, key, at, now).await, Option::is_some).await
+                of_any!(self, tenant, Option::is_some, self.inner.entity(tenant, key, at, now).await)
+            }
+            KindIgnored => {
+                let mut found = self.inner.entity(tenant, key, at, now).await?;
+                for kind in Kind::ALL {
+                    if found.is_none() {
+                        found = self.inner.entity(tenant, EntityKey { kind, ..key }, at, now).await?;
+                    }
+                }
+                Ok(found)
             }
             OldSliceUncut => self.oldest_match(tenant, key, at, now).await,
             BodiesRounded => Ok(self.inner.entity(tenant, key, at, now).await?.map(rounded)),
@@ -84,13 +108,12 @@ impl EntityStore for Broken {
             ListAsOfNow => query.at.as_of = None,
             ReadsFixNothing => query.at = self.below_floor(tenant, query.at, now),
             OneDirection => query.sort.descending = false,
-            KindOfListIgnored if query.text.is_none() => query.kind = worktruck_core::entity::Kind::Contact,
+            KindOfListIgnored if query.text.is_none() => query.kind = Kind::Contact,
             _ => {}
         }
         match self.defect {
             ListOfAnyTenant => {
-                let list = async |tenant| self.inner.list(tenant, query.clone(), now).await;
-                self.of_any(tenant, list, |page| !page.data.is_empty()).await
+                of_any!(self, tenant, |page| !page.data.is_empty(), self.inner.list(tenant, query.clone(), now).await)
             }
             OffsetCursor => self.list_by_offset(tenant, query, now).await,
             AnyCursor => match self.inner.list(tenant, query.clone(), now).await {
@@ -117,7 +140,7 @@ impl EntityStore for Broken {
                     .as_ref()
                     .is_some_and(|text| !text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace())) =>
             {
-                Err(worktruck_core::Error::internal("syntax error"))
+                Err(Error::internal("syntax error"))
             }
             LimitIgnored => {
                 let mut page = self
@@ -139,8 +162,7 @@ impl EntityStore for Broken {
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
         match self.defect {
             HistoryOfAnyTenant => {
-                let history = async |tenant| self.inner.history(tenant, key, page.clone()).await;
-                self.of_any(tenant, history, |page| !page.data.is_empty()).await
+                of_any!(self, tenant, |page| !page.data.is_empty(), self.inner.history(tenant, key, page.clone()).await)
             }
             DeletionsForgotten => {
                 let mut page = self.inner.history(tenant, key, page).await?;
@@ -154,13 +176,24 @@ impl EntityStore for Broken {
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         match self.defect {
             FeedOfAnyTenant => {
-                let feed = async |tenant| self.inner.changes(tenant, since.clone(), limit.clone()).await;
-                self.of_any(tenant, feed, |commits| !commits.data.is_empty()).await
+                of_any!(
+                    self,
+                    tenant,
+                    |commits| !commits.data.is_empty(),
+                    self.inner.changes(tenant, since.clone(), limit.clone()).await
+                )
             }
             FeedSkips => {
                 let mut commits = self.inner.changes(tenant, since, limit).await?;
                 if commits.has_more {
                     commits.data.pop();
+                }
+                Ok(commits)
+            }
+            EmptyFeedEnds => {
+                let mut commits = self.inner.changes(tenant, since, limit).await?;
+                if commits.data.is_empty() {
+                    commits.next_cursor = Cursor::from_text("");
                 }
                 Ok(commits)
             }

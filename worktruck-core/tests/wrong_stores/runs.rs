@@ -9,10 +9,10 @@ use worktruck_core::run::{
     Transition,
 };
 use worktruck_core::store::{Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
-use worktruck_core::{ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
-use super::Defect::*;
-use super::broken::Broken;
+use super::broken::{Broken, of_any};
+use super::defects::Defect::*;
 
 #[async_trait]
 impl RunStore for Broken {
@@ -156,6 +156,7 @@ impl RunStore for Broken {
         };
         match self.defect {
             ChangesDropped => commit.steps.iter_mut().for_each(|step| step.changes = Changes::none()),
+            StepsRestOnNothing => commit.steps.iter_mut().for_each(|step| step.changes.requires.clear()),
             ChangesFirst => {
                 for step in &mut commit.steps {
                     let changes = std::mem::take(&mut step.changes);
@@ -190,8 +191,17 @@ impl RunStore for Broken {
             }
             CallsForgotten => commit.calls.clear(),
             EventsOfCommitForgotten => commit.events.clear(),
+            SnapshotAlwaysWanted if commit.number == 1 && commit.snapshot.is_none() => {
+                return Err(Error::conflict("the first commit brings the snapshot"));
+            }
+            RepeatedRefused if self.newest(&lease).fence() == lease.fence() => {
+                let known = self.inner.journal(lease.tenant(), lease.run()).await?;
+                if known.is_some_and(|journal| journal.commits == commit.number) {
+                    return Err(Error::conflict("this commit was made before"));
+                }
+            }
             LateCommitRefused if lease.expires_at() <= now => {
-                return Err(worktruck_core::Error::new(ErrorKind::LeaseLost, "the lease has expired"));
+                return Err(Error::new(ErrorKind::LeaseLost, "the lease has expired"));
             }
             _ => {}
         }
@@ -200,7 +210,7 @@ impl RunStore for Broken {
         match (self.defect, outcome) {
             (ConflictIsAnError, Ok(CommitOutcome::Conflicted { error, .. })) => Err(error),
             (UnknownRunIsLost, Err(error)) if error.kind() == ErrorKind::NotFound => {
-                Err(worktruck_core::Error::new(ErrorKind::LeaseLost, "there is no such lease"))
+                Err(Error::new(ErrorKind::LeaseLost, "there is no such lease"))
             }
             (ReleaseCounts, Ok(CommitOutcome::Committed { mut run, lease })) if released => {
                 run.attempt += 1;
@@ -221,8 +231,7 @@ impl RunStore for Broken {
     async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
         match self.defect {
             SignalOfAnyTenant => {
-                let signal = async |tenant| self.inner.signal(tenant, run, signal.clone(), now).await;
-                self.of_any(tenant, signal, |_| true).await
+                of_any!(self, tenant, |_| true, self.inner.signal(tenant, run, signal.clone(), now).await)
             }
             IllegalMoves => match self.inner.signal(tenant, run, signal, now).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
@@ -253,9 +262,7 @@ impl RunStore for Broken {
 
     async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
         let answer = match self.defect {
-            RunOfAnyTenant => {
-                self.of_any(tenant, async |tenant| self.inner.run(tenant, run).await, Option::is_some).await?
-            }
+            RunOfAnyTenant => of_any!(self, tenant, Option::is_some, self.inner.run(tenant, run).await)?,
             _ => self.inner.run(tenant, run).await?,
         };
         if let (Some(moved), IllegalMoves) = (self.notes().moved.get(&run), self.defect) {
@@ -270,8 +277,7 @@ impl RunStore for Broken {
     async fn runs(&self, tenant: TenantId, mut query: RunQuery) -> Result<Page<Run>> {
         match self.defect {
             RunsOfAnyTenant => {
-                let runs = async |tenant| self.inner.runs(tenant, query.clone()).await;
-                self.of_any(tenant, runs, |page| !page.data.is_empty()).await
+                of_any!(self, tenant, |page| !page.data.is_empty(), self.inner.runs(tenant, query.clone()).await)
             }
             RunsUnfiltered => {
                 query.status = None;
@@ -283,15 +289,13 @@ impl RunStore for Broken {
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
         let mut journal = match self.defect {
-            JournalOfAnyTenant => {
-                self.of_any(tenant, async |tenant| self.inner.journal(tenant, run).await, Option::is_some).await?
-            }
+            JournalOfAnyTenant => of_any!(self, tenant, Option::is_some, self.inner.journal(tenant, run).await)?,
             _ => self.inner.journal(tenant, run).await?,
         };
         if let Some(journal) = &mut journal {
             match self.defect {
                 PayloadsCut => journal.steps.iter_mut().for_each(|step| step.output = step.output.take().map(cut)),
-                ReservationsForgotten => journal.reserved = worktruck_core::NanoUsd::ZERO,
+                ReservationsForgotten => journal.reserved = NanoUsd::ZERO,
                 SnapshotForgotten => journal.snapshot = None,
                 _ => {}
             }
@@ -302,8 +306,7 @@ impl RunStore for Broken {
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
         match self.defect {
             EventsOfAnyTenant => {
-                let events = async |tenant| self.inner.events(tenant, run, page.clone()).await;
-                self.of_any(tenant, events, |_| true).await
+                of_any!(self, tenant, |_| true, self.inner.events(tenant, run, page.clone()).await)
             }
             EventsLost => {
                 let mut page = self.inner.events(tenant, run, page).await?;
@@ -344,7 +347,7 @@ impl Broken {
 
     /// The lease under the tenant that the run belongs to, whatever it says.
     fn under_its_tenant(&self, lease: &Lease) -> Lease {
-        let tenant = self.notes().leases.get(&lease.run()).map_or(lease.tenant(), Lease::tenant);
+        let tenant = self.notes().leases.get(&lease.run()).map_or_else(|| lease.tenant(), Lease::tenant);
         Lease::new(tenant, lease.run(), lease.fence(), lease.expires_at())
     }
 }

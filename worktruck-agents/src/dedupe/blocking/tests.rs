@@ -20,7 +20,8 @@ fn records_that_share_two_fields_are_compared_whatever_the_rest() {
         ("given: Ann; postal_code: 90210", "family: Ann; postal_code: 90210"),
     ] {
         // Enough others in between that neighbourhood in sorted order finds nothing.
-        let mut texts: Vec<String> = (0..400_u32).map(|n| format!("given: {0}q{0}; family: {0}z{0}", letters(n))).collect();
+        let mut texts: Vec<String> =
+            (0..400_u32).map(|n| format!("given: {0}q{0}; family: {0}z{0}", letters(n))).collect();
         texts.insert(0, a.to_owned());
         texts.push(b.to_owned());
         assert!(pairs(&texts).contains(&(0, 401)), "{a} and {b}");
@@ -36,7 +37,12 @@ fn letters(n: u32) -> String {
 fn an_oversized_block_is_split_and_its_true_pairs_are_kept() {
     // Everybody is Ann Lee of one postal code: only the birth dates tell the pairs apart.
     let person = |n: u32| {
-        format!("given: Ann; family: Lee; postal_code: 90210; born: {}-{:02}-{:02}", 1900 + n % 100, 1 + n % 12, 1 + n % 28)
+        format!(
+            "given: Ann; family: Lee; postal_code: 90210; born: {}-{:02}-{:02}",
+            1900 + n % 100,
+            1 + n % 12,
+            1 + n % 28
+        )
     };
     let texts: Vec<String> = (0..2_000).map(|n| person(n / 2)).collect();
     let pairs = pairs(&texts);

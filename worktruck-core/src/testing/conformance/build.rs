@@ -181,6 +181,7 @@ pub(super) struct Held {
     pub(super) lease: Lease,
     head: Digest,
     seq: u32,
+    commits: u64,
     begun: bool,
 }
 
@@ -194,6 +195,7 @@ impl Held {
             CommitStep { step, changes: done.changes }
         });
         Commit {
+            number: self.commits + 1,
             steps: steps.collect(),
             snapshot: (!self.begun).then(snapshot),
             calls: Vec::new(),
@@ -232,13 +234,15 @@ impl Held {
 
     /// Commits, and takes in the run and the lease as they are afterwards.
     pub(super) async fn send(&mut self, stage: &Stage, commit: Commit, now: Timestamp) {
+        let (number, pins) = (commit.number, commit.snapshot.is_some());
         let last = commit.steps.last().map(|last| (last.step.seq, last.step.hash));
         match stage.store.commit(&self.lease, commit, now).await {
             Ok(CommitOutcome::Committed { run, lease }) => {
                 self.run = run;
                 self.lease = lease;
-                self.begun = true;
-                (self.seq, self.head) = last.unwrap_or((self.seq, self.genesis_or_head()));
+                self.begun |= pins;
+                self.commits = number;
+                (self.seq, self.head) = last.unwrap_or_else(|| (self.seq, self.genesis_or_head()));
             }
             Ok(CommitOutcome::Conflicted { seq, error }) => {
                 panic!("a commit without conflict is answered with one at step {seq}: {}", error.chain())
@@ -361,7 +365,7 @@ impl Stage {
         let journal = self.journal(run.tenant_id, run.id).await;
         let head = journal.steps.last().map_or_else(|| genesis(&run), |step| step.hash);
         let seq = u32::try_from(journal.steps.len()).expect("scenarios make few steps");
-        Held { run, lease: claimed.lease, head, seq, begun: claimed.has_journal }
+        Held { run, lease: claimed.lease, head, seq, commits: claimed.commits, begun: claimed.has_journal }
     }
 
     /// Reads a run that must exist.

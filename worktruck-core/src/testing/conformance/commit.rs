@@ -1,5 +1,6 @@
 //! What [`RunStore::commit`](crate::store::RunStore::commit) promises.
 
+use futures::FutureExt as _;
 use serde_json::json;
 
 use crate::entity::Kind;
@@ -192,14 +193,71 @@ pub async fn commit_refuses_steps_out_of_order(stage: Stage) {
     let first = three(&held);
     held.send(&stage, first.clone(), at(20)).await;
     let mut again = first;
-    again.snapshot = None;
-    refuse(&stage, &held.lease, again, ErrorKind::Conflict, "a commit made twice").await;
+    (again.snapshot, again.number) = (None, 2);
+    refuse(&stage, &held.lease, again, ErrorKind::Conflict, "steps that are in the chain").await;
+    let mut skipping = held.commit(vec![creates(4)], Transition::Continue);
+    skipping.number = 3;
+    refuse(&stage, &held.lease, skipping, ErrorKind::Conflict, "a commit that skips a number").await;
     let mut late = held.commit(vec![creates(4)], Transition::Continue);
     late.snapshot = snapshot;
     refuse(&stage, &held.lease, late, ErrorKind::Conflict, "a second snapshot").await;
     let next = held.commit(vec![creates(4)], Transition::Continue);
     held.send(&stage, next, at(30)).await;
     assert_eq!(stage.journal(tenant, run_id(1)).await.steps.len(), 4);
+}
+
+/// A commit made again because its answer was lost is answered, and does nothing twice.
+pub async fn commit_made_again_changes_nothing(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let mut held = run_in_hand(&stage, tenant).await;
+    let again = async |lease: &Lease, commit: &Commit, what: &str| {
+        let before = picture(&stage, tenant).await;
+        match stage.store.commit(lease, commit.clone(), at(35)).await {
+            Ok(CommitOutcome::Committed { run, .. }) => {
+                assert_eq!(run, stage.run(tenant, run_id(1)).await, "{what} is answered with the run as it is");
+            }
+            other => panic!("{what} is answered with {other:?}"),
+        }
+        assert_eq!(picture(&stage, tenant).await, before, "{what} did something twice");
+    };
+
+    // Whether the run goes on, is given back or ends.
+    let lease = held.lease.clone();
+    let first = held.commit(vec![creates(1), creates(2)], Transition::Continue);
+    held.send(&stage, first.clone(), at(20)).await;
+    again(&lease, &first, "a commit made again").await;
+    again(&lease, &first, "a commit made a third time").await;
+    let release = held.commit(vec![creates(3)], Transition::Release);
+    held.send(&stage, release.clone(), at(21)).await;
+    again(&lease, &release, "a release made again").await;
+
+    // Only the last commit, and only by who made it.
+    refuse(&stage, &lease, first, ErrorKind::LeaseLost, "a commit before the last, made again").await;
+    let mut held = stage.take(at(30)).await;
+    refuse(&stage, &lease, release, ErrorKind::LeaseLost, "a commit made again after a takeover").await;
+    assert_eq!(stage.journal(tenant, run_id(1)).await.commits, 2, "the journal counts them");
+    let lease = held.lease.clone();
+    let last = held.commit(vec![creates(4)], succeed());
+    held.send(&stage, last.clone(), at(31)).await;
+    again(&lease, &last, "the last commit made again").await;
+    let names = stage.walk(tenant, &ListQuery::new(Kind::Contact), 10, at(50)).await;
+    assert_eq!(names, ["number 1", "number 2", "number 3", "number 4"]);
+}
+
+/// A worker can give back or end a run before anything is recorded of it.
+pub async fn run_can_be_given_back_before_it_has_a_snapshot(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let mut held = run_in_hand(&stage, tenant).await;
+    for transition in [Transition::Release, Transition::Release, Transition::Cancel] {
+        let mut commit = held.commit(Vec::new(), transition);
+        commit.snapshot = None;
+        held.send(&stage, commit, at(11)).await;
+        if held.run.status == RunStatus::Queued {
+            held = stage.take(at(12)).await;
+        }
+    }
+    assert_eq!(stage.run(tenant, run_id(1)).await.status, RunStatus::Cancelled);
+    assert_eq!(stage.journal(tenant, run_id(1)).await.snapshot, None, "nothing was recorded");
 }
 
 /// A commit on a run that does not exist, or is another tenant's, is refused.
@@ -356,6 +414,80 @@ pub async fn changes_of_every_step_are_a_commit_of_their_own(stage: Stage) {
     let commit = held.commit(vec![Done::nothing("read")], Transition::Continue);
     held.send(&stage, commit, at(21)).await;
     assert_eq!(stage.create(tenant, 5, named("Eve"), at(300)).await.tx_id, 4, "the next number");
+}
+
+/// Workers that commit at the same moment lose nothing and share no number.
+pub async fn commits_of_many_runs_at_once_are_all_kept(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let held = many_runs_in_hand(&stage, tenant, 16).await;
+    let shared = stage.clone();
+    let mut done = stage
+        .in_parallel(16, move |n, _| {
+            let (stage, mut held) = (shared.clone(), held[index(n)].clone());
+            async move {
+                for m in 0..3 {
+                    let steps = vec![Done::nothing("read"), creates(10 * n + m)];
+                    let commit = held.commit(steps, Transition::Continue);
+                    held.send(&stage, commit, at(20)).await;
+                }
+                let commit = held.commit(Vec::new(), succeed());
+                held.send(&stage, commit, at(21)).await;
+                held.run
+            }
+            .boxed()
+        })
+        .await;
+    done.sort_by_key(|run| run.id);
+    for (n, run) in (1..).zip(done) {
+        assert_eq!(run.id, run_id(n));
+        assert_eq!(stage.run(tenant, run.id).await, run, "the answer is what is stored");
+        assert_eq!(stage.journal(tenant, run.id).await.steps.len(), 6, "every step of {} is kept", run.id);
+    }
+    let feed = stage.feed(tenant).await;
+    let numbers: Vec<_> = feed.iter().map(|commit| commit.tx_id).collect();
+    assert_eq!(numbers, (1..=48).collect::<Vec<u64>>(), "a number for each step that changed something");
+    assert!(feed.is_sorted_by(|a, b| a.committed_at < b.committed_at), "system time grows with the numbers");
+    assert_eq!(stage.walk(tenant, &ListQuery::new(Kind::Contact), 200, at(500)).await.len(), 48);
+}
+
+/// Of workers that want the same at the same moment one wins, and the others are told and go on.
+pub async fn one_of_many_runs_creates_an_entity(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let held = many_runs_in_hand(&stage, tenant, 16).await;
+    let shared = stage.clone();
+    let outcomes = stage
+        .in_parallel(16, move |n, store| {
+            let (stage, mut held) = (shared.clone(), held[index(n)].clone());
+            async move {
+                let commit = held.commit(vec![creates(1)], Transition::Continue);
+                match store.commit(&held.lease, commit, at(20)).await.expect("every worker holds its run") {
+                    CommitOutcome::Committed { .. } => true,
+                    CommitOutcome::Conflicted { error, .. } => {
+                        assert_eq!(error.kind(), ErrorKind::Conflict, "{}", error.chain());
+                        let commit = held.commit(vec![Done::nothing("it exists")], succeed());
+                        held.send(&stage, commit, at(21)).await;
+                        false
+                    }
+                }
+            }
+            .boxed()
+        })
+        .await;
+    assert_eq!(outcomes.iter().filter(|won| **won).count(), 1, "one creates it: {outcomes:?}");
+    assert_eq!(stage.feed(tenant).await.len(), 1, "it was created once");
+}
+
+async fn many_runs_in_hand(stage: &Stage, tenant: TenantId, count: u32) -> Vec<Held> {
+    let mut held = Vec::new();
+    for n in 1..=count {
+        stage.enqueue(tenant, n, at(0)).await;
+        held.push(stage.take(at(10)).await);
+    }
+    held
+}
+
+fn index(n: u32) -> usize {
+    usize::try_from(n).expect("a small number")
 }
 
 /// The holder learns of a cancellation from its commit, which still counts.

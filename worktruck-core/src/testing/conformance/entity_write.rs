@@ -74,6 +74,25 @@ pub async fn version_conflict_is_refused(stage: Stage) {
     assert_refused(deleted, ErrorKind::VersionMismatch, "a requirement on what is deleted");
 }
 
+/// What a requirement names is what a read of the present returns, whatever is planned for later.
+pub async fn required_version_is_that_of_the_present(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    stage.create(tenant, 1, named("Ada"), at(10)).await;
+    stage.write_valid(tenant, 1, WriteOp::Put(named("Mrs King")), (at(500), None), at(20)).await;
+    let require = async |version, now| {
+        let changes = Changes::none().require(Require::Version { key: contact(1), version });
+        stage.store.apply(tenant, changes, person(), now).await
+    };
+
+    let present = stage.read(tenant, 1, At::NOW, at(30)).await.expect("the contact exists").slice.version;
+    assert_eq!(present, 1, "what holds now was written first");
+    require(1, at(30)).await.expect("the version that was read");
+    assert_refused(require(2, at(30)).await, ErrorKind::VersionMismatch, "a version that does not hold yet");
+    require(2, at(500)).await.expect("the version that holds by then");
+    assert_refused(require(1, at(500)).await, ErrorKind::VersionMismatch, "a version that holds no longer");
+    assert_eq!(stage.feed(tenant).await.len(), 2, "a requirement alone is no commit");
+}
+
 /// What is required absent must not exist now.
 pub async fn absent_is_checked(stage: Stage) {
     let tenant = stage.tenant(1).await;

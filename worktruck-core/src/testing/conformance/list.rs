@@ -15,6 +15,7 @@ macro_rules! conformance_scenarios {
             entity_write {
                 apply_is_atomic
                 version_conflict_is_refused
+                required_version_is_that_of_the_present
                 absent_is_checked
                 unique_term_is_checked_after_the_writes
                 writes_to_one_entity_make_one_version
@@ -111,10 +112,14 @@ macro_rules! conformance_scenarios {
                 late_commit_before_a_takeover_takes_effect
                 commit_of_a_conflicting_change_names_the_step_and_writes_nothing
                 commit_refuses_steps_out_of_order
+                commit_made_again_changes_nothing
+                run_can_be_given_back_before_it_has_a_snapshot
                 commit_of_an_unknown_run_is_refused
                 illegal_moves_are_refused
                 released_run_is_claimed_at_once_and_keeps_its_attempts
                 changes_of_every_step_are_a_commit_of_their_own
+                commits_of_many_runs_at_once_are_all_kept
+                one_of_many_runs_creates_an_entity
                 commit_tells_of_a_cancellation
                 outcome_of_a_run_is_kept
                 open_calls_and_reservations_are_kept_until_settled

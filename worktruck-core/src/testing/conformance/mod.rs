@@ -56,8 +56,8 @@ pub use stage::{Stage, Task};
 /// Brings the stores that scenarios run on.
 pub trait Fixture {
     /// What must outlive the store: a temporary directory, a database to be dropped.
-    type Guard: Send;
+    type Guard;
 
     /// A new, empty store, and what must outlive it.
-    fn fresh() -> impl Future<Output = (Arc<dyn Store>, Self::Guard)> + Send;
+    fn fresh() -> impl Future<Output = (Arc<dyn Store>, Self::Guard)>;
 }

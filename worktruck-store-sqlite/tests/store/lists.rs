@@ -1,8 +1,6 @@
 //! Lists: words, filters, times, and what is scheduled.
 
-mod common;
-
-use common::*;
+use crate::fixture::*;
 use serde_json::json;
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::store::{Changes, EntityStore, ListQuery, Sort, SortField};
@@ -11,9 +9,9 @@ use worktruck_core::{PageRequest, Timestamp};
 use worktruck_store_sqlite::SqliteStore;
 
 async fn names(store: &SqliteStore, query: ListQuery, now: Timestamp) -> Vec<String> {
-    let page = store.list(tenant(1), query, now).await.unwrap();
-    let name = |body: &serde_json::Value| body["display_name"].as_str().unwrap().to_owned();
-    page.data.iter().map(|version| name(version.slice.body.as_ref().unwrap())).collect()
+    let page = store.list(tenant(1), query, now).await.expect("a list is answered");
+    let name = |body: &serde_json::Value| body["display_name"].as_str().expect("a contact has a name").to_owned();
+    page.data.iter().map(|version| name(version.slice.body.as_ref().expect("a list shows no tombstones"))).collect()
 }
 
 fn contacts() -> ListQuery {
@@ -83,10 +81,8 @@ async fn a_scheduled_slice_shows_when_its_time_comes() {
     let end = Write { op: WriteOp::Delete, valid_from: Some(at(200)), valid_to: None };
     store.apply(tenant(1), Changes::none().write_valid(contact(1), end), user(), at(11)).await.unwrap();
 
-    let by_name = || ListQuery {
-        sort: Sort { field: SortField::Key("display_name".into()), descending: false },
-        ..contacts()
-    };
+    let by_name =
+        || ListQuery { sort: Sort { field: SortField::Key("display_name".into()), descending: false }, ..contacts() };
     for (now, name) in [(99, Some("Ada Byron")), (100, Some("Ada King")), (199, Some("Ada King")), (200, None)] {
         let seen = store.entity(tenant(1), contact(1), At::NOW, at(now)).await.unwrap();
         assert_eq!(seen.and_then(|seen| seen.slice.body), name.map(named), "at {now}");

@@ -1,15 +1,13 @@
 //! The file: what it survives, who may share it, and what is said when it cannot be used.
 
-mod common;
-
-use common::*;
+use crate::fixture::*;
 use futures::future::join_all;
 use worktruck_core::ErrorKind;
+use worktruck_core::RunId;
 use worktruck_core::run::NewRun;
 use worktruck_core::store::{EntityStore, NewTenant, RunQuery, RunStore, TenantStore};
 use worktruck_core::temporal::At;
 use worktruck_core::testing::CountingIds;
-use worktruck_core::RunId;
 use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,6 @@
 //! What is committed together, and what a commit leaves in the file.
 
-mod common;
-
-use common::*;
+use crate::fixture::*;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -69,7 +67,7 @@ fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
 }
 
 async fn file_of(folder: &tempfile::TempDir) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(folder.path().join("store.db")).connect().await.unwrap()
+    SqliteConnectOptions::new().filename(folder.path().join("store.db")).connect().await.expect("the file opens")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +101,8 @@ async fn a_failing_transaction_of_a_group_fails_alone() {
 async fn long_payloads_are_stored_once_per_tenant_and_come_back_whole() {
     let (store, folder) = fresh().await;
     let ids = CountingIds::new(1);
-    let long = json!({ "text": "é".repeat(INLINE_PAYLOAD_BYTES), "number": 0.1 + 0.2, "big": 9_007_199_254_740_993_u64 });
+    let long =
+        json!({ "text": "é".repeat(INLINE_PAYLOAD_BYTES), "number": 0.1 + 0.2, "big": 9_007_199_254_740_993_u64 });
     for owner in [tenant(1), tenant(2)] {
         let runs = (0..2).map(|_| NewRun::new(RunId::new(&ids, at(0)), "echo", json!({}))).collect();
         store.enqueue(owner, runs, at(0)).await.unwrap();

@@ -1,5 +1,4 @@
 //! What the tests of the store share.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::time::Duration;
 
@@ -12,44 +11,47 @@ use worktruck_core::testing::CountingIds;
 use worktruck_core::{EntityId, TenantId, Timestamp};
 use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
 
-pub const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// A store in a folder of its own.
-pub async fn fresh() -> (SqliteStore, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+pub(crate) async fn fresh() -> (SqliteStore, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder is made");
     (again(&folder).await, folder)
 }
 
 /// One more store on the file of that folder.
-pub async fn again(folder: &TempDir) -> SqliteStore {
-    SqliteStore::open_with(SqliteOptions::new(folder.path().join("store.db"))).await.unwrap()
+pub(crate) async fn again(folder: &TempDir) -> SqliteStore {
+    SqliteStore::open_with(SqliteOptions::new(folder.path().join("store.db"))).await.expect("the store opens")
 }
 
-pub fn at(micros: i64) -> Timestamp {
+pub(crate) fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(1_700_000_000_000_000 + micros)
 }
 
-pub fn tenant(n: u16) -> TenantId {
+pub(crate) fn tenant(n: u16) -> TenantId {
     TenantId::new(&CountingIds::new(n), at(0))
 }
 
-pub fn contact(n: u128) -> EntityKey {
-    EntityKey::new(Kind::Contact, EntityId::from_uuid(uuid::Uuid::from_u128(0x0194_a8b3_7e5a_77c1_9d0f_0000_0000_0000 + n)))
+pub(crate) fn contact(n: u128) -> EntityKey {
+    EntityKey::new(
+        Kind::Contact,
+        EntityId::from_uuid(uuid::Uuid::from_u128(0x0194_a8b3_7e5a_77c1_9d0f_0000_0000_0000 + n)),
+    )
 }
 
-pub fn named(name: &str) -> Value {
+pub(crate) fn named(name: &str) -> Value {
     json!({ "display_name": name })
 }
 
-pub fn user() -> Provenance {
+pub(crate) fn user() -> Provenance {
     Provenance::new("user:1", "user_edit")
 }
 
-pub fn create(n: u128, name: &str) -> Changes {
+pub(crate) fn create(n: u128, name: &str) -> Changes {
     Changes::none().create(contact(n), named(name))
 }
 
-pub fn claim_any(limit: usize) -> ClaimRequest {
+pub(crate) fn claim_any(limit: usize) -> ClaimRequest {
     let blueprints = vec![BlueprintVersion { blueprint: "echo".into(), version: 1 }];
     ClaimRequest { blueprints, limit, lease_for: LEASE }
 }

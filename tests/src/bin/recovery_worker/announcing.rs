@@ -1,0 +1,156 @@
+use std::io::Write as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use worktruck_core::journal::Journal;
+use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::store::{
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, NewTenant, Provenance, RunQuery,
+    RunStore, Store, Tenant, TenantStore, Version,
+};
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_tests::{Announcement, Answer, CommitSummary, Moment, Position};
+
+/// A store that announces claims and commits, and stays at one of them when told.
+#[derive(Debug)]
+pub(crate) struct Announcing<S> {
+    inner: S,
+    hold: Option<Position>,
+}
+
+/// Writes a line for the test to read.
+pub(crate) fn announce(announcement: &Announcement) {
+    // A test that has gone reads nothing, and kills this process.
+    if let Ok(line) = serde_json::to_string(announcement) {
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+impl<S: Store> Announcing<S> {
+    pub(crate) const fn new(inner: S, hold: Option<Position>) -> Self {
+        Self { inner, hold }
+    }
+
+    pub(crate) const fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Stays if this is the place, until a line comes on standard input.
+    async fn hold(&self, moment: Moment, commit: &CommitSummary) {
+        if self.hold.is_none_or(|position| !position.is_at(moment, commit)) {
+            return;
+        }
+        let line = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        if !matches!(line, Ok(Ok(1..))) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> RunStore for Announcing<S> {
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+        self.inner.enqueue(tenant, runs, now).await
+    }
+
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+        let claimed = self.inner.claim(request, now).await?;
+        announce(&Announcement::Claimed { runs: claimed.len() });
+        Ok(claimed)
+    }
+
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
+        self.inner.renew(leases, lease_for, now).await
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let summary = CommitSummary::of(lease.run(), &commit);
+        announce(&Announcement::Before { commit: summary.clone() });
+        self.hold(Moment::Before, &summary).await;
+        let outcome = self.inner.commit(lease, commit, now).await;
+        let answer = match &outcome {
+            Ok(CommitOutcome::Committed { .. }) => Answer::Committed,
+            Err(error) if error.kind() == ErrorKind::LeaseLost => Answer::LeaseLost,
+            Ok(CommitOutcome::Conflicted { .. }) | Err(_) => Answer::Other,
+        };
+        announce(&Announcement::After { commit: summary.clone(), answer });
+        self.hold(Moment::After, &summary).await;
+        outcome
+    }
+
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
+        self.inner.signal(tenant, run, signal, now).await
+    }
+
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
+        self.inner.run(tenant, run).await
+    }
+
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
+        self.inner.runs(tenant, query).await
+    }
+
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
+        self.inner.journal(tenant, run).await
+    }
+
+    async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
+        self.inner.events(tenant, run, page).await
+    }
+
+    async fn wait_for_work(&self, seen: u64) -> Result<u64> {
+        self.inner.wait_for_work(seen).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> EntityStore for Announcing<S> {
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        self.inner.apply(tenant, changes, provenance, now).await
+    }
+
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
+        self.inner.entity(tenant, key, at, now).await
+    }
+
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
+        self.inner.list(tenant, query, now).await
+    }
+
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        self.inner.history(tenant, key, page).await
+    }
+
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
+        self.inner.changes(tenant, since, limit).await
+    }
+
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        self.inner.purge(tenant, key, provenance, now).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> TenantStore for Announcing<S> {
+    async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
+        self.inner.create_tenant(tenant, now).await
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        self.inner.tenant(id).await
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        self.inner.tenant_by_slug(slug).await
+    }
+}

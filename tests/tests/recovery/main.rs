@@ -1,0 +1,17 @@
+//! Exactly once, with real processes: workers are killed at every commit, between a call and its
+//! receipt and in the middle of a model turn; they are stopped and woken as zombies, and shut down.
+//!
+//! A worker that is to be killed has a clock that is an hour behind, so that its lease has run out
+//! for everybody else the moment it dies, and no test waits for time to pass. Where the length of
+//! a lease is itself what is tested (the zombies) it is a real second.
+
+#![cfg(unix)]
+
+mod checks;
+mod kill;
+mod server;
+mod share;
+mod shutdown;
+mod worker;
+mod world;
+mod zombie;

@@ -1,0 +1,112 @@
+//! A store, an outside and runs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use worktruck_agents::clock::{RandomIds, SystemClock};
+use worktruck_core::entity::Kind;
+use worktruck_core::entity::contact::Contact;
+use worktruck_core::journal::Journal;
+use worktruck_core::run::{Event, NewRun, Run};
+use worktruck_core::store::{
+    Changes, EntityKey, EntityStore as _, ListQuery, NewTenant, Provenance, RunStore as _, TenantStore as _, Version,
+};
+use worktruck_core::{Clock as _, PageRequest, RunId, TenantId, Timestamp};
+use worktruck_store_sqlite::SqliteStore;
+
+use crate::server::Server;
+use crate::worker::{Setup, Worker};
+
+/// Two contacts that are the same; their ids are those of every world, so that journals compare.
+const TWINS: [&str; 2] = ["0194a8b3-7e5a-77c1-9d0f-000000000001", "0194a8b3-7e5a-77c1-9d0f-000000000002"];
+
+/// How far the clock of a worker that will be killed is behind.
+pub(crate) const BEHIND: Duration = Duration::from_secs(3_600);
+
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) server: Server,
+    pub(crate) store: SqliteStore,
+    pub(crate) tenant: TenantId,
+    ids: RandomIds,
+    _folder: TempDir,
+}
+
+/// All that is kept of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) run: Run,
+    pub(crate) journal: Journal,
+    pub(crate) events: Vec<Event>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("store.db").display());
+        let store = SqliteStore::open(&url).await.unwrap();
+        let ids = RandomIds::new();
+        let tenant = TenantId::new(&ids, before_all());
+        let new = NewTenant { id: tenant, slug: "acme".into(), name: None };
+        store.create_tenant(new, before_all()).await.unwrap();
+        let mut changes = Changes::none();
+        for id in TWINS {
+            let mut contact = Contact { display_name: "Margaret Okafor".into(), ..Contact::default() };
+            contact.normalise(None).unwrap();
+            changes = changes.create(EntityKey::new(Kind::Contact, id.parse().unwrap()), json!(contact));
+        }
+        store.apply(tenant, changes, Provenance::new("test", "import"), before_all()).await.unwrap();
+        Self { url, server: Server::start().await, store, tenant, ids, _folder: folder }
+    }
+
+    /// A run that does everything a run can do.
+    pub(crate) async fn whole_run(&self) -> RunId {
+        self.enqueue(vec![json!({ "script": "whole", "label": "whole", "contacts": TWINS })]).await[0]
+    }
+
+    pub(crate) async fn enqueue(&self, inputs: Vec<Value>) -> Vec<RunId> {
+        let new = |input| NewRun::new(RunId::new(&self.ids, before_all()), "scripted", input);
+        let runs = inputs.into_iter().map(new).collect();
+        let accepted = self.store.enqueue(self.tenant, runs, before_all()).await.unwrap();
+        accepted.into_iter().map(|run| run.id).collect()
+    }
+
+    pub(crate) async fn worker(&self, setup: Setup) -> Worker {
+        Worker::start(self, setup).await
+    }
+
+    /// A worker that will be killed.
+    pub(crate) async fn doomed(&self, hold: Option<worktruck_tests::Position>) -> Worker {
+        self.worker(Setup { behind: BEHIND, hold, ..Setup::default() }).await
+    }
+
+    /// Lets another worker take the run over and go as far as it can.
+    pub(crate) async fn finish(&self) {
+        let mut worker = self.worker(Setup::default()).await;
+        worker.until("the run ends or waits", |announcement| announcement.left()).await;
+        worker.terminate();
+        worker.stopped().await;
+    }
+
+    pub(crate) async fn kept(&self, run: RunId) -> Kept {
+        let journal = self.store.journal(self.tenant, run).await.unwrap().unwrap();
+        let page = self.store.events(self.tenant, run, PageRequest::largest(None)).await.unwrap();
+        assert!(!page.has_more);
+        Kept { run: self.store.run(self.tenant, run).await.unwrap().unwrap(), journal, events: page.data }
+    }
+
+    /// What agents wrote and holds now, in order of creation.
+    pub(crate) async fn written(&self, kind: Kind) -> Vec<Version> {
+        let mut query = ListQuery::new(kind);
+        query.page = PageRequest::largest(None);
+        let page = self.store.list(self.tenant, query, SystemClock::new().now()).await.unwrap();
+        assert!(!page.has_more);
+        page.data.into_iter().filter(|version| version.provenance.run_id.is_some()).collect()
+    }
+}
+
+/// Before the clock of every worker.
+fn before_all() -> Timestamp {
+    SystemClock::new().now().before(2 * BEHIND)
+}

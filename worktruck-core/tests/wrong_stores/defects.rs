@@ -1,0 +1,377 @@
+//! The defects, and for each the scenarios that notice it.
+
+use super::assert_caught;
+
+macro_rules! wrong_stores {
+    ($($(#[$doc:meta])* $test:ident, $defect:ident: [$($scenario:ident)*],)*) => {
+        /// Which promise is broken.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(crate) enum Defect {
+            $($(#[$doc])* $defect,)*
+        }
+
+        /// The scenarios that fail on a store with a defect; all others pass.
+        pub(crate) const CAUGHT: &[(Defect, &[&str])] =
+            &[$((Defect::$defect, &[$(stringify!($scenario)),*])),*];
+
+        $(#[tokio::test]
+        async fn $test() {
+            assert_caught(Defect::$defect).await;
+        })*
+    };
+}
+
+wrong_stores! {
+    /// Each write of a commit is a commit of its own.
+    writes_apart_is_noticed, WritesApart: [
+        apply_is_atomic feed_names_what_was_done unique_term_is_checked_after_the_writes
+        writes_to_one_entity_make_one_version
+    ],
+    /// A required version is not looked at.
+    version_unchecked_is_noticed, VersionUnchecked: [
+        apply_is_atomic one_of_many_writers_of_a_version_wins required_version_is_that_of_the_present
+        same_key_of_two_tenants_is_two_entities version_conflict_is_refused
+    ],
+    /// What is required absent is not looked for.
+    absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
+    /// A unique term is not looked for.
+    uniqueness_unchecked_is_noticed, UniquenessUnchecked: [unique_term_is_checked_after_the_writes],
+    /// A unique term is looked for before the writes.
+    uniqueness_checked_first_is_noticed, UniquenessCheckedFirst: [unique_term_is_checked_after_the_writes],
+    /// A patch ends with the first slice it finds.
+    patch_of_one_slice_is_noticed, PatchOfOneSlice: [
+        history_is_newest_first_and_complete patch_is_applied_slice_by_slice
+    ],
+    /// A put keeps what it does not name.
+    put_merges_is_noticed, PutMerges: [list_as_of_filters_as_it_was put_replaces_the_whole_body],
+    /// A body that is not one of its kind is passed over.
+    body_of_any_kind_is_noticed, BodyOfAnyKind: [apply_is_atomic body_of_another_kind_is_refused],
+    /// A write over no moment is passed over.
+    empty_periods_left_out_is_noticed, EmptyPeriodsLeftOut: [empty_valid_period_is_refused],
+    /// A change of what is not there is passed over.
+    changes_of_nothing_left_out_is_noticed, ChangesOfNothingLeftOut: [
+        apply_is_atomic change_of_nothing_is_refused read_at_both_times_for_every_relation_of_two_periods
+        same_key_of_two_tenants_is_two_entities
+    ],
+    /// System time is what the clock says, also when it goes back.
+    clock_believed_is_noticed, ClockBelieved: [
+        commits_of_many_tasks_are_numbered_without_gaps read_as_of_never_changes
+        system_time_grows_when_the_clock_goes_back
+    ],
+    /// Commits are counted in one row for all tenants.
+    numbers_of_all_tenants_is_noticed, NumbersOfAllTenants: [
+        changes_of_every_step_are_a_commit_of_their_own commits_are_numbered_per_tenant
+        patch_without_effect_makes_no_version same_key_of_two_tenants_is_two_entities
+    ],
+    /// Who wrote something is not kept.
+    provenance_forgotten_is_noticed, ProvenanceForgotten: [
+        feed_names_what_was_done provenance_stays_with_what_was_written
+    ],
+    /// Numbers in bodies are kept as floats.
+    bodies_rounded_is_noticed, BodiesRounded: [bodies_come_back_exactly put_replaces_the_whole_body],
+    /// Corrections overwrite what was known.
+    beliefs_rewritten_is_noticed, BeliefsRewritten: [
+        correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
+        first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
+        read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods read_of_the_future_is_refused
+        retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
+    ],
+    /// A read looks at the present of the world, whatever was asked.
+    valid_time_ignored_is_noticed, ValidTimeIgnored: [
+        correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
+        first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
+        patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
+        read_at_both_times_for_every_relation_of_two_periods scheduled_slice_shows_when_its_time_comes
+        writes_to_one_entity_make_one_version
+    ],
+    /// A write does not cut the slice that it replaces.
+    old_slice_uncut_is_noticed, OldSliceUncut: [
+        absent_is_checked changes_of_every_step_are_a_commit_of_their_own
+        commit_of_a_conflicting_change_names_the_step_and_writes_nothing correction_keeps_the_old_belief
+        deletion_keeps_the_past first_period_contains_the_second first_period_equals_the_second
+        first_period_finishes_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second first_period_overlaps_the_second
+        first_period_starts_the_second patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
+        put_replaces_the_whole_body read_at_both_times_for_every_relation_of_two_periods retraction_keeps_the_old_belief
+        same_key_of_two_tenants_is_two_entities scheduled_slice_shows_when_its_time_comes
+        system_time_grows_when_the_clock_goes_back version_conflict_is_refused writes_to_one_entity_make_one_version
+    ],
+    /// A read as of a moment does not push later commits behind it.
+    reads_fix_nothing_is_noticed, ReadsFixNothing: [
+        read_as_of_never_changes walk_returns_each_entity_once_under_writes
+    ],
+    /// A read as of the future is answered with the present.
+    future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
+    /// A reader sees only what its clock has reached.
+    late_reader_blind_is_noticed, LateReaderBlind: [
+        reader_with_a_late_clock_sees_the_newest_commit system_time_grows_when_the_clock_goes_back
+    ],
+    /// An entity is found by its id alone.
+    kind_ignored_is_noticed, KindIgnored: [unknown_entity_reads_as_nothing],
+    /// A history leaves out deletions.
+    deletions_forgotten_is_noticed, DeletionsForgotten: [history_is_newest_first_and_complete],
+    /// Pages are counted off from the start.
+    offset_cursor_is_noticed, OffsetCursor: [
+        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+    ],
+    /// A cursor that does not fit begins the list again.
+    any_cursor_is_noticed, AnyCursor: [
+        cursor_of_another_list_is_refused damaged_cursor_is_refused list_shows_nothing_of_another_tenant
+    ],
+    /// Only the first term filters.
+    one_term_filters_is_noticed, OneTermFilters: [list_filters_by_every_term],
+    /// A search compares text as it is.
+    search_of_exact_text_is_noticed, SearchOfExactText: [
+        list_searches_words_without_case_and_accents list_shows_nothing_of_another_tenant search_takes_any_text
+    ],
+    /// A search parses its text.
+    search_is_a_language_is_noticed, SearchIsALanguage: [search_takes_any_text],
+    /// A list of the past is one of the present.
+    list_as_of_now_is_noticed, ListAsOfNow: [
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_that_cannot_be_is_refused
+        read_as_of_never_changes read_of_the_future_is_refused walk_returns_each_entity_once_under_writes
+    ],
+    /// Lists go up only.
+    one_direction_is_noticed, OneDirection: [
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_sorts_by_key_and_by_the_times_of_writes
+        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+    ],
+    /// A list shows entities of another kind.
+    kind_of_list_ignored_is_noticed, KindOfListIgnored: [
+        cursor_of_another_list_is_refused list_shows_what_exists_of_its_kind list_that_cannot_be_is_refused
+    ],
+    /// A page is as large as it gets.
+    limit_ignored_is_noticed, LimitIgnored: [
+        cursor_of_another_list_is_refused damaged_cursor_is_refused list_as_of_filters_as_it_was
+        list_filters_by_every_term list_shows_nothing_of_another_tenant list_sorts_by_key_and_by_the_times_of_writes
+        pages_of_every_size_give_the_same_list
+    ],
+    /// A list that cannot be is empty.
+    wrong_sort_guessed_is_noticed, WrongSortGuessed: [list_that_cannot_be_is_refused read_of_the_future_is_refused],
+    /// The feed loses the last commit of a full page.
+    feed_skips_is_noticed, FeedSkips: [feed_misses_and_repeats_no_commit],
+    /// The feed begins again when it is at its end.
+    feed_starts_again_is_noticed, FeedStartsAgain: [feed_misses_and_repeats_no_commit],
+    /// The feed of a tenant without commits cannot be gone on with.
+    empty_feed_ends_is_noticed, EmptyFeedEnds: [
+        feed_can_be_followed_from_before_the_first_commit feed_misses_and_repeats_no_commit
+    ],
+    /// A purge is a deletion.
+    purge_keeps_the_past_is_noticed, PurgeKeepsThePast: [purge_erases_every_version],
+    /// The tenant is left out of `entity`.
+    entity_of_any_tenant_is_noticed, EntityOfAnyTenant: [
+        entity_of_another_tenant_is_not_read read_at_both_times_for_every_relation_of_two_periods
+    ],
+    /// The tenant is left out of `list`.
+    list_of_any_tenant_is_noticed, ListOfAnyTenant: [list_shows_nothing_of_another_tenant],
+    /// The tenant is left out of `history`.
+    history_of_any_tenant_is_noticed, HistoryOfAnyTenant: [history_shows_nothing_of_another_tenant],
+    /// The tenant is left out of `changes`.
+    feed_of_any_tenant_is_noticed, FeedOfAnyTenant: [feed_shows_nothing_of_another_tenant],
+    /// The tenant is left out of `purge`.
+    purge_of_any_tenant_is_noticed, PurgeOfAnyTenant: [purge_erases_nothing_of_another_tenant],
+    /// The runs of a batch are accepted one by one.
+    batch_one_by_one_is_noticed, BatchOneByOne: [enqueue_is_all_or_none],
+    /// Idempotency keys are ignored.
+    key_ignored_is_noticed, KeyIgnored: [
+        enqueue_is_all_or_none enqueue_with_the_same_key_and_other_content_is_refused
+        enqueue_with_the_same_key_answers_with_the_first_run malformed_run_is_refused
+        many_tasks_with_one_key_make_one_run
+    ],
+    /// A key that was used with other content is used again.
+    key_content_unchecked_is_noticed, KeyContentUnchecked: [
+        enqueue_is_all_or_none enqueue_with_the_same_key_and_other_content_is_refused
+    ],
+    /// Tenants share their idempotency keys.
+    keys_of_all_tenants_is_noticed, KeysOfAllTenants: [idempotency_keys_are_kept_per_tenant],
+    /// Malformed runs are accepted.
+    malformed_accepted_is_noticed, MalformedAccepted: [enqueue_is_all_or_none malformed_run_is_refused],
+    /// Runs go by age alone.
+    priority_ignored_is_noticed, PriorityIgnored: [
+        accepted_run_is_what_was_asked_for claim_takes_priority_then_age enqueue_is_all_or_none
+        enqueue_with_the_same_key_and_other_content_is_refused malformed_run_is_refused
+    ],
+    /// Delayed runs begin at once.
+    run_at_ignored_is_noticed, RunAtIgnored: [
+        accepted_run_is_what_was_asked_for claim_waits_for_run_at enqueue_with_the_same_key_and_other_content_is_refused
+    ],
+    /// Two claims at the same moment may take the same run.
+    check_then_claim_is_noticed, CheckThenClaim: [
+        claim_gives_a_run_to_one_worker expired_run_is_taken_over_by_one_worker
+    ],
+    /// A live lease does not keep others away.
+    claim_before_expiry_is_noticed, ClaimBeforeExpiry: [
+        cancel_marks_a_running_run claim_gives_a_run_to_one_worker claim_takes_priority_then_age
+        claim_takes_up_to_its_limit_of_every_tenant commits_of_many_runs_at_once_are_all_kept
+        enqueue_wakes_a_waiting_worker expired_run_is_taken_over_by_one_worker illegal_moves_are_refused
+        late_commit_before_a_takeover_takes_effect live_lease_is_not_claimed one_of_many_runs_creates_an_entity
+        renew_answers_for_each_lease work_between_claim_and_wait_is_not_missed
+    ],
+    /// An expired lease is never taken over.
+    expired_lost_is_noticed, ExpiredLost: [
+        claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused events_are_numbered_without_gaps
+        expired_lease_is_claimed_again_under_a_higher_fence expired_run_is_taken_over_by_one_worker
+        open_calls_and_reservations_are_kept_until_settled renew_keeps_a_run renew_of_a_stale_lease_is_lost
+    ],
+    /// A run goes on at whatever version of its blueprint.
+    claim_of_any_version_is_noticed, ClaimOfAnyVersion: [claim_takes_only_what_the_worker_has],
+    /// A claim takes all there is.
+    limit_of_claim_ignored_is_noticed, LimitOfClaimIgnored: [
+        claim_gives_a_run_to_one_worker claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant
+        runs_are_listed_newest_first_and_filtered
+    ],
+    /// A run that waits for a person is handed out.
+    waiting_claimed_is_noticed, WaitingClaimed: [illegal_moves_are_refused waiting_and_ended_runs_are_not_claimed],
+    /// A claim does not say when the run began.
+    start_unrecorded_is_noticed, StartUnrecorded: [
+        expired_lease_is_claimed_again_under_a_higher_fence first_claim_starts_the_run
+        released_run_is_claimed_at_once_and_keeps_its_attempts
+    ],
+    /// A lease is renewed whatever its number.
+    no_fence_on_renewal_is_noticed, NoFenceOnRenewal: [
+        lease_under_another_tenant_is_worth_nothing renew_answers_for_each_lease renew_of_a_stale_lease_is_lost
+    ],
+    /// A renewal is answered and not written.
+    renewal_without_effect_is_noticed, RenewalWithoutEffect: [
+        late_renewal_before_a_takeover_keeps_the_run lease_under_another_tenant_is_worth_nothing
+        renew_answers_for_each_lease renew_keeps_a_run renew_of_a_stale_lease_is_lost renew_tells_of_a_cancellation
+    ],
+    /// A renewal does not tell of a cancellation.
+    renewal_silent_is_noticed, RenewalSilent: [renew_tells_of_a_cancellation],
+    /// Lost leases have no answer.
+    lost_left_out_is_noticed, LostLeftOut: [
+        lease_under_another_tenant_is_worth_nothing renew_answers_for_each_lease renew_of_a_stale_lease_is_lost
+    ],
+    /// A lease that expired cannot be renewed, although nobody took the run.
+    late_renewal_refused_is_noticed, LateRenewalRefused: [late_renewal_before_a_takeover_keeps_the_run],
+    /// A commit counts whatever the number of its lease.
+    no_fence_on_commit_is_noticed, NoFenceOnCommit: [
+        commit_made_again_changes_nothing commit_under_a_stale_lease_is_refused
+        lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+    ],
+    /// A lease that expired cannot commit, although nobody took the run.
+    late_commit_refused_is_noticed, LateCommitRefused: [late_commit_before_a_takeover_takes_effect],
+    /// Steps are kept and their changes are not.
+    changes_dropped_is_noticed, ChangesDropped: [
+        changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
+        commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+        commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
+        one_of_many_runs_creates_an_entity
+    ],
+    /// What the changes of a step rest on is not looked at.
+    steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
+        commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+        one_of_many_runs_creates_an_entity
+    ],
+    /// Changes are committed before the steps.
+    changes_first_is_noticed, ChangesFirst: [
+        commit_is_all_or_nothing_with_its_changes commit_made_again_changes_nothing
+        commit_of_a_conflicting_change_names_the_step_and_writes_nothing commit_refuses_steps_out_of_order
+        commit_under_a_stale_lease_is_refused lease_under_another_tenant_is_worth_nothing
+        released_run_is_claimed_at_once_and_keeps_its_attempts
+    ],
+    /// The changes of all steps are one commit.
+    changes_of_one_commit_is_noticed, ChangesOfOneCommit: [
+        changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
+        commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+    ],
+    /// Steps that do not follow are left out in silence.
+    gaps_accepted_is_noticed, GapsAccepted: [
+        commit_is_all_or_nothing_with_its_changes commit_refuses_steps_out_of_order
+    ],
+    /// A conflict does not name its step.
+    conflict_is_an_error_is_noticed, ConflictIsAnError: [
+        commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+        one_of_many_runs_creates_an_entity
+    ],
+    /// A commit made again is refused.
+    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing],
+    /// The first commit must bring a snapshot, also if it records nothing.
+    snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
+    /// A run that does not exist reads as lost.
+    unknown_run_is_lost_is_noticed, UnknownRunIsLost: [
+        commit_of_an_unknown_run_is_refused lease_under_another_tenant_is_worth_nothing
+    ],
+    /// Open calls are not kept.
+    calls_forgotten_is_noticed, CallsForgotten: [open_calls_and_reservations_are_kept_until_settled],
+    /// The events of a commit are not kept.
+    events_of_commit_forgotten_is_noticed, EventsOfCommitForgotten: [commit_is_all_or_nothing_with_its_changes],
+    /// A release uses up an attempt.
+    release_counts_is_noticed, ReleaseCounts: [
+        commit_made_again_changes_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+    ],
+    /// A commit does not tell of a cancellation.
+    commit_silent_is_noticed, CommitSilent: [commit_tells_of_a_cancellation],
+    /// How a run ended is not kept.
+    outcome_forgotten_is_noticed, OutcomeForgotten: [
+        commit_is_all_or_nothing_with_its_changes commit_made_again_changes_nothing
+        commits_of_many_runs_at_once_are_all_kept large_payloads_come_back_whole outcome_of_a_run_is_kept
+    ],
+    /// Reservations are not kept.
+    reservations_forgotten_is_noticed, ReservationsForgotten: [open_calls_and_reservations_are_kept_until_settled],
+    /// What has ended can be cancelled.
+    illegal_moves_is_noticed, IllegalMoves: [cancel_of_an_ended_run_is_refused illegal_moves_are_refused],
+    /// A cancellation waits for a worker that is gone.
+    cancel_trusts_old_leases_is_noticed, CancelTrustsOldLeases: [cancel_ends_a_run_without_a_live_lease],
+    /// Who cancelled is not kept.
+    actor_forgotten_is_noticed, ActorForgotten: [
+        cancel_ends_a_queued_run_at_once cancel_ends_a_run_without_a_live_lease cancel_ends_a_waiting_run
+    ],
+    /// A signal to no run is answered as if there were one.
+    signal_to_nothing_is_noticed, SignalToNothing: [
+        signal_does_not_reach_another_tenant signal_to_an_unknown_run_is_refused
+    ],
+    /// The tenant is left out of `run`.
+    run_of_any_tenant_is_noticed, RunOfAnyTenant: [run_of_another_tenant_is_not_read],
+    /// The tenant is left out of `runs`.
+    runs_of_any_tenant_is_noticed, RunsOfAnyTenant: [runs_show_nothing_of_another_tenant],
+    /// The tenant is left out of `journal`.
+    journal_of_any_tenant_is_noticed, JournalOfAnyTenant: [journal_of_another_tenant_is_not_read],
+    /// The tenant is left out of `events`.
+    events_of_any_tenant_is_noticed, EventsOfAnyTenant: [events_of_another_tenant_are_not_read],
+    /// The tenant is left out of `signal`.
+    signal_of_any_tenant_is_noticed, SignalOfAnyTenant: [signal_does_not_reach_another_tenant],
+    /// The tenant of a lease is not looked at.
+    lease_of_any_tenant_is_noticed, LeaseOfAnyTenant: [lease_under_another_tenant_is_worth_nothing],
+    /// Runs are not filtered by status.
+    runs_unfiltered_is_noticed, RunsUnfiltered: [runs_are_listed_newest_first_and_filtered],
+    /// Large payloads are lost.
+    payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole],
+    /// What a run lives by is not kept.
+    snapshot_forgotten_is_noticed, SnapshotForgotten: [
+        journal_returns_what_was_committed large_payloads_come_back_whole
+    ],
+    /// Events of steps are lost.
+    events_lost_is_noticed, EventsLost: [commit_is_all_or_nothing_with_its_changes events_are_numbered_without_gaps],
+    /// The first wait waits.
+    first_wait_sleeps_is_noticed, FirstWaitSleeps: [
+        dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker every_waiting_worker_is_woken
+        first_wait_returns_at_once release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+    ],
+    /// New work wakes nobody.
+    nobody_woken_is_noticed, NobodyWoken: [
+        dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker every_waiting_worker_is_woken
+        release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+    ],
+    /// New work wakes one worker only.
+    one_woken_is_noticed, OneWoken: [
+        dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker every_waiting_worker_is_woken
+        work_between_claim_and_wait_is_not_missed
+    ],
+    /// Only what comes while somebody waits wakes.
+    work_before_the_wait_missed_is_noticed, WorkBeforeTheWaitMissed: [
+        dropped_wait_loses_nothing release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+    ],
+    /// Two tenants may have one slug.
+    slug_given_twice_is_noticed, SlugGivenTwice: [tenant_slug_is_unique],
+    /// Any slug will do.
+    any_slug_is_noticed, AnySlug: [malformed_slug_is_refused],
+    /// A slug is found in capitals, too.
+    slugs_folded_is_noticed, SlugsFolded: [tenant_is_found_by_id_and_slug],
+}

@@ -1,0 +1,7 @@
+//! What the SQLite store does beyond the conformance suite.
+
+mod commits;
+mod file;
+mod fixture;
+mod lists;
+mod reference;
