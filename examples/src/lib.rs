@@ -1,6 +1,7 @@
 //! What the examples share: where they keep their store, and how they show a run.
 
 pub mod place;
+pub mod progress;
 pub mod report;
 
 /// The program of the README, so that it is compiled and run with the documentation tests.
