@@ -156,7 +156,7 @@ async fn a_walk_by_name_is_about_one_moment() {
 async fn a_filter_that_most_have_gives_the_pages_of_one_that_few_have() {
     let (store, _folder) = fresh().await;
     let person = |n: u128| {
-        let tags = if n % 100 == 0 { vec!["all", "rare"] } else { vec!["all"] };
+        let tags = if n.is_multiple_of(100) { vec!["all", "rare"] } else { vec!["all"] };
         json!({ "display_name": format!("Ada {:04}", n * 7 % 1200), "tags": tags })
     };
     let everybody = (0..1200).fold(Changes::none(), |changes, n| changes.create(contact(n), person(n)));
