@@ -46,7 +46,9 @@ impl SqliteOptions {
         match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             Some("" | ":memory:") => Err(Error::invalid("a store needs a file: write sqlite:// and its path")),
             Some(path) => Ok(Self::new(path)),
-            None => Err(Error::invalid("the address of a SQLite store is sqlite:// and a path, such as sqlite://my.db")),
+            None => {
+                Err(Error::invalid("the address of a SQLite store is sqlite:// and a path, such as sqlite://my.db"))
+            }
         }
     }
 

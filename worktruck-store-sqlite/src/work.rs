@@ -69,10 +69,8 @@ impl Work {
             return Ok(());
         };
         // The version is read first: what is committed between the two is seen by the next look.
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut *looker)
-            .await
-            .or_failed("look for new work")?;
+        let version: i64 =
+            sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *looker).await.or_failed("look for new work")?;
         if self.data_version.load(Ordering::Relaxed) == version {
             return Ok(());
         }
@@ -85,4 +83,3 @@ impl Work {
         Ok(())
     }
 }
-

@@ -20,7 +20,7 @@ impl Executor {
             }
             let reply = match RecordedReply::parse(step.output.as_ref()) {
                 Ok(reply) => reply,
-                Err(error) => return self.diverge(step.seq, error.to_string()),
+                Err(error) => return self.diverge(step.seq, &error.to_string()),
             };
             let disposition = dispose(&reply);
             self.transcript.push_reply(spoken(reply), step.usage);
@@ -44,7 +44,7 @@ impl Executor {
                     }
                 }
                 Disposition::End(_) => {
-                    return self.diverge(step.seq, "the journal ends the run at this step, yet the run goes on".into());
+                    return self.diverge(step.seq, "the journal ends the run at this step, yet the run goes on");
                 }
             }
         }
@@ -65,7 +65,7 @@ impl Executor {
                 call.chain(&step);
             } else if let Some(open) = open.iter().find(|open| open.seq == call.seq) {
                 if open.call_digest != call.digest {
-                    self.diverge(call.seq, format!("the journal holds another call of {}", open.name))?;
+                    self.diverge(call.seq, &format!("the journal holds another call of {}", open.name))?;
                     return Ok(false);
                 }
                 call.recall(open);
@@ -77,15 +77,15 @@ impl Executor {
     /// Whether `step` is what this executor would have done next, and chains to what came before.
     fn accept(&mut self, step: &Step, kind: StepKind, name: &str, input: &Value) -> Result<bool> {
         if step.seq != self.seq + 1 {
-            self.diverge(step.seq, format!("step {} is missing", self.seq + 1))?;
+            self.diverge(step.seq, &format!("step {} is missing", self.seq + 1))?;
             return Ok(false);
         }
         if let Some(divergence) = Divergence::between(self.run.id, step, kind, name, input)? {
-            self.diverge(step.seq, divergence.to_string())?;
+            self.diverge(step.seq, &divergence.to_string())?;
             return Ok(false);
         }
         if step_hash(self.head, step)? != step.hash {
-            self.diverge(step.seq, format!("the record of step {} was changed after it was written", step.seq))?;
+            self.diverge(step.seq, &format!("the record of step {} was changed after it was written", step.seq))?;
             return Ok(false);
         }
         self.head = step.hash;
@@ -95,7 +95,7 @@ impl Executor {
     }
 
     /// Fails the run: it never goes on with a history that is not its own.
-    fn diverge(&mut self, seq: u32, detail: String) -> Result<()> {
+    fn diverge(&mut self, seq: u32, detail: &str) -> Result<()> {
         let data = json!({ "step_seq": seq, "detail": detail });
         self.events.push(NewEvent::with(EventType::ReplayDiverged, data));
         self.ledger.give_back();

@@ -7,7 +7,7 @@ use crate::run::{
 };
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput};
-use crate::{Digest, Error, NanoUsd, Result, StepId, Timestamp};
+use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
 use super::turn::{Call, Done, State};
@@ -218,8 +218,8 @@ impl Executor {
         Ok(())
     }
 
-    /// The changes of call `seq` no longer fit: it is made again, and so are the writes after it,
-    /// which have seen its changes.
+    /// The changes of call `seq` do not fit: it is made again, and so are the writes after it, which
+    /// have seen its changes. What can never fit is not made again; the model is told.
     pub(super) fn conflicted(&mut self, seq: u32, error: &Error, now: Timestamp) -> Result<()> {
         let Some(Pending { spoke, .. }) = self.pending.take() else {
             return Err(Error::internal("a commit conflicted that was not asked for"));
@@ -246,7 +246,8 @@ impl Executor {
             if call.seq == seq {
                 call.conflicts += 1;
             }
-            call.state = if call.conflicts > MAX_CONFLICTS {
+            let hopeless = call.seq == seq && error.kind() == ErrorKind::InvalidRequest;
+            call.state = if hopeless || call.conflicts > MAX_CONFLICTS {
                 State::Done(Done::at_once(StepOutcome::Error, &message, now))
             } else {
                 State::Ready

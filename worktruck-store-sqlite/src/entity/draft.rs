@@ -167,9 +167,8 @@ impl Draft {
             key.kind == kind && row.and_then(|row| row.index.as_ref()).is_some_and(|index| index.has(term))
         });
         let stored = self.holders.get(&(kind, term.clone())).into_iter().flatten();
-        let stored = stored.filter(|(id, valid_to)| {
-            at < *valid_to && !self.open.contains_key(&EntityKey::new(kind, *id))
-        });
+        let stored =
+            stored.filter(|(id, valid_to)| at < *valid_to && !self.open.contains_key(&EntityKey::new(kind, *id)));
         if drafted.count() + stored.count() > 1 { Err(not_unique(kind, term)) } else { Ok(()) }
     }
 }
@@ -197,8 +196,8 @@ impl Drafted {
 }
 
 fn rest_of(cut: &[(u64, Period, Option<Arc<Indexed>>)], slice: &Slice) -> Option<Arc<Indexed>> {
-    let whole = cut.iter().find(|(version, valid, _)| {
-        *version == slice.version && valid.intersect(slice.valid) == Some(slice.valid)
-    });
+    let whole = cut
+        .iter()
+        .find(|(version, valid, _)| *version == slice.version && valid.intersect(slice.valid) == Some(slice.valid));
     whole.and_then(|(_, _, index)| index.clone())
 }

@@ -108,7 +108,9 @@ async fn among_all(
             sql.push(" UNION ALL ");
         }
         sql.push("SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, ").push(sys_to);
-        sql.push(" AS sys_to, valid_from, valid_to, body, terms, coalesce((SELECT value FROM json_each(sort) WHERE key = ");
+        sql.push(
+            " AS sys_to, valid_from, valid_to, body, terms, coalesce((SELECT value FROM json_each(sort) WHERE key = ",
+        );
         sql.push_bind(name.to_owned()).push("), '') AS sort_value FROM ").push(table);
         sql.push(" WHERE tenant = ").push_bind(tenant.bytes()).push(" AND kind = ").push_bind(query.kind.as_str());
         sql.push(" AND body IS NOT NULL AND sys_from <= ").push_bind(sys);

@@ -95,9 +95,7 @@ impl EntityStore for SqliteStore {
         let shown = rows.iter().take(page.limit()).map(|row| version::read(row, tenant));
         let versions = shown.collect::<Result<Vec<_>>>()?;
         let next = match versions.last() {
-            Some(last) if has_more => {
-                Some(Cursor::seal(&scope, &(last.slice.tx_id, last.valid().from().as_micros()))?)
-            }
+            Some(last) if has_more => Some(Cursor::seal(&scope, &(last.slice.tx_id, last.valid().from().as_micros()))?),
             _ => None,
         };
         Ok(Page::new(versions, next))
@@ -262,12 +260,7 @@ async fn newest_version(tx: &mut SqliteConnection, tenant: TenantId, key: Entity
     .or_failed("read an entity")
 }
 
-async fn visible(
-    tx: &mut SqliteConnection,
-    tenant: TenantId,
-    key: EntityKey,
-    point: Point,
-) -> Result<Option<Version>> {
+async fn visible(tx: &mut SqliteConnection, tenant: TenantId, key: EntityKey, point: Point) -> Result<Option<Version>> {
     let (sys, valid) = (point.sys.as_micros(), point.valid.as_micros());
     let in_head = sqlx::query(concat!(
         "SELECT ",

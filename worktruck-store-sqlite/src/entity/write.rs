@@ -60,11 +60,7 @@ impl Draft {
 }
 
 /// Writes what the feed of changes says of commits.
-pub(super) async fn write_commits(
-    tx: &mut SqliteConnection,
-    tenant: TenantId,
-    commits: &[TenantCommit],
-) -> Result<()> {
+pub(super) async fn write_commits(tx: &mut SqliteConnection, tenant: TenantId, commits: &[TenantCommit]) -> Result<()> {
     let mut rows = Vec::with_capacity(commits.len());
     for commit in commits {
         rows.push((
@@ -207,7 +203,8 @@ impl Rows {
         let (none, no_sort) = (Vec::new(), std::collections::BTreeMap::new());
         let (old_terms, old_sort) = old.map_or((&none, &no_sort), |(_, index)| (&index.terms, &index.sort));
         let (new_terms, new_sort) = new.as_ref().map_or((&none, &no_sort), |(_, _, index)| (&index.terms, &index.sort));
-        let gone = |name: &str, value: &str| [key.kind.as_str().to_owned(), name.to_owned(), value.to_owned(), key.id.hex()];
+        let gone =
+            |name: &str, value: &str| [key.kind.as_str().to_owned(), name.to_owned(), value.to_owned(), key.id.hex()];
         let come = |name: &str, value: &str| TermRow { key, name: name.to_owned(), value: value.to_owned() };
         let old_only = old_terms.iter().filter(|term| !new_terms.contains(term));
         self.old_terms.extend(old_only.map(|(name, value)| gone(name, value)));

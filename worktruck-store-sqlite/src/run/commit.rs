@@ -53,14 +53,13 @@ impl CommitRun {
             return Ok(None);
         }
         let provenance = |step: &CommitStep| Provenance::agent_run(&run.agent_blueprint, run.id, step.step.seq);
-        let sets: Vec<(&Changes, Provenance)> =
-            changing.iter().map(|step| (&step.changes, provenance(step))).collect();
+        let sets: Vec<(&Changes, Provenance)> = changing.iter().map(|step| (&step.changes, provenance(step))).collect();
         let Err((place, error)) = apply_each(tx, run.tenant_id, &sets, self.now).await? else {
             return Ok(None);
         };
         let seq = changing.get(place).map_or(0, |step| step.step.seq);
         match error.kind() {
-            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound => {
+            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
                 Ok(Some(CommitOutcome::Conflicted { seq, error }))
             }
             _ => Err(error),

@@ -34,7 +34,8 @@ pub(super) async fn extend(
     for step in &commit.steps {
         steps.push(StepRow::new(&step.step, &mut payloads)?);
     }
-    let payloads: Vec<(Vec<u8>, String)> = payloads.into_iter().map(|(digest, body)| (digest.as_bytes().to_vec(), body)).collect();
+    let payloads: Vec<(Vec<u8>, String)> =
+        payloads.into_iter().map(|(digest, body)| (digest.as_bytes().to_vec(), body)).collect();
     insert(
         tx,
         "payload (tenant, digest, body)",

@@ -99,17 +99,10 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     )
     .await
     .or_failed("accept a run")?;
-    insert(
-        tx,
-        "run_content (tenant, id, input, metadata)",
-        4,
-        "",
-        &rows,
-        |query, (record, _, input, metadata)| {
-            let run = &record.run;
-            query.bind(run.tenant_id.bytes()).bind(run.id.bytes()).bind(input.clone()).bind(metadata.clone())
-        },
-    )
+    insert(tx, "run_content (tenant, id, input, metadata)", 4, "", &rows, |query, (record, _, input, metadata)| {
+        let run = &record.run;
+        query.bind(run.tenant_id.bytes()).bind(run.id.bytes()).bind(input.clone()).bind(metadata.clone())
+    })
     .await
     .or_failed("accept a run")
 }
@@ -192,8 +185,7 @@ fn compact(event: &Event) -> NewEvent {
 
 /// The run without what is kept beside it.
 fn state(run: &Run) -> Result<String> {
-    let mut state =
-        serde_json::to_value(run).map_err(|e| Error::invalid("run has no JSON form").with_source(e))?;
+    let mut state = serde_json::to_value(run).map_err(|e| Error::invalid("run has no JSON form").with_source(e))?;
     if let Some(members) = state.as_object_mut() {
         for name in ["input", "metadata", "output"] {
             members.remove(name);
