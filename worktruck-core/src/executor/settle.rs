@@ -159,13 +159,9 @@ impl Executor {
         let Some(call) = self.call_at(seq) else {
             return Err(Error::internal(format!("call {seq} came back that was not made")));
         };
-        let State::UnderWay { started_at, stale } = call.state else {
+        let State::UnderWay { started_at } = call.state else {
             return Err(Error::internal(format!("call {seq} came back twice")));
         };
-        if stale {
-            call.state = State::Ready;
-            return Ok(());
-        }
         let mut done = match result {
             Ok(ToolOutput { output, changes }) if call.effect == ToolEffect::Write || changes.is_empty() => {
                 Done { output, changes, ..Done::at_once(StepOutcome::Ok, "", now) }
@@ -235,13 +231,9 @@ impl Executor {
             return Err(Error::internal(format!("step {seq} conflicted but changes nothing: {error}")));
         };
         for call in turn.calls.iter_mut().filter(|call| call.seq >= seq && call.effect == ToolEffect::Write) {
-            match &mut call.state {
-                State::Done(done) if done.made => {}
-                State::UnderWay { stale, .. } => {
-                    *stale = true;
-                    continue;
-                }
-                _ => continue,
+            // Invariant: no write is under way, because writes are committed when all are back.
+            if !matches!(&call.state, State::Done(done) if done.made) {
+                continue;
             }
             if call.seq == seq {
                 call.conflicts += 1;

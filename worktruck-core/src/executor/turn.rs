@@ -48,8 +48,6 @@ pub(super) enum State {
     UnderWay {
         /// Since when.
         started_at: Timestamp,
-        /// Whether it has seen changes that will not be made, so that it must be made again.
-        stale: bool,
     },
     /// It was begun before a crash, and nobody knows whether it happened.
     Unknown,
@@ -192,7 +190,7 @@ impl Turn {
         let pending = if self.calls[at].effect == ToolEffect::Write { self.changes_before(at) } else { Arc::from([]) };
         let asked_at = self.asked_at;
         let call = &mut self.calls[at];
-        call.state = State::UnderWay { started_at: now, stale: false };
+        call.state = State::UnderWay { started_at: now };
         Some(ToolCall {
             seq: call.seq,
             name: call.name.clone(),
