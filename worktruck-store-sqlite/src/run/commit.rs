@@ -62,7 +62,7 @@ impl CommitRun {
         };
         let seq = changing.get(place).map_or(0, |step| step.step.seq);
         match error.kind() {
-            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound => {
+            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
                 Ok(Some(CommitOutcome::Conflicted { seq, error }))
             }
             _ => Err(error),
