@@ -24,7 +24,6 @@ const FATAL: u32 = 75;
 /// Kills a worker in the middle of a run, and shows that another one finishes it with every effect exactly once.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Be the worker that is killed.
     #[arg(long, hide = true, value_name = "URL")]
     doomed: Option<String>,
 }
@@ -54,41 +53,28 @@ async fn survive() -> Result<()> {
     let died = kill_a_worker(&url("crash.db")).await?;
     let (before, kept) = (case.journal().await?.steps, case.proposals().await?.len());
     println!("\n{}\n", timeline(&before, 10).join("\n"));
-    println!(
-        "   The process is gone ({died}). Its journal holds {} steps and the store {kept} proposals:",
-        before.len()
-    );
+    let steps = before.len();
+    println!("   The process is gone ({died}). Its journal holds {steps} steps and the store {kept} proposals:");
     println!("   those of the turns that were committed. Proposals {} to {} died with it.", kept + 1, FATAL - 1);
-    check(
-        case.run().await?.status == RunStatus::Running,
-        "nobody has noticed: the run still has the lease of the dead",
-    )?;
+    check(case.run().await?.status == RunStatus::Running, "nobody has noticed: the dead worker still has its lease")?;
 
     println!(
-        "\n2. A second worker starts. The lease lasts {LEASE:?} (30 s by default); when it has run out, the worker"
+        "\n2. A second worker starts. When the lease has run out, {LEASE:?} here and 30 s by default, it takes the"
     );
-    println!(
-        "   takes the run over and goes on after step {}, without asking again for what is journaled.\n",
-        before.len()
-    );
+    println!("   run over and goes on after step {steps}, without asking again for what is journaled.\n");
     let started = Instant::now();
     case.finish().await?;
     let (run, after) = (case.run().await?, case.journal().await?.steps);
     println!("{}\n", timeline(&after, 16).join("\n"));
-    println!(
-        "   Done {:.1} s after the crash, of which the lease took {LEASE:?} at most.",
-        started.elapsed().as_secs_f64()
-    );
+    let seconds = started.elapsed().as_secs_f64();
+    println!("   Done {seconds:.1} s after the crash, of which waiting for the lease took {LEASE:?} at most.");
     check(run.status == RunStatus::Succeeded && run.attempt == 2, "the run succeeded, in its second attempt")?;
 
-    println!(
-        "\n3. Was it exactly once? The same run on another store, where nobody dies, says what there should be.\n"
-    );
+    println!("\n3. Was it exactly once? The same run on another store, where nobody dies, shows what should be.\n");
     let undisturbed = Case::prepare(&url("undisturbed.db")).await?;
     undisturbed.finish().await?;
-    // Reading the proposals verifies the chain first.
     let (proposals, wanted) = (case.proposals().await?, undisturbed.proposals().await?);
-    println!("   {} steps and {} proposals", after.len(), proposals.len());
+    println!("   There are {} steps and {} proposals\n", after.len(), proposals.len());
     let places: BTreeSet<u32> = after.iter().map(|step| step.seq).collect();
     let distinct: BTreeSet<&Vec<String>> = proposals.iter().collect();
     check(!before.is_empty() && kept < proposals.len(), "the crash was in the middle")?;
@@ -97,8 +83,7 @@ async fn survive() -> Result<()> {
     check(after.len() == undisturbed.journal().await?.steps.len(), "there are as many steps as without a crash")?;
     check(distinct.len() == proposals.len(), "no proposal is doubled")?;
     check(proposals == wanted, "the proposals are those of the run without a crash")?;
-    case.close().await;
-    undisturbed.close().await;
+    tokio::join!(case.close(), undisturbed.close());
     Ok(())
 }
 
