@@ -1,15 +1,13 @@
 //! A file of people in, a durable agent run, proposed merges out.
 //!
 //! `cargo run --release --example 01_dedupe_contacts -- --help` says what it can do.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use worktruck_agents::clock::{RandomIds, SystemClock};
 use worktruck_agents::import::{self, Format, Options, Target};
@@ -18,8 +16,9 @@ use worktruck_agents::{Runtime, WorkerOptions, blueprints, tools};
 use worktruck_core::entity::agent_config::AgentConfig;
 use worktruck_core::run::{Run, RunStatus};
 use worktruck_core::store::RunStore as _;
-use worktruck_core::{Clock as _, Digest, Error, Result, TenantId};
+use worktruck_core::{Clock as _, Digest, Error, Result, TenantId, pricing};
 use worktruck_examples::place::Place;
+use worktruck_examples::progress::{bar, until_ended};
 use worktruck_examples::report::Report;
 
 /// Finds people who are recorded more than once, and proposes merges with reasons.
@@ -63,7 +62,8 @@ async fn dedupe(args: &Args) -> Result<bool> {
     let bytes = std::fs::read(&path).map_err(|e| Error::invalid(format!("cannot read {source}: {e}")))?;
     let purpose = Digest::of_json(&(Digest::of_bytes(&bytes), &args.model))?;
     let (ids, clock) = (RandomIds::new(), SystemClock::new());
-    let parsed = import::parse(&source, &bytes, Format::detect(&source, &bytes), &Options::default(), &ids, clock.now())?;
+    let parsed =
+        import::parse(&source, &bytes, Format::detect(&source, &bytes), &Options::default(), &ids, clock.now())?;
 
     let place = Place::find(args.store.clone(), &purpose)?;
     let (store, tenant, unfinished) = place.open(&ids, &clock).await?;
@@ -72,27 +72,29 @@ async fn dedupe(args: &Args) -> Result<bool> {
     let run = match unfinished.filter(|run| run.metadata.get("purpose") == Some(&json!(purpose))) {
         Some(run) => run,
         None => {
-            let bar = bar(args, parsed.contacts.len(), "importing");
+            let bar = bar(args.json, Some(parsed.contacts.len()), "importing");
             let target = Target { store: &*store, tenant, ids: &ids, clock: &clock, captured_by: "example" };
             let report = import::load(target, parsed, |done| bar.set_position(done as u64)).await?;
             bar.finish_and_clear();
             report.errors.iter().for_each(|problem| eprintln!("{problem}"));
-            let model = if args.model == "local" { "local/rules" } else { &args.model };
             let blueprint = blueprints::contact_deduper();
             let config = AgentConfig { guardrails: blueprint.default_guardrails, ..AgentConfig::new(blueprint.name) };
-            runtime.save_config(tenant, AgentConfig { model: Some(model.to_owned()), ..config }, "example").await?;
+            runtime.save_config(tenant, AgentConfig { model: Some(model(args)?), ..config }, "example").await?;
             let mut new = runtime.new_run("contact_deduper", json!({}));
             new.metadata.insert("purpose".to_owned(), json!(purpose));
             runtime.enqueue(tenant, new).await?
         }
     };
 
-    let bar = bar(args, 0, "deduplicating");
-    runtime.worker(WorkerOptions::default()).run_until(finished(&runtime, tenant, &run, &bar)).await;
+    let bar = bar(args.json, None, "deduplicating");
+    runtime.worker(WorkerOptions::default()).run_until(until_ended(&runtime, tenant, &run, &bar)).await;
     bar.finish_and_clear();
     let run = store.run(tenant, run.id).await?.unwrap_or(run);
     if !run.status.is_terminal() {
         return Err(Error::unavailable("interrupted; the same command goes on from here"));
+    }
+    if let Some(detail) = &run.failure_detail {
+        eprintln!("error: the run failed: {detail}");
     }
     let report = Report::read(&*store, tenant, run.clone(), clock.now()).await?;
     println!("{}", if args.json { report.to_json().to_string() } else { report.to_text(60) });
@@ -103,34 +105,13 @@ async fn dedupe(args: &Args) -> Result<bool> {
 
 fn runtime(args: &Args, store: Arc<worktruck_store_sqlite::SqliteStore>) -> Result<Runtime> {
     let mut builder = Runtime::builder(store).tools(tools::builtin()).blueprint(blueprints::contact_deduper());
-    if args.model != "local" {
+    if !model(args)?.starts_with("local/") {
         builder = builder.provider("anthropic", Arc::new(Anthropic::from_env()?));
     }
     builder.build()
 }
 
-/// Completes when the run has ended, or somebody presses Ctrl-C.
-async fn finished(runtime: &Runtime, tenant: TenantId, run: &Run, bar: &ProgressBar) {
-    let ended = async {
-        while !matches!(runtime.store().run(tenant, run.id).await, Ok(Some(run)) if run.status.is_terminal()) {
-            bar.tick();
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::select! {
-        () = ended => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-fn bar(args: &Args, length: usize, message: &'static str) -> ProgressBar {
-    if args.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match length {
-        0 => (ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}"),
-        length => (ProgressBar::new(length as u64), "{msg} {bar:40} {pos}/{len} {eta}"),
-    };
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_message(message)
+/// The full name of the model.
+fn model(args: &Args) -> Result<String> {
+    pricing::model_name(if args.model == "local" { "local/rules" } else { &args.model })
 }

@@ -2,4 +2,5 @@
 
 pub mod crash;
 pub mod place;
+pub mod progress;
 pub mod report;

@@ -99,7 +99,6 @@ impl Report {
             self.proposals.len(),
             self.run.cost.0
         ));
-        lines.extend(self.run.failure_detail.iter().map(|detail| format!("why: {detail}")));
         lines.join("\n")
     }
 

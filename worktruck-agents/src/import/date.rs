@@ -64,9 +64,10 @@ pub(super) fn read(text: &str, slashes: Option<SlashOrder>) -> Option<Parts> {
             return whole(year, month, day);
         }
         let (first, second, year) = slashed(text)?;
-        let (month, day) = match slashes? {
-            SlashOrder::MonthFirst => (first, second),
-            SlashOrder::DayFirst => (second, first),
+        let (month, day) = match (slashes?, first, second) {
+            // A part above 12 is no month: such a date can be meant in one way only.
+            (_, 13.., ..=12) | (SlashOrder::DayFirst, _, ..=12) => (second, first),
+            (SlashOrder::MonthFirst | SlashOrder::DayFirst, ..) => (first, second),
         };
         return Some(Parts { year: Some(year), month: Some(month), day: Some(day) });
     }

@@ -155,6 +155,9 @@ fn birthdays_are_read_in_many_forms() {
 fn one_day_above_twelve_decides_for_the_whole_file() {
     let first_of = |rows: &str| dates(&csv(&format!("display_name,birthday\n{rows}")).contacts[0].contact);
     assert_eq!(first_of("Ada,03/04/1990\nBob,25/12/1980\n"), ["birthday 1990 4 3"]);
+    // What can be meant in one way only is read so, whatever the others say.
+    assert_eq!(first_of("Ada,17/02/1990\nBob,12/25/1980\nCleo,12/26/1980\n"), ["birthday 1990 2 17"]);
+    assert_eq!(first_of("Ada,02/17/1990\nBob,25/12/1980\nCleo,26/12/1980\n"), ["birthday 1990 2 17"]);
     assert_eq!(first_of("Ada,03/04/1990\nBob,12/25/1980\n"), ["birthday 1990 3 4"]);
     assert_eq!(first_of("Ada,03/04/1990\n"), ["birthday 1990 3 4"]);
 }
