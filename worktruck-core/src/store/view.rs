@@ -115,10 +115,10 @@ impl View {
         self.pending.iter().map(of_key).collect()
     }
 
-    /// Whether the entity is to be created by a pending change.
+    /// Whether the first pending change of the entity creates it.
     fn is_created(&self, key: EntityKey) -> bool {
-        let mut requires = self.pending.iter().flat_map(|changes| &changes.requires);
-        requires.any(|require| *require == Require::Absent { key })
+        let mut of_key = self.pending.iter().filter(|changes| changes.writes.iter().any(|change| change.key == key));
+        of_key.next().is_some_and(|changes| changes.requires.contains(&Require::Absent { key }))
     }
 
     fn pending_keys(&self, kind: Kind) -> BTreeSet<EntityKey> {
