@@ -4,3 +4,9 @@ pub mod crash;
 pub mod place;
 pub mod progress;
 pub mod report;
+
+/// The program of the README, so that it is compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -18,7 +18,6 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
 use crate::providers::{Local, Providers};
-use crate::worker::{Worker, WorkerOptions};
 
 /// How many times a run may make the same call unless its config says otherwise.
 const DEFAULT_MAX_REPEATS: u32 = 5;
@@ -28,7 +27,7 @@ const DEFAULT_MAX_REPEATS: u32 = 5;
 /// Cloning is cheap: clones share everything.
 #[derive(Clone, Debug)]
 pub struct Runtime {
-    ports: Arc<Ports>,
+    pub(crate) ports: Arc<Ports>,
 }
 
 /// What runs are executed with.
@@ -203,12 +202,6 @@ impl Runtime {
     #[must_use]
     pub fn ids(&self) -> &dyn IdSource {
         &*self.ports.ids
-    }
-
-    /// A worker that executes runs.
-    #[must_use]
-    pub fn worker(&self, options: WorkerOptions) -> Worker {
-        Worker::new(Arc::clone(&self.ports), options)
     }
 
     /// A run of `blueprint` with `input`, to be changed and enqueued.

@@ -15,7 +15,7 @@ use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId};
 
 use crate::driver::drive;
 use crate::held::{Held, Order};
-use crate::runtime::Ports;
+use crate::runtime::{Ports, Runtime};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -50,11 +50,15 @@ struct Holding {
     changed: Notify,
 }
 
-impl Worker {
-    pub(crate) fn new(ports: Arc<Ports>, options: WorkerOptions) -> Self {
-        Self { ports, options, holding: Arc::default() }
+impl Runtime {
+    /// A worker that executes runs.
+    #[must_use]
+    pub fn worker(&self, options: WorkerOptions) -> Worker {
+        Worker { ports: Arc::clone(&self.ports), options, holding: Arc::default() }
     }
+}
 
+impl Worker {
     /// Works until `stop` completes, then gives back what it holds and returns.
     ///
     /// Runs finish what is under way within the grace period; what takes longer is dropped. Runs

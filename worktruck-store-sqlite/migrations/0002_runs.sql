@@ -20,7 +20,7 @@ CREATE TABLE run (
     PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
 
-CREATE INDEX run_queued ON run (priority DESC, created_at, id, run_at, blueprint, blueprint_version)
+CREATE INDEX run_queued ON run (priority DESC, created_at, id, tenant, run_at, blueprint, blueprint_version)
     WHERE status = 'queued';
 CREATE INDEX run_leased ON run (lease_expires_at) WHERE status = 'running';
 CREATE INDEX run_newest ON run (tenant, created_at, id);

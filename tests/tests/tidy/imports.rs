@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn names_are_followed_to_the_file_that_holds_them() {
         let files = [
-            ("lib.rs", "mod error; pub mod run; pub mod store; pub use error::{Error, Result};"),
+            ("lib.rs", "mod error;\npub mod run;\npub mod store;\npub use error::{Error, Result};"),
             ("error.rs", "pub struct Error;"),
             ("run/mod.rs", "mod record;\npub use record::RunRecord;\npub struct Run;"),
             ("run/record.rs", "use super::Run;\nuse crate::{Error, store::Changes as C};"),

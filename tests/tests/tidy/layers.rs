@@ -105,7 +105,7 @@ mod tests {
         let files = sample(&[
             ("lib.rs", "mod error; pub mod run;"),
             ("error.rs", "use crate::run::Run;"),
-            ("run/mod.rs", "use crate::error::Error; pub struct Run;"),
+            ("run/mod.rs", "use crate::error::Error;\npub struct Run;"),
         ]);
         assert_eq!(wrong_ways(ROWS, &files), ["error.rs (ground) uses crate::run::Run of run/mod.rs (roof)"]);
     }
@@ -121,7 +121,7 @@ mod tests {
         let line = [
             ("lib.rs", "mod a; mod b; mod c;"),
             ("a.rs", "use crate::b::B;"),
-            ("b.rs", "pub struct B; use crate::c::C;"),
+            ("b.rs", "use crate::c::C;\npub struct B;"),
         ];
         let open = sample(&[line[0], line[1], line[2], ("c.rs", "pub struct C;")]);
         assert!(circles(&open).is_empty());

@@ -15,7 +15,7 @@ const NEVER_OURS: &[(&str, &[&str], &str)] = &[
 
 /// What must not be anywhere below a crate, directly or not.
 pub(crate) const NEVER_BELOW: &[(&str, &[&str])] = &[
-    ("worktruck-core", &["tokio", "sqlx", "sqlx-core", "reqwest", "hyper", "rand", "getrandom"]),
+    ("worktruck-core", &["tokio", "sqlx", "sqlx-core", "reqwest", "hyper", "rand"]),
     ("worktruck-agents", &["sqlx", "sqlx-core", "libsqlite3-sys"]),
 ];
 

@@ -60,9 +60,9 @@ impl Birth {
 
     /// As eight digits, `?` for unknown.
     pub(crate) fn digits(&self) -> String {
-        let year = self.year.map_or("????".to_owned(), |y| format!("{y:04}"));
-        let month = self.month.map_or("??".to_owned(), |m| format!("{m:02}"));
-        let day = self.day.map_or("??".to_owned(), |d| format!("{d:02}"));
+        let year = self.year.map_or_else(|| "????".to_owned(), |y| format!("{y:04}"));
+        let month = self.month.map_or_else(|| "??".to_owned(), |m| format!("{m:02}"));
+        let day = self.day.map_or_else(|| "??".to_owned(), |d| format!("{d:02}"));
         year + &month + &day
     }
 

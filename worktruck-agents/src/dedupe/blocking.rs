@@ -9,7 +9,6 @@ use keys::{Key, Order, split_keys};
 
 /// The pairs (lower index first, sorted, each once) worth comparing.
 pub(crate) fn candidate_pairs(records: &[Record<'_>], terms: &Terms) -> Vec<(u32, u32)> {
-    let limits = Limits::for_count(records.len());
     let order = Order::of(records, terms);
     let mut keyed: Vec<(Key, u32)> = Vec::new();
     for (n, record) in (0..).zip(records) {
@@ -17,20 +16,47 @@ pub(crate) fn candidate_pairs(records: &[Record<'_>], terms: &Terms) -> Vec<(u32
     }
     keyed.sort_unstable();
     keyed.dedup();
+    // The finest net whose catch is not too large: records with few fields share few blocks.
+    let most = (records.len() * PAIRS_PER_RECORD).max(FEW_PAIRS);
+    let (coarsest, finer) = TIERS.split_last().unwrap_or((&TIERS[0], &[]));
+    finer
+        .iter()
+        .find_map(|limits| pairs_within(limits, &keyed, records, terms, &order, most))
+        .or_else(|| pairs_within(coarsest, &keyed, records, terms, &order, usize::MAX))
+        .unwrap_or_default()
+}
+
+/// How many pairs a record takes part in, on average, before larger blocks are split.
+const PAIRS_PER_RECORD: usize = 32;
+/// So many pairs are compared in no time, however few records there are.
+const FEW_PAIRS: usize = 250_000;
+
+/// The pairs of all blocks; none if they are more than `most`.
+fn pairs_within(
+    limits: &Limits,
+    keyed: &[(Key, u32)],
+    records: &[Record<'_>],
+    terms: &Terms,
+    order: &Order,
+    most: usize,
+) -> Option<Vec<(u32, u32)>> {
     let mut pairs = Pairs::default();
     for block in keyed.chunk_by(|a, b| a.0 == b.0) {
         let members: Vec<u32> = block.iter().map(|(_, n)| *n).collect();
         if members.len() <= limits.block {
             pairs.all_of(&members);
         } else {
-            split(members, records, terms, &order, &limits, &mut pairs);
+            split(members, records, terms, order, limits, &mut pairs);
+        }
+        if pairs.settled > most {
+            return None;
         }
     }
-    drop(keyed);
     for sorted in order.lists() {
         pairs.neighbours(sorted, limits.window);
     }
-    pairs.finish()
+    let pairs = pairs.finish();
+    (pairs.len() <= most).then_some(pairs)
 }
 
 /// How large things may grow; the work for a record is bounded whatever the number of records.
@@ -44,15 +70,14 @@ struct Limits {
     window: usize,
 }
 
-impl Limits {
-    const fn for_count(records: usize) -> Self {
-        match records {
-            0..=3_000 => Self { block: 80, part: 80, window: 10 },
-            3_001..=20_000 => Self { block: 40, part: 32, window: 5 },
-            _ => Self { block: 20, part: 10, window: 2 },
-        }
-    }
-}
+/// From generous to strict.
+const TIERS: [Limits; 5] = [
+    Limits { block: 80, part: 80, window: 10 },
+    Limits { block: 40, part: 32, window: 5 },
+    Limits { block: 24, part: 16, window: 3 },
+    Limits { block: 18, part: 9, window: 2 },
+    Limits { block: 12, part: 6, window: 1 },
+];
 
 /// Pairs of an oversized block: those that share a second key too, and neighbours in name order.
 fn split(members: Vec<u32>, records: &[Record<'_>], terms: &Terms, order: &Order, limits: &Limits, pairs: &mut Pairs) {
@@ -103,7 +128,7 @@ impl Pairs {
     fn add(&mut self, a: u32, b: u32) {
         self.packed.push(u64::from(a.min(b)) << 32 | u64::from(a.max(b)));
         // The same pair comes from many blocks: dropping doubles now and then bounds the memory.
-        if self.packed.len() > 2 * self.settled + (1 << 20) {
+        if self.packed.len() > 2 * self.settled + (1 << 18) {
             self.settle();
         }
     }

@@ -103,7 +103,7 @@ fn agreement(field: Field, level: u8, a: &Contact, b: &Contact) -> String {
         }
         (Field::Family, _) => format!("family names {} alike", both(&a.family_name, &b.family_name)),
         (Field::Birth, birth::EXACT) => {
-            birthday(a).map_or("same birth date".to_owned(), |d| format!("same birth date {d}"))
+            birthday(a).map_or_else(|| "same birth date".to_owned(), |d| format!("same birth date {d}"))
         }
         (Field::Birth, birth::TYPO) => "birth dates one digit apart or with day and month swapped".to_owned(),
         (Field::Birth, birth::PARTIAL) => "birth dates agree as far as known".to_owned(),

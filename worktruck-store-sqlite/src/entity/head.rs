@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sqlx::{Row as _, SqliteConnection};
 use worktruck_core::store::TenantHead;
 use worktruck_core::{Result, TenantId, Timestamp};
@@ -18,16 +20,22 @@ pub(super) struct Clock {
 }
 
 /// Reads how far the commits of `tenant` have come, and whether something is due at `present`, or
-/// at the floor where that is later.
-pub(super) async fn load(tx: &mut SqliteConnection, tenant: TenantId, present: Timestamp) -> Result<Clock> {
+/// at the floor where that is later, or within `slack` of it.
+pub(super) async fn load(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    present: Timestamp,
+    slack: Duration,
+) -> Result<Clock> {
     let row = sqlx::query(
         "SELECT tx_id, committed_at, floor, EXISTS (
-             SELECT 1 FROM slice WHERE tenant = ?1 AND scheduled = 1 AND valid_from <= max(?2, floor)
+             SELECT 1 FROM slice WHERE tenant = ?1 AND scheduled = 1 AND valid_from <= max(?2, floor) + ?3
          ) AS is_due
          FROM tenant_head WHERE tenant = ?1",
     )
     .bind(tenant.bytes())
     .bind(present.as_micros())
+    .bind(Timestamp::EPOCH.after(slack).as_micros())
     .fetch_optional(tx)
     .await
     .or_failed("read the commits")?;

@@ -47,40 +47,108 @@ async fn among_heads(
     query: &ListQuery,
     plan: &ListPlan,
 ) -> Result<Vec<(Position, Version)>> {
-    let key = match &plan.sort.field {
-        SortField::CreatedAt => "e.created_at",
-        SortField::UpdatedAt => "e.sys_from",
-        SortField::Key(_) => "k.value",
+    let drive = Drive::choose(tx, tenant, query, plan).await?;
+    let (key, id) = match (&drive, &plan.sort.field) {
+        (_, SortField::CreatedAt) => ("e.created_at", "e.id"),
+        (_, SortField::UpdatedAt) => ("e.sys_from", "e.id"),
+        (Drive::Order, SortField::Key(_)) => ("k.value", "k.id"),
+        (Drive::Term(_) | Drive::Words, SortField::Key(_)) => ("sort_value", "e.id"),
     };
     let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "9223372036854775807"), ", "));
-    sql.push(key).push(" AS sort_value FROM ");
-    if let SortField::Key(name) = &plan.sort.field {
-        sql.push("sort_key k CROSS JOIN head e ON e.tenant = k.tenant AND e.kind = k.kind AND e.id = k.id");
-        sql.push(" JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE k.tenant = ");
-        sql.push_bind(tenant.bytes()).push(" AND k.kind = ").push_bind(query.kind.as_str());
+    match &plan.sort.field {
+        SortField::Key(name) if key == "sort_value" => sql.push("e.sort ->> ").push_bind(name.clone()),
+        _ => sql.push(key),
+    };
+    sql.push(" AS sort_value FROM ");
+    match (&drive, &plan.sort.field) {
+        (Drive::Term(_), _) => {
+            sql.push("term d CROSS JOIN head e ON e.tenant = d.tenant AND e.kind = d.kind AND e.id = d.id")
+        }
+        (Drive::Words, _) => sql.push("search d CROSS JOIN head e ON e.rid = d.rowid"),
+        (Drive::Order, SortField::Key(_)) => {
+            sql.push("sort_key k CROSS JOIN head e ON e.tenant = k.tenant AND e.kind = k.kind AND e.id = k.id")
+        }
+        (Drive::Order, _) => sql.push("head e"),
+    };
+    sql.push(" JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE e.tenant = ");
+    sql.push_bind(tenant.bytes()).push(" AND e.kind = ").push_bind(query.kind.as_str());
+    if let (Drive::Order, SortField::Key(name)) = (&drive, &plan.sort.field) {
+        sql.push(" AND k.tenant = ").push_bind(tenant.bytes());
+        sql.push(" AND k.kind = ").push_bind(query.kind.as_str());
         sql.push(" AND k.name = ").push_bind(name.clone());
-        sql.push(" AND ");
-        follow(&mut sql, key, "k.id", plan, plan.after.as_ref());
-    } else {
-        sql.push("head e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE e.tenant = ");
-        sql.push_bind(tenant.bytes()).push(" AND e.kind = ").push_bind(query.kind.as_str());
-        sql.push(" AND ");
-        follow(&mut sql, key, "e.id", plan, plan.after.as_ref());
     }
+    sql.push(" AND ");
+    follow(&mut sql, key, id, plan, plan.after.as_ref());
     sql.push(" AND ").push_bind(plan.point.valid.as_micros()).push(" < e.valid_to");
-    for Term { name, value } in &plan.filter.terms {
-        sql.push(" AND e.id IN (SELECT id FROM term WHERE tenant = ").push_bind(tenant.bytes());
-        sql.push(" AND kind = ").push_bind(query.kind.as_str());
-        sql.push(" AND name = ").push_bind(name.clone());
-        sql.push(" AND value = ").push_bind(value.clone()).push(")");
+    for (place, term) in plan.filter.terms.iter().enumerate() {
+        if matches!(drive, Drive::Term(driving) if driving == place) {
+            sql.push(" AND ");
+            has_term(&mut sql, "d", tenant, query, term);
+        } else {
+            sql.push(" AND EXISTS (SELECT 1 FROM term t WHERE ");
+            has_term(&mut sql, "t", tenant, query, term);
+            sql.push(" AND t.id = e.id)");
+        }
     }
     if !plan.filter.words.is_empty() {
-        sql.push(" AND e.rid IN (SELECT rowid FROM search WHERE search MATCH ");
-        sql.push_bind(match_all(&plan.filter.words)).push(")");
+        sql.push(match drive {
+            Drive::Words => " AND d.search MATCH ",
+            Drive::Order | Drive::Term(_) => " AND e.rid IN (SELECT rowid FROM search WHERE search MATCH ",
+        });
+        sql.push_bind(match_all(&plan.filter.words));
+        sql.push(if matches!(drive, Drive::Words) { "" } else { ")" });
     }
-    let id = if matches!(plan.sort.field, SortField::Key(_)) { "k.id" } else { "e.id" };
     in_order(&mut sql, key, id, plan);
     fetch(tx, tenant, &mut sql, plan).await
+}
+
+/// Where a list begins to look.
+#[derive(Clone, Copy, Debug)]
+enum Drive {
+    /// At the entities in the order of the list: it soon has a page of what is frequent.
+    Order,
+    /// At those that have this term of the filter: they are few.
+    Term(usize),
+    /// At those that have the words: they are few.
+    Words,
+}
+
+/// What is found more often than this is not few.
+const FEW: i64 = 1_000;
+
+impl Drive {
+    async fn choose(tx: &mut SqliteConnection, tenant: TenantId, query: &ListQuery, plan: &ListPlan) -> Result<Self> {
+        let mut best = (FEW, Self::Order);
+        for (place, term) in plan.filter.terms.iter().enumerate() {
+            let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM term d WHERE ");
+            has_term(&mut sql, "d", tenant, query, term);
+            sql.push(" LIMIT ").push_bind(best.0).push(")");
+            let count: i64 = sql.build_query_scalar().fetch_one(&mut *tx).await.or_failed("list entities")?;
+            if count < best.0 {
+                best = (count, Self::Term(place));
+            }
+        }
+        if !plan.filter.words.is_empty() {
+            let count: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)")
+                    .bind(match_all(&plan.filter.words))
+                    .bind(best.0)
+                    .fetch_one(tx)
+                    .await
+                    .or_failed("list entities")?;
+            if count < best.0 {
+                best = (count, Self::Words);
+            }
+        }
+        Ok(best.1)
+    }
+}
+
+fn has_term(sql: &mut QueryBuilder<Sqlite>, table: &str, tenant: TenantId, query: &ListQuery, term: &Term) {
+    sql.push(table).push(".tenant = ").push_bind(tenant.bytes());
+    sql.push(" AND ").push(table).push(".kind = ").push_bind(query.kind.as_str());
+    sql.push(" AND ").push(table).push(".name = ").push_bind(term.name.clone());
+    sql.push(" AND ").push(table).push(".value = ").push_bind(term.value.clone());
 }
 
 /// The list at any two times, words left out.

@@ -23,7 +23,9 @@ impl Draft {
         sets: &[&Changes],
         now: Timestamp,
     ) -> Result<Self> {
-        let clock = head::load(tx, tenant, now).await?;
+        // No commit gets a later system time than this allows: each takes at most one microsecond.
+        let slack = Duration::from_micros(u64::try_from(sets.len()).unwrap_or(u64::MAX));
+        let clock = head::load(tx, tenant, now, slack).await?;
         let mut draft = Self {
             tenant,
             head: clock.head,
@@ -35,12 +37,12 @@ impl Draft {
             commits: Vec::new(),
         };
         let mut wanted: BTreeSet<EntityKey> = sets.iter().flat_map(|changes| keys(changes)).collect();
-        draft.load_erased(tx, &wanted).await?;
-        // No commit gets a later system time than this: each takes at most one microsecond.
-        let first = clock.head.stamp(now).sys;
-        let last = first.after(Duration::from_micros(u64::try_from(sets.len()).unwrap_or(u64::MAX)));
-        wanted.extend(due(tx, tenant, last).await?);
+        if clock.is_due {
+            wanted.extend(due(tx, tenant, clock.head.stamp(now).sys.after(slack)).await?);
+        }
         draft.load_open(tx, &wanted).await?;
+        wanted.retain(|key| !draft.open.contains_key(key));
+        draft.load_erased(tx, &wanted).await?;
         draft.load_holders(tx, sets).await?;
         Ok(draft)
     }
@@ -57,7 +59,7 @@ impl Draft {
              UNION ALL
              SELECT s.kind, s.id, s.rid, 0, s.scheduled, s.created_at, s.version, s.carried, s.tx_id,
                  s.sys_from, s.valid_from, s.valid_to, s.body, s.terms, s.sort
-             FROM json_each(?2) w CROSS JOIN slice s
+             FROM json_each(?2) w CROSS JOIN slice s INDEXED BY slice_open
              WHERE s.tenant = ?1 AND s.kind = w.value ->> 0 AND s.id = unhex(w.value ->> 1)
                  AND s.sys_to = 9223372036854775807",
         )

@@ -5,6 +5,8 @@ mod load;
 mod version;
 mod write;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::SqliteConnection;
@@ -36,7 +38,7 @@ impl EntityStore for SqliteStore {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         let mut tx = self.read().await?;
-        let clock = head::load(&mut tx, tenant, now).await?;
+        let clock = head::load(&mut tx, tenant, now, Duration::ZERO).await?;
         let mut head = clock.head;
         let point = head.read(at, now)?;
         if head.floor == clock.head.floor {
@@ -49,7 +51,8 @@ impl EntityStore for SqliteStore {
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
         let mut tx = self.read().await?;
-        let mut clock = head::load(&mut tx, tenant, query.at.valid_at.map_or(now, |at| at.max(now))).await?;
+        let mut clock =
+            head::load(&mut tx, tenant, query.at.valid_at.map_or(now, |at| at.max(now)), Duration::ZERO).await?;
         let mut head = clock.head;
         let plan = ListPlan::new(tenant, &query, &mut head, now)?;
         if head.floor != clock.head.floor {
@@ -57,7 +60,7 @@ impl EntityStore for SqliteStore {
             self.raise(tenant, head).await?;
             // What was committed before the floor was raised belongs to the answer.
             tx = self.read().await?;
-            clock = head::load(&mut tx, tenant, plan.point.valid).await?;
+            clock = head::load(&mut tx, tenant, plan.point.valid, Duration::ZERO).await?;
         }
         let found = list::find(&mut tx, tenant, &query, &plan, &clock).await?;
         plan.page(found)

@@ -5,7 +5,7 @@ use worktruck_core::run::{Event, NewEvent, Run, RunRecord};
 use worktruck_core::{Error, NanoUsd, Result, RunId, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
-use crate::rows::{Columns as _, IdBytes as _, insert, number, to_json};
+use crate::rows::{Columns as _, IdBytes as _, Query, insert, number, to_json};
 
 /// A query for records: what [`read`] reads of the run `r` and its content `c`, and then the rest.
 macro_rules! records {
@@ -107,52 +107,53 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     .or_failed("accept a run")
 }
 
-/// Writes back a record whose run keeps its status: few of the indexes know of it.
+/// Writes back a record whose run keeps its status: few of the indexes know of it. Calls that are in
+/// the chain now are not open any more; the two go in one message to the database.
 pub(super) async fn advance(tx: &mut SqliteConnection, record: &RunRecord) -> Result<()> {
-    let run = &record.run;
-    sqlx::query(
-        "UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6, reserved = ?7,
-             forfeited = ?8, state = ?9, commits = ?10
-         WHERE tenant = ?1 AND id = ?2",
-    )
-    .bind(run.tenant_id.bytes())
-    .bind(run.id.bytes())
-    .bind(record.blueprint_version)
-    .bind(record.lease_expires_at.map(Timestamp::as_micros))
-    .bind(record.head_seq)
-    .bind(number(record.event_seq)?)
-    .bind(record.reserved.as_nanos())
-    .bind(record.forfeited.as_nanos())
-    .bind(state(run)?)
-    .bind(number(record.commits)?)
-    .execute(tx)
-    .await
-    .or_failed("write a run")
-    .map(drop)
+    let sql = "DELETE FROM open_call WHERE tenant = ?1 AND run = ?2 AND seq <= ?5;
+         UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
+             reserved = ?7, forfeited = ?8, state = ?9, commits = ?10
+         WHERE tenant = ?1 AND id = ?2";
+    columns(sqlx::query(sql), record)?.execute(tx).await.or_failed("write a run").map(drop)
 }
 
-/// Writes back a record whose run has another status.
+/// Writes back a record whose run has another status, as [`advance`] does.
 pub(super) async fn save(tx: &mut SqliteConnection, record: &RunRecord) -> Result<()> {
-    advance(tx, record).await?;
-    let run = &record.run;
-    sqlx::query("UPDATE run SET status = ?3, fence = ?4 WHERE tenant = ?1 AND id = ?2")
-        .bind(run.tenant_id.bytes())
-        .bind(run.id.bytes())
-        .bind(run.status.as_str())
+    let sql = "DELETE FROM open_call WHERE tenant = ?1 AND run = ?2 AND seq <= ?5;
+         UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
+             reserved = ?7, forfeited = ?8, state = ?9, commits = ?10, status = ?11, fence = ?12
+         WHERE tenant = ?1 AND id = ?2";
+    columns(sqlx::query(sql), record)?
+        .bind(record.run.status.as_str())
         .bind(number(record.fence)?)
         .execute(&mut *tx)
         .await
         .or_failed("write a run")?;
-    if let Some(output) = &run.output {
-        sqlx::query("UPDATE run_content SET output = ?3 WHERE tenant = ?1 AND id = ?2")
-            .bind(run.tenant_id.bytes())
-            .bind(run.id.bytes())
-            .bind(to_json(output)?)
-            .execute(tx)
-            .await
-            .or_failed("write the output of a run")?;
-    }
-    Ok(())
+    let Some(output) = &record.run.output else { return Ok(()) };
+    sqlx::query("UPDATE run_content SET output = ?3 WHERE tenant = ?1 AND id = ?2")
+        .bind(record.run.tenant_id.bytes())
+        .bind(record.run.id.bytes())
+        .bind(to_json(output)?)
+        .execute(tx)
+        .await
+        .or_failed("write the output of a run")
+        .map(drop)
+}
+
+/// Binds what changes with every commit.
+fn columns<'q>(query: Query<'q>, record: &RunRecord) -> Result<Query<'q>> {
+    let run = &record.run;
+    Ok(query
+        .bind(run.tenant_id.bytes())
+        .bind(run.id.bytes())
+        .bind(record.blueprint_version)
+        .bind(record.lease_expires_at.map(Timestamp::as_micros))
+        .bind(record.head_seq)
+        .bind(number(record.event_seq)?)
+        .bind(record.reserved.as_nanos())
+        .bind(record.forfeited.as_nanos())
+        .bind(state(run)?)
+        .bind(number(record.commits)?))
 }
 
 /// Adds the events of runs, those of one run together.

@@ -23,7 +23,7 @@ impl Tally {
         let mut ways: Vec<(Levels, i16)> =
             comparisons.map(|c| (c.levels, (c.commonness * 2.0).round() as i16)).collect();
         ways.sort_unstable();
-        let count = |n: usize| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
+        let count = |n: usize| u32::try_from(n).map_or_else(|_| f64::from(u32::MAX), f64::from);
         ways.chunk_by(|a, b| a == b)
             .map(|same| Self { levels: same[0].0, commonness: f64::from(same[0].1) / 2.0, pairs: count(same.len()) })
             .collect()
@@ -36,7 +36,7 @@ impl Tally {
 /// comparing count as strangers. How strangers agree is read off the random pairs, and for full
 /// agreement, which is rare, off the value frequencies, less what the matches found contribute.
 pub(crate) fn estimate(blocked: &[Tally], random: &[Tally], frequencies: &Frequencies, records: usize) -> Model {
-    let n = u32::try_from(records).map_or(f64::from(u32::MAX), f64::from);
+    let n = u32::try_from(records).map_or_else(|_| f64::from(u32::MAX), f64::from);
     let all_pairs = (n * (n - 1.0) / 2.0).max(1.0);
     let strangers = strangers(random, frequencies, &[[0.0; 8]; FIELDS], |_| 1.0);
     let attainable = Field::ALL.map(|f| highest(blocked, f).max(highest(random, f)));
@@ -114,8 +114,8 @@ fn priors(attainable: &[u8; FIELDS]) -> Table {
             table[field as usize][usize::from(highest).min(level)] += prior;
         }
         // Never quite impossible: a later pair may reach it.
-        for level in usize::from(highest) + 1..=usize::from(field.top()) {
-            table[field as usize][level] = 1e-3;
+        for level in &mut table[field as usize][usize::from(highest) + 1..=usize::from(field.top())] {
+            *level = 1e-3;
         }
     }
     table

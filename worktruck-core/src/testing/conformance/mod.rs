@@ -29,7 +29,7 @@
 //! same of every backend. Whoever does not use `tokio` walks [`SCENARIOS`] on a stage of their own.
 
 mod build;
-mod list;
+mod scenarios;
 mod stage;
 
 pub mod claim;
@@ -41,6 +41,7 @@ pub mod entity_write;
 pub mod feed;
 pub mod journal;
 pub mod lease;
+pub mod moves;
 pub mod periods;
 pub mod signal;
 pub mod tenant;
@@ -50,7 +51,7 @@ use std::sync::Arc;
 
 use crate::store::Store;
 
-pub use list::{SCENARIOS, Scenario};
+pub use scenarios::{SCENARIOS, Scenario};
 pub use stage::{Stage, Task};
 
 /// Brings the stores that scenarios run on.

@@ -115,14 +115,16 @@ macro_rules! conformance_scenarios {
                 commit_made_again_changes_nothing
                 run_can_be_given_back_before_it_has_a_snapshot
                 commit_of_an_unknown_run_is_refused
-                illegal_moves_are_refused
                 released_run_is_claimed_at_once_and_keeps_its_attempts
                 changes_of_every_step_are_a_commit_of_their_own
                 commits_of_many_runs_at_once_are_all_kept
                 one_of_many_runs_creates_an_entity
                 commit_tells_of_a_cancellation
-                outcome_of_a_run_is_kept
                 open_calls_and_reservations_are_kept_until_settled
+            }
+            moves {
+                illegal_moves_are_refused
+                outcome_of_a_run_is_kept
             }
             signal {
                 cancel_ends_a_queued_run_at_once

@@ -1,0 +1,197 @@
+//! How fast the store is on this machine:
+//! `cargo run --release -p worktruck-store-sqlite --example rates [folder]`.
+
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use worktruck_core::entity::{Kind, Term};
+use worktruck_core::journal::{Snapshot, Step, StepKind, StepOutcome};
+use worktruck_core::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, NewRun, Transition};
+use worktruck_core::store::{
+    Changes, CommitOutcome, EntityKey, EntityStore, ListQuery, Provenance, RunStore, Sort, SortField,
+};
+use worktruck_core::temporal::{At, WriteOp};
+use worktruck_core::testing::CountingIds;
+use worktruck_core::{Digest, EntityId, NanoUsd, PageRequest, Result, RunId, StepId, TenantId, Timestamp};
+use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let folder = match std::env::args_os().nth(1) {
+        Some(folder) => tempfile::tempdir_in(folder)?,
+        None => tempfile::tempdir()?,
+    };
+    let store = Arc::new(SqliteStore::open_with(SqliteOptions::new(folder.path().join("rates.db"))).await?);
+    let ids = CountingIds::new(1);
+    let tenant = TenantId::new(&ids, at(0));
+
+    let contacts: Vec<_> =
+        (0..10_000).map(|n| (EntityKey::new(Kind::Contact, EntityId::new(&ids, at(0))), n)).collect();
+    let began = Instant::now();
+    for batch in contacts.chunks(300) {
+        let changes = batch.iter().fold(Changes::none(), |changes, (key, n)| changes.create(*key, person(*n)));
+        store.apply(tenant, changes, Provenance::new("user:1", "import"), at(1)).await?;
+    }
+    report("contacts created, 300 to a commit", 10_000, began.elapsed());
+
+    let began = Instant::now();
+    for (key, _) in contacts.iter().take(1_000) {
+        let patch = Changes::none().write(*key, WriteOp::Patch(json!({ "nickname": "Ad" })));
+        store.apply(tenant, patch, Provenance::new("user:1", "user_edit"), at(2)).await?;
+    }
+    report("contacts changed, each in a commit", 1_000, began.elapsed());
+
+    let began = Instant::now();
+    for (key, _) in contacts.iter().take(5_000) {
+        store.entity(tenant, *key, At::NOW, at(3)).await?;
+    }
+    report("contacts read", 5_000, began.elapsed());
+    for (name, query) in lists() {
+        let began = Instant::now();
+        for _ in 0..100 {
+            store.list(tenant, query.clone(), at(4)).await?;
+        }
+        report(name, 100, began.elapsed());
+    }
+
+    for workers in [1, 16] {
+        let runs = (0..workers).map(|_| NewRun::new(RunId::new(&ids, at(5)), "echo", json!({ "number": 1 }))).collect();
+        store.enqueue(tenant, runs, at(5)).await?;
+        let claimed = store.claim(claim(workers), at(5)).await?;
+        let steps = 4_000 / workers;
+        let began = Instant::now();
+        let tasks: Vec<_> =
+            claimed.into_iter().map(|claimed| tokio::spawn(work(Arc::clone(&store), claimed, steps))).collect();
+        for task in tasks {
+            task.await??;
+        }
+        report(&format!("steps of 1 kB, each in a commit, {workers} at once"), steps * workers, began.elapsed());
+    }
+
+    let runs = vec![NewRun::new(RunId::new(&ids, at(6)), "echo", json!({}))];
+    store.enqueue(tenant, runs, at(6)).await?;
+    let claimed = store.claim(claim(1), at(6)).await?.remove(0);
+    let changed = contacts.iter().zip(1..=50).map(|((key, _), seq)| {
+        let patch = Changes::none().write(*key, WriteOp::Patch(json!({ "bio": seq.to_string() })));
+        CommitStep { step: step(seq), changes: patch }
+    });
+    let began = Instant::now();
+    store.commit(&claimed.lease, commit(1, changed.collect()), at(7)).await?;
+    report("steps that change a contact, 50 to a commit", 50, began.elapsed());
+
+    store.close().await;
+    let size = std::fs::metadata(folder.path().join("rates.db"))?.len();
+    println!("{:>12.1} MB in the file", f64::from(u32::try_from(size / 1024)?) / 1024.0);
+    Ok(())
+}
+
+fn report(what: &str, count: usize, took: Duration) {
+    let per_second = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / took.as_secs_f64();
+    println!("{per_second:>12.0} /s  {:>9.1} ms  {count} {what}", took.as_secs_f64() * 1_000.0);
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_700_000_000 + seconds) * 1_000_000)
+}
+
+fn person(n: u32) -> serde_json::Value {
+    let (given, family) = (["Ada", "Zoë", "Łukasz", "Mary", "Ivan"], ["King", "Byron", "Novak", "Smith"]);
+    let pick =
+        |of: &[&str], n: u32| of.iter().cycle().nth(usize::try_from(n % 97).unwrap_or(0)).map(|s| (*s).to_owned());
+    let (given, family) = (pick(&given, n).unwrap_or_default(), pick(&family, n / 5).unwrap_or_default());
+    json!({
+        "display_name": format!("{given} {family} {n}"), "given_name": given, "family_name": family,
+        "tags": [format!("group-{}", n % 50)], "vcard_uid": format!("uid-{n}"),
+        "metadata": { "note": "met at the fair, wants to hear from us in spring" }
+    })
+}
+
+fn lists() -> Vec<(&'static str, ListQuery)> {
+    let all = ListQuery::new(Kind::Contact);
+    let by_name = Sort { field: SortField::Key("display_name".into()), descending: false };
+    let page = PageRequest::default();
+    vec![
+        ("pages of 50 by creation", all.clone()),
+        ("pages of 50 by name", ListQuery { sort: by_name, page, ..all.clone() }),
+        ("pages of 50 with a tag of 200", ListQuery { terms: vec![Term::new("tag", "group-7")], ..all.clone() }),
+        ("pages of 50 with a word of 2,500", ListQuery { text: Some("byr".into()), ..all.clone() }),
+        ("pages of 50 as of the import", ListQuery { at: At::as_of(at(1)), ..all }),
+    ]
+}
+
+fn claim(limit: usize) -> ClaimRequest {
+    let blueprints = vec![BlueprintVersion { blueprint: "echo".into(), version: 1 }];
+    ClaimRequest { blueprints, limit, lease_for: LEASE }
+}
+
+async fn work(store: Arc<SqliteStore>, claimed: Claimed, steps: usize) -> Result<()> {
+    let mut lease = claimed.lease;
+    for (number, seq) in (1..).zip(1..).take(steps) {
+        match store
+            .commit(&lease, commit(number, vec![CommitStep { step: step(seq), changes: Changes::none() }]), at(6))
+            .await?
+        {
+            CommitOutcome::Committed { lease: renewed, .. } => lease = renewed,
+            CommitOutcome::Conflicted { error, .. } => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
+    Commit {
+        number,
+        snapshot: (number == 1).then(snapshot),
+        steps,
+        calls: Vec::new(),
+        events: Vec::new(),
+        reserved: NanoUsd::ZERO,
+        forfeited: NanoUsd::ZERO,
+        transition: Transition::Continue,
+        lease_for: LEASE,
+    }
+}
+
+fn step(seq: u32) -> Step {
+    Step {
+        id: StepId::new(&CountingIds::new(9), at(i64::from(seq))),
+        seq,
+        kind: StepKind::Tool,
+        name: "echo".into(),
+        call_digest: Digest::of_bytes(b"call"),
+        hash: Digest::of_bytes(b"hash"),
+        input: json!({ "text": "x".repeat(500) }),
+        output: Some(json!({ "text": "y".repeat(500) })),
+        outcome: StepOutcome::Ok,
+        model: None,
+        usage: None,
+        cost: Cost::default(),
+        started_at: at(0),
+        completed_at: Some(at(1)),
+        payload_ref: None,
+    }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        blueprint: "echo".into(),
+        blueprint_version: 1,
+        config_version: None,
+        model: "local/echo".into(),
+        system_prompt: "Say it again.".into(),
+        first_message: String::new(),
+        tools: Vec::new(),
+        guardrails: Vec::new(),
+        prices: Vec::new(),
+        budget_usd_cents: None,
+        deadline_at: at(3_600),
+        max_steps: 10_000,
+        max_tokens: 100,
+        max_repeats: 3,
+    }
+}
