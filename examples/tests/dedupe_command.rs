@@ -159,7 +159,7 @@ fn a_store_that_cannot_be_used_is_named() {
     )
     .unwrap();
     for (url, said) in
-        [("sqlite://nowhere/at/all.db", "nowhere/at/all.db"), ("sqlite://note.txt", "note.txt"), ("mysql://x", "mysql")]
+        [("sqlite://nowhere/at/all.db", "nowhere/at/all.db"), ("sqlite://note.txt", "note.txt"), ("mysql://x", "sqlite://")]
     {
         let output = run(folder.path(), &["--input", "people.csv", "--store", url], &[]);
         assert!(!output.status.success(), "{url} was accepted");

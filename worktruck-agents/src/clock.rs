@@ -1,22 +1,27 @@
 //! The clock and the ids of production.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::{ContextV7, Uuid};
 use worktruck_core::{Clock, IdSource, Timestamp};
 
 /// The clock of the machine.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
-    started: Instant,
+    /// Where the system has no clock that runs on while the machine sleeps.
+    #[cfg(not(target_os = "linux"))]
+    started: std::time::Instant,
 }
 
 impl SystemClock {
-    /// The clock, with its monotonic side at zero.
+    /// The clock.
     #[must_use]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            #[cfg(not(target_os = "linux"))]
+            started: std::time::Instant::now(),
+        }
     }
 }
 
@@ -32,6 +37,14 @@ impl Clock for SystemClock {
         Timestamp::EPOCH.after(since)
     }
 
+    #[cfg(target_os = "linux")]
+    fn monotonic(&self) -> Duration {
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        // Invariant: the kernel counts up from zero.
+        Duration::try_from(since_boot).unwrap_or_default()
+    }
+
+    #[cfg(not(target_os = "linux"))]
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
     }

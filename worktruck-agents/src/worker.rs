@@ -17,6 +17,9 @@ use crate::driver::drive;
 use crate::held::{Held, Order};
 use crate::runtime::{Ports, Runtime};
 
+/// How long giving back what was dropped may take.
+const TIME_TO_RELEASE: Duration = Duration::from_secs(5);
+
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
@@ -100,10 +103,10 @@ impl Worker {
     }
 
     async fn drain(&self, tasks: &mut JoinSet<()>) {
-        for order in [Order::Drain, Order::Abort] {
+        for (order, time) in [(Order::Drain, self.options.grace), (Order::Abort, TIME_TO_RELEASE)] {
             self.holding.order(order);
             let all = async { while tasks.join_next().await.is_some() {} };
-            if tokio::time::timeout(self.options.grace, all).await.is_ok() {
+            if tokio::time::timeout(time, all).await.is_ok() {
                 return;
             }
         }

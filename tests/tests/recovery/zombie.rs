@@ -67,7 +67,7 @@ async fn woken_after_a_takeover(sleeping: Sleeping, ends: RunStatus) -> bool {
         }
         Sleeping::In(_) => world.server.held().await,
     }
-    zombie.signal(Signal::STOP);
+    fall_asleep(&mut zombie, &world).await;
     world.finish().await;
     let (kept, arrivals) = (world.kept(run).await, world.server.arrivals());
     assert_eq!((kept.run.status, kept.run.attempt), (ends, 2));
@@ -88,6 +88,19 @@ async fn woken_after_a_takeover(sleeping: Sleeping, ends: RunStatus) -> bool {
     assert_eq!(world.server.arrivals(), arrivals);
     assert_exactly_once(&world, run, "after a zombie").await;
     refused
+}
+
+/// Stops the zombie where it does not hold the lock of the file, which nobody could take from it.
+async fn fall_asleep(zombie: &mut Worker, world: &World) {
+    loop {
+        zombie.signal(Signal::STOP);
+        let written = tokio::time::timeout(Duration::from_secs(1), world.write_nothing()).await;
+        if written.is_ok() {
+            return;
+        }
+        zombie.signal(Signal::CONT);
+        world.write_nothing().await;
+    }
 }
 
 /// Waits until the zombie has given up its run: it executes one at a time, and looks for another.

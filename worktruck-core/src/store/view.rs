@@ -48,14 +48,9 @@ impl View {
         if at.as_of.is_some() || commits.iter().all(Vec::is_empty) {
             return self.store.entity(self.tenant, key, at, self.now).await;
         }
-        let (stored, newest) = if self.is_created(key) {
-            // The store has nothing of it, or the commit will refuse it.
-            (None, None)
-        } else {
-            // What the next write goes by is that of the newest write, which need not be visible.
-            let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
-            (self.store.entity(self.tenant, key, at, self.now).await?, newest)
-        };
+        let stored = self.store.entity(self.tenant, key, at, self.now).await?;
+        // What the next write goes by is that of the newest write, which need not be visible.
+        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
         // A reader whose clock runs behind writes after what it sees.
         let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
         let micros = i64::try_from(self.pending.len()).unwrap_or(0);
@@ -115,10 +110,19 @@ impl View {
         self.pending.iter().map(of_key).collect()
     }
 
-    /// Whether the first pending change of the entity creates it.
-    fn is_created(&self, key: EntityKey) -> bool {
+    /// Whether the entity may show in a list with this filter. That it cannot is known without the
+    /// store if all that is pending of it is its creation.
+    fn may_show(&self, key: EntityKey, filter: &Filter) -> bool {
         let mut of_key = self.pending.iter().filter(|changes| changes.writes.iter().any(|change| change.key == key));
-        of_key.next().is_some_and(|changes| changes.requires.contains(&Require::Absent { key }))
+        let (Some(only), None) = (of_key.next(), of_key.next()) else { return true };
+        let mut writes = only.writes.iter().filter(|change| change.key == key).map(|change| &change.write.op);
+        match (writes.next(), writes.next()) {
+            (Some(WriteOp::Put(body)), None) if only.requires.contains(&Require::Absent { key }) => {
+                // A body that is not one of its kind is refused by the commit.
+                entity::index(key.kind, body).is_ok_and(|index| filter.admits(&index.terms, &fold(&index.text)))
+            }
+            _ => true,
+        }
     }
 
     fn pending_keys(&self, kind: Kind) -> BTreeSet<EntityKey> {
@@ -135,7 +139,7 @@ impl View {
         after: Option<&Position>,
     ) -> Result<Vec<(Position, Version)>> {
         let mut items = Vec::new();
-        for key in keys {
+        for key in keys.iter().filter(|key| self.may_show(**key, filter)) {
             let Some(version) = self.entity(*key, query.at).await? else { continue };
             let Some(body) = &version.slice.body else { continue };
             // A body that is not one of its kind is refused by the commit.
