@@ -1,4 +1,5 @@
 //! `01_dedupe_contacts` as a program: what it prints, and what it says of bad input.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -100,26 +100,39 @@ async fn ask(ports: &Ports, run: &Run, model: String, request: ModelRequest) -> 
 }
 
 async fn call_tool(ports: &Ports, run: &Run, call: ToolCall) -> Event {
-    let ToolCall { seq, name, input, asked_at, idempotency_key, pending, .. } = call;
-    let Some(tool) = ports.tools.get(&name) else {
-        let error = ToolError::fatal(FailureCategory::ConfigError, format!("this worker has no tool named {name}"));
-        return Event::Returned { seq, result: Err(error) };
+    let Some(tool) = ports.tools.get(&call.name) else {
+        let message = format!("this worker has no tool named {}", call.name);
+        return Event::Returned { seq: call.seq, result: Err(ToolError::fatal(FailureCategory::ConfigError, message)) };
     };
+    loop {
+        let result = AssertUnwindSafe(tool.call(context(ports, run, &call), call.input.clone()))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {} panicked", call.name)))
+            });
+        match result {
+            // What only reads the store, or is not committed yet, can be called again without harm.
+            Err(error) if error.transient && !call.effect.is_outside() => {
+                tracing::warn!(%error, tool = call.name, "the store could not be reached; calling again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            result => return Event::Returned { seq: call.seq, result },
+        }
+    }
+}
+
+fn context(ports: &Ports, run: &Run, call: &ToolCall) -> ToolContext {
     let store = Arc::clone(&ports.store);
-    let context = ToolContext {
+    ToolContext {
         tenant: run.tenant_id,
         run: run.id,
-        seq,
-        now: asked_at,
-        view: View::new(store, run.tenant_id, asked_at).with_pending(pending),
-        ids: DerivedIds::new(run.id, seq),
-        idempotency_key,
-    };
-    let result = AssertUnwindSafe(tool.call(context, input))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {name} panicked"))));
-    Event::Returned { seq, result }
+        seq: call.seq,
+        now: call.asked_at,
+        view: View::new(store, run.tenant_id, call.asked_at).with_pending(Arc::clone(&call.pending)),
+        ids: DerivedIds::new(run.id, call.seq),
+        idempotency_key: call.idempotency_key,
+    }
 }
 
 /// Commits until the store answers. A commit whose answer is lost is made again under the same

@@ -42,9 +42,12 @@ impl Held {
     }
 
     /// Whether nobody else can have taken the run yet.
+    ///
+    /// The monotonic clock runs on while the process is stopped; the wall clock also while the
+    /// machine sleeps.
     pub(crate) fn is_live(&self, clock: &dyn Clock) -> bool {
         let state = self.state();
-        !state.lost && clock.monotonic() < state.live_until
+        !state.lost && clock.monotonic() < state.live_until && clock.now() < state.lease.expires_at()
     }
 
     /// Takes in a lease confirmed by a call that was sent at `asked_at`.

@@ -1,4 +1,5 @@
 //! The deduper as a run: a file in, a journal and proposals out.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -65,23 +65,26 @@ pub struct ToolError {
     pub message: String,
     /// Why the run must end; without it the model goes on with the message.
     pub fatal: Option<FailureCategory>,
+    /// Whether the store could not be reached. Such a call is made again, unless it may have had
+    /// an outside effect.
+    pub transient: bool,
 }
 
 impl ToolError {
     /// A failure that the model may work around.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), fatal: None }
+        Self { message: message.into(), fatal: None, transient: false }
     }
 
     /// A failure that ends the run.
     pub fn fatal(category: FailureCategory, message: impl Into<String>) -> Self {
-        Self { message: message.into(), fatal: Some(category) }
+        Self { message: message.into(), fatal: Some(category), transient: false }
     }
 }
 
 impl From<crate::Error> for ToolError {
     fn from(error: crate::Error) -> Self {
-        Self::new(error.to_string())
+        Self { transient: error.is_retryable(), ..Self::new(error.to_string()) }
     }
 }
 

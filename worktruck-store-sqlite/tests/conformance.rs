@@ -13,8 +13,9 @@ impl Fixture for Sqlite {
     type Guard = TempDir;
 
     async fn fresh() -> (Arc<dyn Store>, TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open_with(SqliteOptions::new(folder.path().join("store.db"))).await.unwrap();
+        let folder = tempfile::tempdir().expect("a folder is made");
+        let store =
+            SqliteStore::open_with(SqliteOptions::new(folder.path().join("store.db"))).await.expect("the store opens");
         (Arc::new(store), folder)
     }
 }

@@ -51,7 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", serde_json::to_string(&runtime.block_on(once(count))?)?);
         return Ok(());
     }
-    println!("{:>9}  {:>8}  {:>8}  {:>8}  {:>8}  {:>6}", "contacts", "import s", "run s", "total s", "peak MB", "steps");
+    println!(
+        "{:>9}  {:>8}  {:>8}  {:>8}  {:>8}  {:>6}",
+        "contacts", "import s", "run s", "total s", "peak MB", "steps"
+    );
     let mut totals = Vec::new();
     for count in &arguments.counts {
         let mut measured = Vec::new();

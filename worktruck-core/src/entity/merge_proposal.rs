@@ -197,16 +197,22 @@ mod tests {
 
     #[test]
     fn a_proposal_is_found_by_status_contacts_and_run() {
-        let found = index(Kind::MergeProposal, &proposal(&json!({"run_id": id(9), "status": "stale"}))).unwrap();
+        let found = index(Kind::MergeProposal, &proposal(&json!({"run_id": id(9), "status": "rejected"}))).unwrap();
         let ids = [id(1), id(2)].map(|id| id.parse().unwrap());
         let expected = [
-            Term::new("status", "stale"),
+            Term::new("status", "rejected"),
             MergeProposal::contacts_term(&ids).unwrap(),
             Term::new("contact_id", id(1)),
             Term::new("contact_id", id(2)),
             Term::new("run_id", id(9)),
         ];
         assert_eq!(found.terms, expected);
+    }
+
+    #[test]
+    fn a_stale_proposal_leaves_its_contacts_to_a_new_one() {
+        let found = index(Kind::MergeProposal, &proposal(&json!({"status": "stale"}))).unwrap();
+        assert!(found.terms.iter().all(|term| term.name != CONTACTS_TERM), "{:?}", found.terms);
     }
 
     #[test]

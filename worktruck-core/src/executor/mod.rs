@@ -85,7 +85,7 @@ pub enum Event {
     /// The commit took effect.
     Committed,
     /// The commit took no effect, because the changes of a call rest on something that is no
-    /// longer so.
+    /// longer so, or can never be made.
     Conflicted {
         /// The place of the call in the journal.
         seq: u32,
@@ -94,7 +94,8 @@ pub enum Event {
     },
     /// Somebody asked for the end of the run.
     CancelRequested,
-    /// The worker is to give the run back: what is under way is finished, nothing is begun.
+    /// The worker is to give the run back: what is under way is finished, nothing is begun but calls
+    /// that the journal announces already and that a person would have to look into otherwise.
     Drain,
     /// The worker can wait no longer: what is under way is dropped and the run given back.
     Abort,

@@ -7,7 +7,7 @@ use crate::run::{
 };
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput};
-use crate::{Digest, Error, NanoUsd, Result, StepId, Timestamp};
+use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
 use super::turn::{Call, Done, State};
@@ -159,13 +159,9 @@ impl Executor {
         let Some(call) = self.call_at(seq) else {
             return Err(Error::internal(format!("call {seq} came back that was not made")));
         };
-        let State::UnderWay { started_at, stale } = call.state else {
+        let State::UnderWay { started_at } = call.state else {
             return Err(Error::internal(format!("call {seq} came back twice")));
         };
-        if stale {
-            call.state = State::Ready;
-            return Ok(());
-        }
         let mut done = match result {
             Ok(ToolOutput { output, changes }) if call.effect == ToolEffect::Write || changes.is_empty() => {
                 Done { output, changes, ..Done::at_once(StepOutcome::Ok, "", now) }
@@ -218,8 +214,8 @@ impl Executor {
         Ok(())
     }
 
-    /// The changes of call `seq` no longer fit: it is made again, and so are the writes after it,
-    /// which have seen its changes.
+    /// The changes of call `seq` do not fit: it is made again, and so are the writes after it, which
+    /// have seen its changes. What can never fit is not made again; the model is told.
     pub(super) fn conflicted(&mut self, seq: u32, error: &Error, now: Timestamp) -> Result<()> {
         let Some(Pending { spoke, .. }) = self.pending.take() else {
             return Err(Error::internal("a commit conflicted that was not asked for"));
@@ -235,18 +231,15 @@ impl Executor {
             return Err(Error::internal(format!("step {seq} conflicted but changes nothing: {error}")));
         };
         for call in turn.calls.iter_mut().filter(|call| call.seq >= seq && call.effect == ToolEffect::Write) {
-            match &mut call.state {
-                State::Done(done) if done.made => {}
-                State::UnderWay { stale, .. } => {
-                    *stale = true;
-                    continue;
-                }
-                _ => continue,
+            // Invariant: no write is under way, because writes are committed when all are back.
+            if !matches!(&call.state, State::Done(done) if done.made) {
+                continue;
             }
             if call.seq == seq {
                 call.conflicts += 1;
             }
-            call.state = if call.conflicts > MAX_CONFLICTS {
+            let hopeless = call.seq == seq && error.kind() == ErrorKind::InvalidRequest;
+            call.state = if hopeless || call.conflicts > MAX_CONFLICTS {
                 State::Done(Done::at_once(StepOutcome::Error, &message, now))
             } else {
                 State::Ready

@@ -48,8 +48,6 @@ pub(super) enum State {
     UnderWay {
         /// Since when.
         started_at: Timestamp,
-        /// Whether it has seen changes that will not be made, so that it must be made again.
-        stale: bool,
     },
     /// It was begun before a crash, and nobody knows whether it happened.
     Unknown,
@@ -192,7 +190,7 @@ impl Turn {
         let pending = if self.calls[at].effect == ToolEffect::Write { self.changes_before(at) } else { Arc::from([]) };
         let asked_at = self.asked_at;
         let call = &mut self.calls[at];
-        call.state = State::UnderWay { started_at: now, stale: false };
+        call.state = State::UnderWay { started_at: now };
         Some(ToolCall {
             seq: call.seq,
             name: call.name.clone(),
@@ -222,13 +220,14 @@ impl Turn {
     /// The calls that came back and can join the chain now, because all before them have.
     ///
     /// If the turn goes on after that, here or elsewhere, a fatal call stays in it, because a step
-    /// does not tell that it ends the run; and writes stay until they can be committed together.
+    /// does not tell that it ends the run; and writes stay until all calls in the store are back, so
+    /// that they are committed together and no read of the turn sees them if it is made again.
     pub(super) fn prefix(&self, goes_on: bool) -> impl Iterator<Item = (&Call, &Done)> {
-        let writing = goes_on && self.calls.iter().any(Call::is_unsettled_write);
+        let in_store = goes_on && self.calls.iter().any(|call| !call.effect.is_outside() && !call.is_settled());
         self.calls.iter().skip_while(|call| matches!(call.state, State::Chained { .. })).map_while(move |call| {
             match &call.state {
                 State::Done(done) if goes_on && done.fatal.is_some() => None,
-                State::Done(_) if writing && call.effect == ToolEffect::Write => None,
+                State::Done(_) if in_store && call.effect == ToolEffect::Write => None,
                 State::Done(done) => Some((call, done)),
                 _ => None,
             }

@@ -29,11 +29,12 @@ pub enum CommitOutcome {
         /// The lease as it is now.
         lease: Lease,
     },
-    /// Nothing took effect: the changes of one step rest on something that is no longer so.
+    /// Nothing took effect: the changes of one step rest on something that is no longer so, or are
+    /// such that no store takes them.
     Conflicted {
         /// The sequence number of that step.
         seq: u32,
-        /// What is no longer so.
+        /// What is no longer so; `InvalidRequest` if the changes are malformed.
         error: Error,
     },
 }

@@ -8,7 +8,7 @@ use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
 use crate::{Cursor, Error, Page, PageRequest, Period, Result, TenantId, Timestamp};
 
 use super::query::{Filter, ListScope, Position};
-use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Sort, Version, fold};
+use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version, fold};
 
 /// The entities of one tenant as one operation may see them: the store, and on top of it changes
 /// that are not committed yet.
@@ -44,13 +44,18 @@ impl View {
     ///
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
-        let stored = self.store.entity(self.tenant, key, at, self.now).await?;
         let commits = self.pending_writes(key);
         if at.as_of.is_some() || commits.iter().all(Vec::is_empty) {
-            return Ok(stored);
+            return self.store.entity(self.tenant, key, at, self.now).await;
         }
-        // What the next write goes by is that of the newest write, which need not be visible.
-        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
+        let (stored, newest) = if self.is_created(key) {
+            // The store has nothing of it, or the commit will refuse it.
+            (None, None)
+        } else {
+            // What the next write goes by is that of the newest write, which need not be visible.
+            let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
+            (self.store.entity(self.tenant, key, at, self.now).await?, newest)
+        };
         // A reader whose clock runs behind writes after what it sees.
         let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
         let micros = i64::try_from(self.pending.len()).unwrap_or(0);
@@ -108,6 +113,12 @@ impl View {
             changes.writes.iter().filter(|change| change.key == key).map(|change| change.write.clone()).collect()
         };
         self.pending.iter().map(of_key).collect()
+    }
+
+    /// Whether the entity is to be created by a pending change.
+    fn is_created(&self, key: EntityKey) -> bool {
+        let mut requires = self.pending.iter().flat_map(|changes| &changes.requires);
+        requires.any(|require| *require == Require::Absent { key })
     }
 
     fn pending_keys(&self, kind: Kind) -> BTreeSet<EntityKey> {

@@ -34,7 +34,7 @@ impl Transact for CommitRun {
         if let Some(conflicted) = self.apply(tx, &record.run).await? {
             return Ok((conflicted, None));
         }
-        journal::extend(tx, lease.tenant(), lease.run(), commit, record.head_seq).await?;
+        journal::extend(tx, lease.tenant(), lease.run(), commit).await?;
         if record.run.status == status {
             record::advance(tx, &record).await?;
         } else {
@@ -62,7 +62,7 @@ impl CommitRun {
         };
         let seq = changing.get(place).map_or(0, |step| step.step.seq);
         match error.kind() {
-            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound => {
+            ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
                 Ok(Some(CommitOutcome::Conflicted { seq, error }))
             }
             _ => Err(error),

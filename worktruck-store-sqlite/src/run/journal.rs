@@ -12,14 +12,8 @@ use crate::rows::{Columns as _, IdBytes as _, insert, to_json};
 
 use super::record;
 
-/// Adds what a commit adds to the journal of a run whose chain then ends with `head_seq`.
-pub(super) async fn extend(
-    tx: &mut SqliteConnection,
-    tenant: TenantId,
-    run: RunId,
-    commit: &Commit,
-    head_seq: u32,
-) -> Result<()> {
+/// Adds what a commit adds to the journal of a run.
+pub(super) async fn extend(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, commit: &Commit) -> Result<()> {
     if let Some(snapshot) = &commit.snapshot {
         sqlx::query("UPDATE run_content SET snapshot = ?3 WHERE tenant = ?1 AND id = ?2")
             .bind(tenant.bytes())
@@ -57,18 +51,7 @@ pub(super) async fn extend(
     })
     .await
     .or_failed("write a step")?;
-    write_calls(tx, tenant, run, &commit.calls).await?;
-    if commit.steps.is_empty() {
-        return Ok(());
-    }
-    sqlx::query("DELETE FROM open_call WHERE tenant = ? AND run = ? AND seq <= ?")
-        .bind(tenant.bytes())
-        .bind(run.bytes())
-        .bind(head_seq)
-        .execute(tx)
-        .await
-        .or_failed("close calls")
-        .map(drop)
+    write_calls(tx, tenant, run, &commit.calls).await
 }
 
 async fn write_calls(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, calls: &[OpenCall]) -> Result<()> {

@@ -107,17 +107,20 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     .or_failed("accept a run")
 }
 
-/// Writes back a record whose run keeps its status: few of the indexes know of it.
+/// Writes back a record whose run keeps its status: few of the indexes know of it. Calls that are in
+/// the chain now are not open any more; the two go in one message to the database.
 pub(super) async fn advance(tx: &mut SqliteConnection, record: &RunRecord) -> Result<()> {
-    let sql = "UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
+    let sql = "DELETE FROM open_call WHERE tenant = ?1 AND run = ?2 AND seq <= ?5;
+         UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
              reserved = ?7, forfeited = ?8, state = ?9, commits = ?10
          WHERE tenant = ?1 AND id = ?2";
     columns(sqlx::query(sql), record)?.execute(tx).await.or_failed("write a run").map(drop)
 }
 
-/// Writes back a record whose run has another status.
+/// Writes back a record whose run has another status, as [`advance`] does.
 pub(super) async fn save(tx: &mut SqliteConnection, record: &RunRecord) -> Result<()> {
-    let sql = "UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
+    let sql = "DELETE FROM open_call WHERE tenant = ?1 AND run = ?2 AND seq <= ?5;
+         UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
              reserved = ?7, forfeited = ?8, state = ?9, commits = ?10, status = ?11, fence = ?12
          WHERE tenant = ?1 AND id = ?2";
     columns(sqlx::query(sql), record)?

@@ -151,3 +151,34 @@ async fn a_walk_by_name_is_about_one_moment() {
     }
     assert_eq!(seen, (0..30).rev().map(|n| json!(format!("Ada {n:02}"))).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_most_have_gives_the_pages_of_one_that_few_have() {
+    let (store, _folder) = fresh().await;
+    let person = |n: u128| {
+        let tags = if n.is_multiple_of(100) { vec!["all", "rare"] } else { vec!["all"] };
+        json!({ "display_name": format!("Ada {:04}", n * 7 % 1200), "tags": tags })
+    };
+    let everybody = (0..1200).fold(Changes::none(), |changes, n| changes.create(contact(n), person(n)));
+    store.apply(tenant(1), everybody, user(), at(1)).await.unwrap();
+    let sorted = [SortField::CreatedAt, SortField::UpdatedAt, SortField::Key("display_name".into())];
+    for field in sorted {
+        let sort = Sort { field, descending: false };
+        let list = |tags: &[&str], text: Option<&str>| ListQuery {
+            terms: tags.iter().map(|tag| Term::new("tag", *tag)).collect(),
+            text: text.map(str::to_owned),
+            sort: sort.clone(),
+            page: PageRequest::largest(None),
+            ..contacts()
+        };
+        let all = names(&store, list(&[], None), at(2)).await;
+        assert_eq!(all.len(), 200);
+        assert_eq!(names(&store, list(&["all"], None), at(2)).await, all);
+        assert_eq!(names(&store, list(&["all"], Some("ada")), at(2)).await, all);
+        let rare = names(&store, list(&["rare"], None), at(2)).await;
+        assert_eq!(rare.len(), 12);
+        assert_eq!(names(&store, list(&["all", "rare"], Some("ad")), at(2)).await, rare);
+        assert_eq!(names(&store, list(&["all"], Some("0007")), at(2)).await, ["Ada 0007"]);
+        assert_eq!(names(&store, list(&["rare"], Some("0007")), at(2)).await, Vec::<String>::new());
+    }
+}

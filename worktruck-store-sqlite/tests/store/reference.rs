@@ -108,7 +108,7 @@ fn same<T: Debug + PartialEq>(sqlite: Result<T>, memory: Result<T>, what: &dyn D
 async fn walk(sqlite: &SqliteStore, memory: &MemoryStore, dice: &mut Dice, query: ListQuery, now: &mut i64) {
     let mut cursor: Option<Cursor> = None;
     loop {
-        let query = ListQuery { page: PageRequest::new(2, cursor).unwrap(), ..query.clone() };
+        let query = ListQuery { page: PageRequest::new(2, cursor).expect("2 is a limit"), ..query.clone() };
         let sql = sqlite.list(tenant(1), query.clone(), at(*now)).await;
         let reference = memory.list(tenant(1), query.clone(), at(*now)).await;
         let page: Option<Page<Version>> = same(sql, reference, &(&query, *now));
@@ -152,7 +152,7 @@ async fn script(seed: u64) -> usize {
             }
             6 => {
                 let key = dice.key();
-                let page = PageRequest::new(3, None).unwrap();
+                let page = PageRequest::new(3, None).expect("3 is a limit");
                 let sql = sqlite.history(tenant(1), key, page.clone()).await.map(|page| (page.data, page.has_more));
                 let reference = memory.history(tenant(1), key, page).await.map(|page| (page.data, page.has_more));
                 same(sql, reference, &key);

@@ -1,16 +1,23 @@
+mod budget;
+mod conflicts;
+mod divergence;
 mod faults;
+mod interruptions;
 mod resume;
+mod rules;
+mod turns;
 
 use std::sync::Arc;
 
+use futures::executor::block_on;
 use serde_json::Value;
 
 use crate::journal::StepKind;
-use crate::run::{FailureCategory, Run, RunStatus};
-use crate::store::MemoryStore;
+use crate::run::{Event, EventType, FailureCategory, Run, RunStatus};
+use crate::store::{MemoryStore, RunStore as _};
 use crate::testing::FaultyStore;
 use crate::testing::script::{Script, Stage};
-use crate::{EntityId, NanoUsd};
+use crate::{EntityId, NanoUsd, PageRequest};
 
 /// A stage on which the run is accepted, and its store.
 fn stage(script: Script) -> (Stage, Arc<FaultyStore<MemoryStore>>) {
@@ -82,4 +89,20 @@ impl End {
 /// What a crash forfeits shows in the amount that is left.
 fn without_amounts(detail: &str) -> String {
     detail.chars().filter(|c| !c.is_ascii_digit() && !"-.".contains(*c)).collect()
+}
+
+/// Why the run failed, and in which words.
+fn failure(stage: &Stage, store: &FaultyStore<MemoryStore>) -> (FailureCategory, String) {
+    let run = stage.run_in(store.inner()).unwrap();
+    (run.failure_category.expect("the run failed"), run.failure_detail.unwrap_or_default())
+}
+
+/// What happened to the run, by type.
+fn events(stage: &Stage, store: &FaultyStore<MemoryStore>) -> Vec<Event> {
+    let page = PageRequest::new(PageRequest::MAX_LIMIT, None).unwrap();
+    block_on(store.inner().events(stage.tenant(), stage.run_id(), page)).unwrap().data
+}
+
+fn count(events: &[Event], event_type: EventType) -> usize {
+    events.iter().filter(|event| event.event_type == event_type).count()
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::{End, played, stage};
+use crate::executor::{Effect, Event, Executor, Options};
 use crate::journal::StepKind;
 use crate::run::{RunStatus, Transition, WaitingReason};
 use crate::testing::script::{ReturnOrder, Script, Stage, scripts};
+use crate::tool::ToolOutput;
 
 /// Every script, and those with calls side by side also with the last of them returning first.
 fn all() -> impl Iterator<Item = (String, Script)> {
@@ -174,4 +176,34 @@ fn a_receipt_stored_before_that_of_an_earlier_call_is_kept() {
     );
     assert_eq!(stage.tools().publish.keys().len(), 4, "call 2 twice, call 3 once, and the one of the next turn");
     assert!(matches!(stage.commits().last().unwrap().transition, Transition::Succeed { .. }));
+}
+
+#[test]
+fn what_comes_back_while_a_commit_is_made_is_stored_with_the_next() {
+    let (mut stage, store) = stage(scripts::everything_at_once());
+    // After the commit that opens calls 3, 5 and 7.
+    stage.crash_at(5);
+    stage.work_once().unwrap();
+    let (run, journal) = (stage.run_in(store.inner()).unwrap(), stage.journal_in(store.inner()).unwrap());
+    let options = Options { lease_for: Duration::from_secs(30), secrets: [].into() };
+    let mut executor = Executor::resume(run, journal, options).unwrap();
+    let now = stage.now();
+    let mut begun = Vec::new();
+    while let Effect::Call(call) = executor.next(now).unwrap() {
+        begun.push(call.seq);
+    }
+    assert_eq!(begun, [2, 3, 4, 7], "nobody knows of call 5, and call 6 waits for call 2");
+    let returns = |executor: &mut Executor, seq| {
+        let result = Ok(ToolOutput::new(serde_json::json!({})));
+        executor.handle(Event::Returned { seq, result }, now).unwrap();
+    };
+    let receipts = |effect| {
+        let Effect::Commit(commit) = effect else { panic!("{effect:?}") };
+        commit.calls.iter().map(|call| call.seq).collect::<Vec<_>>()
+    };
+    returns(&mut executor, 3);
+    assert_eq!(receipts(executor.next(now).unwrap()), [3]);
+    returns(&mut executor, 7);
+    executor.handle(Event::Committed, now).unwrap();
+    assert_eq!(receipts(executor.next(now).unwrap()), [7]);
 }

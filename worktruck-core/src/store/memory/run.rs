@@ -207,7 +207,7 @@ fn apply(state: &mut State, run: &Run, steps: &[CommitStep], now: Timestamp) -> 
         let provenance = Provenance::agent_run(&run.agent_blueprint, run.id, step.seq);
         if let Err(error) = staging.apply(changes, provenance, now) {
             return match error.kind() {
-                ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound => {
+                ErrorKind::VersionMismatch | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
                     Ok(Some(CommitOutcome::Conflicted { seq: step.seq, error }))
                 }
                 _ => Err(error),

@@ -8,11 +8,11 @@ use crate::entity::Kind;
 use crate::executor::{Effect, Event, Executor, Options, ToolCall};
 use crate::journal::{self, Journal};
 use crate::model::{ModelError, ModelProvider, ModelReply, ModelRequest};
-use crate::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, NewRun, Run, RunStatus, Signal, Transition};
+use crate::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, Lease, NewRun, Run, RunStatus, Signal, Transition};
 use crate::store::{Changes, CommitOutcome, EntityKey, ListQuery, NewTenant, Provenance, Store, View};
 use crate::testing::{CountingIds, SimClock};
 use crate::tool::{Tool, ToolContext, ToolError, ToolOutput};
-use crate::{Clock, DerivedIds, EntityId, Error, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{Clock, DerivedIds, EntityId, Error, ErrorKind, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::{BLUEPRINT, Cast, Script, ScriptedModel, trace};
 
@@ -53,6 +53,7 @@ pub struct Stage {
     tools: Cast,
     trace: Vec<String>,
     orders: Vec<(String, Order)>,
+    edits: Vec<(String, Changes)>,
     crash_at: Option<usize>,
     points: usize,
     workers: usize,
@@ -90,6 +91,7 @@ impl Stage {
             tools: Cast::new(),
             trace: Vec::new(),
             orders: Vec::new(),
+            edits: Vec::new(),
             crash_at: None,
             points: 0,
             workers: 0,
@@ -149,6 +151,12 @@ impl Stage {
         self.orders.push((line.to_owned(), order));
     }
 
+    /// Lets somebody else change the store at the moment this line is written into the trace; once,
+    /// so that the next such line is left to the next call of this method.
+    pub fn edit_at(&mut self, line: &str, changes: Changes) {
+        self.edits.push((line.to_owned(), changes));
+    }
+
     /// Plays the run until it ends, waits for a person, or was given back on an order.
     ///
     /// # Errors
@@ -177,7 +185,6 @@ impl Stage {
             return Ok(run.map(|run| run.status).filter(|status| *status != RunStatus::Running));
         };
         self.workers += 1;
-        self.note(format!("== worker {}", self.workers));
         match self.work(&claimed)? {
             Left::Stopped(status) => {
                 self.note(format!("== {status}"));
@@ -302,10 +309,15 @@ impl Stage {
     }
 
     fn work(&mut self, claimed: &Claimed) -> Result<Left> {
+        let worker = format!("== worker {}", self.workers);
         let mut executor = match self.begin(claimed) {
-            Err(error) if error.is_retryable() => return Ok(Left::Abandoned),
+            Err(error) if error.is_retryable() => {
+                self.note(worker);
+                return Ok(Left::Abandoned);
+            }
             executor => executor?,
         };
+        self.write(worker, &mut executor)?;
         let mut lease = claimed.lease.clone();
         let mut held: Vec<Held> = Vec::new();
         for _ in 0..ROUNDS {
@@ -332,7 +344,7 @@ impl Stage {
                     if self.point() {
                         return Ok(Left::Crashed);
                     }
-                    match self.commit(&mut executor, *commit, &mut lease)? {
+                    match self.commit(&mut executor, &commit, &mut lease)? {
                         Some(left) => return Ok(left),
                         None if self.point() => return Ok(Left::Crashed),
                         None => {}
@@ -387,14 +399,9 @@ impl Stage {
     }
 
     /// Commits until the store answers.
-    fn commit(
-        &mut self,
-        executor: &mut Executor,
-        commit: Commit,
-        lease: &mut crate::run::Lease,
-    ) -> Result<Option<Left>> {
+    fn commit(&mut self, executor: &mut Executor, commit: &Commit, lease: &mut Lease) -> Result<Option<Left>> {
         self.commits.push(commit.clone());
-        let line = trace::commit(&commit);
+        let line = trace::commit(commit);
         let outcome = loop {
             match block_on(self.store.commit(lease, commit.clone(), self.now())) {
                 Err(error) if error.is_retryable() => self.clock.advance(STORE_PAUSE),
@@ -414,7 +421,7 @@ impl Stage {
                 executor.handle(Event::Conflicted { seq, error }, self.now())?;
                 self.write(format!("{line}: conflict at {seq}"), executor)?;
             }
-            Err(error) if error.kind() == crate::ErrorKind::LeaseLost => return Ok(Some(Left::Abandoned)),
+            Err(error) if error.kind() == ErrorKind::LeaseLost => return Ok(Some(Left::Abandoned)),
             Err(error) => return Err(error),
         }
         Ok(None)
@@ -423,6 +430,11 @@ impl Stage {
     /// Writes a line, and gives the orders that wait for it.
     fn write(&mut self, line: String, executor: &mut Executor) -> Result<()> {
         let due: Vec<Order> = self.orders.extract_if(.., |(at, _)| *at == line).map(|(_, order)| order).collect();
+        if let Some(at) = self.edits.iter().position(|(at, _)| *at == line) {
+            let (_, changes) = self.edits.remove(at);
+            let provenance = Provenance::new("somebody", "user_edit");
+            block_on(self.store.apply(self.tenant(), changes, provenance, self.now()))?;
+        }
         self.note(line);
         for order in due {
             let event = match order {

@@ -18,7 +18,8 @@ use crate::{Digest, EntityId, Result};
 ///
 /// - [`read`](Self::read): nothing. It answers with the names of all contacts.
 /// - [`write`](Self::write): `name`. Without `to` it creates a contact of that name, with `to` it
-///   renames the contact, which must be as it was seen. It answers with the names it saw.
+///   renames the contact, which must be as it was seen. It answers with the names it saw. With
+///   `malformed` (`true`) it makes changes that no store takes.
 /// - [`outside`](Self::outside) and [`outside_idempotent`](Self::outside_idempotent): anything in
 ///   `text`. It answers with what it delivered; the idempotent one delivers once for each key.
 ///
@@ -64,7 +65,7 @@ impl ScriptedTool {
                 "type": "object",
                 "properties": {
                     "name": text, "to": text, "text": text, "fail": text, "fatal": text,
-                    "hang": { "type": "boolean" },
+                    "hang": { "type": "boolean" }, "malformed": { "type": "boolean" },
                 },
                 "required": if effect == ToolEffect::Write { vec!["name"] } else { Vec::new() },
                 "additionalProperties": false,
@@ -104,7 +105,12 @@ impl ScriptedTool {
         let changes = match input["to"].as_str() {
             None => {
                 let key = EntityKey::new(Kind::Contact, EntityId::new(&context.ids, context.now));
-                Changes::none().create(key, json!({ "display_name": name }))
+                let body = if input["malformed"] == true {
+                    json!({ "display_name": 1 })
+                } else {
+                    json!({ "display_name": name })
+                };
+                Changes::none().create(key, body)
             }
             Some(to) => {
                 let found = contacts.iter().find(|(other, _)| other == name);
