@@ -111,9 +111,9 @@ fn skipped(rest: &str, before: Option<u8>) -> usize {
         let open = rest.find('"').unwrap_or(0) + 1;
         return to(rest[open..].find(&close).map(|end| open + end + close.len()));
     }
-    if rest.starts_with('\'') {
-        let mut inner = rest[1..].chars();
-        let (first, second) = (inner.next(), inner.next());
+    if let Some(inside) = rest.strip_prefix('\'') {
+        let mut inside = inside.chars();
+        let (first, second) = (inside.next(), inside.next());
         // What is no character in quotes is a lifetime or a label.
         if first == Some('\\') || second == Some('\'') {
             return quoted(rest, '\'');
