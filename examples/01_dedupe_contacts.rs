@@ -1,7 +1,7 @@
 //! A file of people in, a durable agent run, proposed merges out.
 //!
 //! `cargo run --release --example 01_dedupe_contacts -- --help` says what it can do.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
+#![expect(clippy::print_stderr, reason = "a command talks to its user")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use worktruck_core::store::RunStore as _;
 use worktruck_core::{Clock as _, Digest, Error, Result, pricing};
 use worktruck_examples::place::Place;
 use worktruck_examples::progress::{bar, until_ended};
-use worktruck_examples::report::Report;
+use worktruck_examples::report::{Report, print, print_problems};
 
 /// Finds people who are recorded more than once, and proposes merges with reasons.
 ///
@@ -76,7 +76,7 @@ async fn dedupe(args: &Args) -> Result<bool> {
             let target = Target { store: &*store, tenant, ids: &ids, clock: &clock, captured_by: "example" };
             let report = import::load(target, parsed, |done| bar.set_position(done as u64)).await?;
             bar.finish_and_clear();
-            report.errors.iter().for_each(|problem| eprintln!("{problem}"));
+            print_problems(&source, &report.errors);
             let blueprint = blueprints::contact_deduper();
             let config = AgentConfig { guardrails: blueprint.default_guardrails, ..AgentConfig::new(blueprint.name) };
             runtime.save_config(tenant, AgentConfig { model: Some(model(args)?), ..config }, "example").await?;
@@ -97,7 +97,7 @@ async fn dedupe(args: &Args) -> Result<bool> {
         eprintln!("error: the run failed: {detail}");
     }
     let report = Report::read(&*store, tenant, run.clone(), clock.now()).await?;
-    println!("{}", if args.json { report.to_json().to_string() } else { report.to_text(60) });
+    print(&if args.json { report.to_json().to_string() } else { report.to_text(60) })?;
     store.close().await;
     place.clear();
     Ok(run.status == RunStatus::Succeeded)

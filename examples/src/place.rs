@@ -60,11 +60,12 @@ impl Place {
     ///
     /// Those of [`SqliteStore::open`], naming the path and what to do.
     pub async fn open(&self, ids: &dyn IdSource, clock: &dyn Clock) -> Result<(SqliteStore, TenantId, Option<Run>)> {
-        let (store, tenant, run) = self.open_as_it_is(ids, clock).await?;
-        if run.is_some() || self.own.is_none() {
-            return Ok((store, tenant, run));
+        match self.open_as_it_is(ids, clock).await {
+            found if self.own.is_none() => return found,
+            Ok(found) if found.2.is_some() => return Ok(found),
+            Ok((store, ..)) => store.close().await,
+            Err(error) => tracing::debug!(error = %error.chain(), "the example's own store is of no use any more"),
         }
-        store.close().await;
         self.clear();
         self.open_as_it_is(ids, clock).await
     }

@@ -1,8 +1,10 @@
 //! How the examples show a run: its steps, its proposals, its totals.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
+use worktruck_agents::import::Problem;
 use worktruck_core::entity::Kind;
 use worktruck_core::entity::merge_proposal::{MergeProposal, ProposalStatus};
 use worktruck_core::journal::{Journal, Step, verify};
@@ -108,6 +110,30 @@ impl Report {
 
     fn name(&self, id: &EntityId) -> &str {
         self.contacts.get(id).map_or("(gone)", |(_, name)| name)
+    }
+}
+
+/// Prints a text, unless nobody reads it any more.
+///
+/// # Errors
+///
+/// `Unavailable` if it cannot be written.
+pub fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::unavailable("cannot print the report").with_source(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells what was not understood in a file, and how many rows were left out.
+#[expect(clippy::print_stderr, reason = "stdout is for the report")]
+pub fn print_problems(source: &str, problems: &[Problem]) {
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    let skipped = problems.iter().filter(|problem| problem.skipped).count();
+    if skipped > 0 {
+        eprintln!("{source}: {skipped} rows skipped");
     }
 }
 

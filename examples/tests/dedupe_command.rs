@@ -147,6 +147,7 @@ fn what_is_broken_in_a_file_is_told_and_the_rest_is_used() {
     let text = stderr(&output);
     assert!(text.contains("people.csv:4:") && text.contains("1990-02-31"), "{text}");
     assert!(text.contains("people.csv:5:") && text.contains("people.csv:6:"), "{text}");
+    assert!(text.contains("people.csv: 2 rows skipped"), "{text}");
 }
 
 #[test]
@@ -158,9 +159,11 @@ fn a_store_that_cannot_be_used_is_named() {
         "this is no database, but long enough to look like a file of some kind".repeat(20),
     )
     .unwrap();
-    for (url, said) in
-        [("sqlite://nowhere/at/all.db", "nowhere/at/all.db"), ("sqlite://note.txt", "note.txt"), ("mysql://x", "sqlite://")]
-    {
+    for (url, said) in [
+        ("sqlite://nowhere/at/all.db", "nowhere/at/all.db"),
+        ("sqlite://note.txt", "note.txt"),
+        ("mysql://x", "sqlite://"),
+    ] {
         let output = run(folder.path(), &["--input", "people.csv", "--store", url], &[]);
         assert!(!output.status.success(), "{url} was accepted");
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
