@@ -51,6 +51,8 @@ impl SqliteStore {
         migrate(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers())
+            // A connection to a file does not break while nobody looks.
+            .test_before_acquire(false)
             .connect_with(options.reading())
             .await
             .map_err(|e| cannot_open(path, e))?;

@@ -47,7 +47,7 @@ async fn among_heads(
     query: &ListQuery,
     plan: &ListPlan,
 ) -> Result<Vec<(Position, Version)>> {
-    let drive = Drive::choose(tx, tenant, query, plan).await?;
+    let Some(drive) = Drive::choose(tx, tenant, query, plan).await? else { return Ok(Vec::new()) };
     let (key, id) = match (&drive, &plan.sort.field) {
         (_, SortField::CreatedAt) => ("e.created_at", "e.id"),
         (_, SortField::UpdatedAt) => ("e.sys_from", "e.id"),
@@ -117,7 +117,13 @@ enum Drive {
 const FEW: i64 = 1_000;
 
 impl Drive {
-    async fn choose(tx: &mut SqliteConnection, tenant: TenantId, query: &ListQuery, plan: &ListPlan) -> Result<Self> {
+    /// Nothing if the list is known to be empty.
+    async fn choose(
+        tx: &mut SqliteConnection,
+        tenant: TenantId,
+        query: &ListQuery,
+        plan: &ListPlan,
+    ) -> Result<Option<Self>> {
         let mut best = (FEW, Self::Order);
         for (place, term) in plan.filter.terms.iter().enumerate() {
             let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM term d WHERE ");
@@ -140,7 +146,7 @@ impl Drive {
                 best = (count, Self::Words);
             }
         }
-        Ok(best.1)
+        Ok((best.0 > 0).then_some(best.1))
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
 use worktruck_core::store::{
     Applied, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation, Provenance,
     TenantCommit, TenantHead, Version,
 };
-use worktruck_core::temporal::{At, Point};
+use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::SqliteStore;
@@ -37,16 +37,21 @@ impl EntityStore for SqliteStore {
     }
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
-        let mut tx = self.read().await?;
-        let clock = head::load(&mut tx, tenant, now, Duration::ZERO).await?;
-        let mut head = clock.head;
-        let point = head.read(at, now)?;
-        if head.floor == clock.head.floor {
-            return visible(&mut tx, tenant, key, point).await;
-        }
-        drop(tx);
-        self.raise(tenant, head).await?;
-        visible(&mut *self.read().await?, tenant, key, point).await
+        let moment = match at.as_of {
+            None => Moment::Present(now),
+            Some(_) => {
+                let mut tx = self.read().await?;
+                let clock = head::load(&mut tx, tenant, now, Duration::ZERO).await?;
+                drop(tx);
+                let mut head = clock.head;
+                let point = head.read(at, now)?;
+                if head.floor != clock.head.floor {
+                    self.raise(tenant, head).await?;
+                }
+                Moment::Past(point.sys)
+            }
+        };
+        visible(&self.readers, tenant, key, moment, at.valid_at).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
@@ -263,35 +268,53 @@ async fn newest_version(tx: &mut SqliteConnection, tenant: TenantId, key: Entity
     .or_failed("read an entity")
 }
 
-async fn visible(tx: &mut SqliteConnection, tenant: TenantId, key: EntityKey, point: Point) -> Result<Option<Version>> {
-    let (sys, valid) = (point.sys.as_micros(), point.valid.as_micros());
-    let in_head = sqlx::query(concat!(
-        "SELECT ",
+/// What was known when.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// What is known now, by a clock that may run behind the newest commit.
+    Present(Timestamp),
+    /// What was known at a moment that no later commit comes before.
+    Past(Timestamp),
+}
+
+/// The entity as it was known at `moment` about `valid_at`, or about that moment; one statement,
+/// so that it sees one state of the file.
+async fn visible(
+    readers: &SqlitePool,
+    tenant: TenantId,
+    key: EntityKey,
+    moment: Moment,
+    valid_at: Option<Timestamp>,
+) -> Result<Option<Version>> {
+    let (at, is_present) = match moment {
+        Moment::Present(now) => (now, true),
+        Moment::Past(at) => (at, false),
+    };
+    let row = sqlx::query(concat!(
+        "WITH moment AS (
+             SELECT sys, coalesce(?6, sys) AS valid FROM (
+                 SELECT CASE WHEN ?5 THEN max(?4, coalesce((SELECT floor FROM tenant_head WHERE tenant = ?1), ?4))
+                     ELSE ?4 END AS sys))
+         SELECT ",
         version::columns!("h", "9223372036854775807"),
-        " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
+        " FROM moment m CROSS JOIN head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
          WHERE h.tenant = ?1 AND h.kind = ?2 AND h.id = ?3
-             AND h.sys_from <= ?4 AND h.valid_from <= ?5 AND ?5 < h.valid_to"
-    ));
-    let in_slices = sqlx::query(concat!(
-        "SELECT ",
+             AND h.sys_from <= m.sys AND h.valid_from <= m.valid AND m.valid < h.valid_to
+         UNION ALL SELECT ",
         version::columns!("s", "s.sys_to"),
-        " FROM slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
+        " FROM moment m CROSS JOIN slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
          WHERE s.tenant = ?1 AND s.kind = ?2 AND s.id = ?3 AND s.body IS NOT NULL
-             AND s.sys_from <= ?4 AND ?4 < s.sys_to AND s.valid_from <= ?5 AND ?5 < s.valid_to"
-    ));
-    for query in [in_head, in_slices] {
-        let row = query
-            .bind(tenant.bytes())
-            .bind(key.kind.as_str())
-            .bind(key.id.bytes())
-            .bind(sys)
-            .bind(valid)
-            .fetch_optional(&mut *tx)
-            .await
-            .or_failed("read an entity")?;
-        if let Some(row) = row {
-            return version::read(&row, tenant).map(Some);
-        }
-    }
-    Ok(None)
+             AND s.sys_from <= m.sys AND m.sys < s.sys_to AND s.valid_from <= m.valid AND m.valid < s.valid_to
+         LIMIT 1"
+    ))
+    .bind(tenant.bytes())
+    .bind(key.kind.as_str())
+    .bind(key.id.bytes())
+    .bind(at.as_micros())
+    .bind(is_present)
+    .bind(valid_at.map(Timestamp::as_micros))
+    .fetch_optional(readers)
+    .await
+    .or_failed("read an entity")?;
+    row.map(|row| version::read(&row, tenant)).transpose()
 }
