@@ -26,6 +26,12 @@ pub struct SqliteOptions {
     poll_interval: Duration,
 }
 
+/// Pages that the writer keeps in memory, in kibibytes, negative as SQLite wants it: entities have
+/// random ids, so that writing many touches pages all over the indexes.
+const WRITER_CACHE: &str = "-65536";
+/// The same of each reader.
+const READER_CACHE: &str = "-8192";
+
 impl SqliteOptions {
     /// The store in the file at `path`, which is created if it does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -90,20 +96,20 @@ impl SqliteOptions {
 
     /// How the one connection that writes is opened.
     pub(crate) fn writing(&self) -> SqliteConnectOptions {
-        self.connect().create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
+        self.connect(WRITER_CACHE).create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
     }
 
     /// How connections that only look are opened.
     pub(crate) fn reading(&self) -> SqliteConnectOptions {
-        self.connect().pragma("query_only", "1")
+        self.connect(READER_CACHE).pragma("query_only", "1")
     }
 
     /// How the connection is opened that moves the log into the file. It gives way to everybody.
     pub(crate) fn checkpointing(&self) -> SqliteConnectOptions {
-        self.connect().busy_timeout(Duration::from_millis(50))
+        self.connect(READER_CACHE).busy_timeout(Duration::from_millis(50))
     }
 
-    fn connect(&self) -> SqliteConnectOptions {
+    fn connect(&self, cache: &'static str) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(false)
@@ -111,6 +117,7 @@ impl SqliteOptions {
             .busy_timeout(self.busy_timeout)
             // A checkpoint inside a commit costs most of the write rate: they have their own task.
             .pragma("wal_autocheckpoint", "0")
+            .pragma("cache_size", cache)
             .statement_cache_capacity(256)
             .disable_statement_logging()
     }
