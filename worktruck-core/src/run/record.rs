@@ -190,6 +190,8 @@ impl RunRecord {
 
     /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
     ///
+    /// A run that somebody wants to end, and that the commit gives back or lets wait, ends with it.
+    ///
     /// # Errors
     ///
     /// - `LeaseLost`: the lease is not the current one, or the run is not running.
