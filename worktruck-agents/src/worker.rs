@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use worktruck_core::executor::{Executor, Options};
 use worktruck_core::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, FailureCategory, Renewal, RunStatus, Transition,
@@ -87,7 +87,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(_) = tasks.join_next() => {}
+                Some(ended) = tasks.join_next() => tell_of_panic(ended),
                 woken = self.ports.store.wait_for_work(mark), if idle => match woken {
                     Ok(now) => mark = now,
                     Err(error) => {
@@ -105,7 +105,11 @@ impl Worker {
     async fn drain(&self, tasks: &mut JoinSet<()>) {
         for (order, time) in [(Order::Drain, self.options.grace), (Order::Abort, TIME_TO_RELEASE)] {
             self.holding.order(order);
-            let all = async { while tasks.join_next().await.is_some() {} };
+            let all = async {
+                while let Some(ended) = tasks.join_next().await {
+                    tell_of_panic(ended);
+                }
+            };
             if tokio::time::timeout(time, all).await.is_ok() {
                 return;
             }
@@ -129,10 +133,10 @@ impl Worker {
         for claimed in claimed {
             let (held, orders) = Held::new(claimed.lease.clone(), asked_at, ports.lease_for);
             let held = Arc::new(held);
-            let (ports, holding) = (Arc::clone(ports), Arc::clone(&self.holding));
-            holding.add(claimed.run.id, &held);
+            let ports = Arc::clone(ports);
+            let kept = self.holding.keep(claimed.run.id, &held);
             tasks.spawn(async move {
-                let run = claimed.run.id;
+                let (run, _kept) = (claimed.run.id, kept);
                 match execute(&ports, claimed, &held, orders).await {
                     Ok(status) => tracing::info!(%run, %status, "run left"),
                     Err(error) if error.kind() == ErrorKind::LeaseLost => {
@@ -140,7 +144,6 @@ impl Worker {
                     }
                     Err(error) => tracing::error!(%run, error = %error.chain(), "run abandoned"),
                 }
-                holding.remove(run, &held);
             });
         }
         count
@@ -188,12 +191,19 @@ async fn refuse(ports: &Ports, claimed: &Claimed, error: &Error) -> Result<RunSt
     ports.store.commit(&claimed.lease, commit, ports.clock.now()).await.map(|_| RunStatus::Failed)
 }
 
+fn tell_of_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the task of a run ended early; the run is taken over when its lease expires");
+    }
+}
+
 /// Renews all leases in one call, three times in the time that they last.
 async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
     loop {
         holding.until_not_empty().await;
         tokio::time::sleep(ports.lease_for / 3).await;
-        let leases: Vec<_> = holding.all().iter().map(|held| held.lease()).collect();
+        let asked = holding.runs().clone();
+        let leases: Vec<_> = asked.values().map(|held| held.lease()).collect();
         if leases.is_empty() {
             continue;
         }
@@ -201,7 +211,7 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
         match ports.store.renew(&leases, ports.lease_for, ports.clock.now()).await {
             Ok(renewals) => {
                 for renewal in renewals {
-                    holding.take_in(renewal, asked_at, ports.lease_for);
+                    take_in(&asked, renewal, asked_at, ports.lease_for);
                 }
             }
             // A lease that cannot be renewed runs out on the monotonic clock, and its run stops.
@@ -210,10 +220,44 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
     }
 }
 
+/// Tells a run what became of its lease: the run that it was `asked` for, not one that was taken
+/// under the same id since.
+fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Duration, lease_for: Duration) {
+    let run = match &renewal {
+        Renewal::Renewed { lease, .. } => lease.run(),
+        Renewal::Lost(run) => *run,
+    };
+    let Some(held) = asked.get(&run) else { return };
+    match renewal {
+        Renewal::Renewed { lease, cancel_requested_at } => {
+            held.confirm(lease, asked_at, lease_for);
+            if cancel_requested_at.is_some() {
+                held.order(Order::Cancel);
+            }
+        }
+        Renewal::Lost(_) => held.lose(),
+    }
+}
+
+/// Keeps a run among those whose leases are renewed, until it is dropped: also by a panic.
+#[derive(Debug)]
+struct Kept {
+    holding: Arc<Holding>,
+    run: RunId,
+    held: Arc<Held>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.holding.remove(self.run, &self.held);
+    }
+}
+
 impl Holding {
-    fn add(&self, run: RunId, held: &Arc<Held>) {
+    fn keep(self: &Arc<Self>, run: RunId, held: &Arc<Held>) -> Kept {
         self.runs().insert(run, Arc::clone(held));
         self.changed.notify_one();
+        Kept { holding: Arc::clone(self), run, held: Arc::clone(held) }
     }
 
     /// Forgets a run, unless this worker has taken it anew meanwhile.
@@ -232,26 +276,6 @@ impl Holding {
         self.all().iter().for_each(|held| held.order(order));
     }
 
-    fn take_in(&self, renewal: Renewal, asked_at: Duration, lease_for: Duration) {
-        match renewal {
-            Renewal::Renewed { lease, cancel_requested_at } => {
-                let Some(held) = self.runs().get(&lease.run()).cloned() else { return };
-                if held.lease().fence() != lease.fence() {
-                    return;
-                }
-                held.confirm(lease, asked_at, lease_for);
-                if cancel_requested_at.is_some() {
-                    held.order(Order::Cancel);
-                }
-            }
-            Renewal::Lost(run) => {
-                if let Some(held) = self.runs().get(&run) {
-                    held.lose();
-                }
-            }
-        }
-    }
-
     async fn until_not_empty(&self) {
         while self.runs().is_empty() {
             self.changed.notified().await;
@@ -261,5 +285,48 @@ impl Holding {
     fn runs(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Arc<Held>>> {
         // A panic elsewhere cannot leave the map half written.
         self.runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use worktruck_core::run::Lease;
+    use worktruck_core::{TenantId, Timestamp};
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn held(run: RunId, fence: u64) -> Arc<Held> {
+        let tenant = TenantId::from_uuid(uuid::Uuid::from_u128(2));
+        let (held, _) =
+            Held::new(Lease::new(tenant, run, fence, Timestamp::FOREVER), Duration::MAX / 2, Duration::ZERO);
+        Arc::new(held)
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_task_panics_is_renewed_no_longer() {
+        let (holding, run) = (Arc::new(Holding::default()), RunId::from_uuid(uuid::Uuid::from_u128(1)));
+        let kept = holding.keep(run, &held(run, 1));
+        assert!(holding.runs().contains_key(&run));
+        let task = tokio::spawn(async move {
+            let _kept = kept;
+            panic!("a defect");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert!(holding.runs().is_empty(), "its lease would be renewed for ever");
+    }
+
+    #[test]
+    fn a_late_answer_is_not_about_the_run_that_was_taken_anew() {
+        let (holding, run) = (Arc::new(Holding::default()), RunId::from_uuid(uuid::Uuid::from_u128(1)));
+        let (old, new) = (held(run, 1), held(run, 2));
+        let given_back = holding.keep(run, &old);
+        let asked = holding.runs().clone();
+        let _taken_anew = holding.keep(run, &new);
+        drop(given_back);
+        take_in(&asked, Renewal::Lost(run), Duration::ZERO, Duration::ZERO);
+        assert!(!old.is_live(&SystemClock::new()));
+        assert!(new.is_live(&SystemClock::new()));
+        assert!(holding.runs().contains_key(&run));
     }
 }

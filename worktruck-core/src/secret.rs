@@ -53,22 +53,33 @@ impl Secret {
     }
 }
 
-/// Replaces every occurrence of every secret in the texts of `value`.
+/// Replaces every occurrence of every secret in the texts of `value`, names of members included.
 pub(crate) fn redact(secrets: &[Secret], value: &mut Value) {
     if secrets.is_empty() {
         return;
     }
     match value {
-        Value::String(text) => {
-            for secret in secrets {
-                if text.contains(&secret.0) {
-                    *text = secret.redact(text);
-                }
-            }
-        }
+        Value::String(text) => redact_text(secrets, text),
         Value::Array(items) => items.iter_mut().for_each(|item| redact(secrets, item)),
-        Value::Object(members) => members.values_mut().for_each(|member| redact(secrets, member)),
+        Value::Object(members) => {
+            if members.keys().any(|name| secrets.iter().any(|secret| name.contains(&secret.0))) {
+                let named = std::mem::take(members).into_iter().map(|(mut name, member)| {
+                    redact_text(secrets, &mut name);
+                    (name, member)
+                });
+                *members = named.collect();
+            }
+            members.values_mut().for_each(|member| redact(secrets, member));
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn redact_text(secrets: &[Secret], text: &mut String) {
+    for secret in secrets {
+        if text.contains(&secret.0) {
+            *text = secret.redact(text);
+        }
     }
 }
 
@@ -81,5 +92,19 @@ impl Drop for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_replaced_in_texts_and_in_names_of_members() {
+        let mut value = json!({ "ok": ["a hunter22 b"], "token hunter22": { "hunter22": "hunter22" } });
+        redact(&[Secret::new("hunter22")], &mut value);
+        assert_eq!(value, json!({ "ok": ["a [secret] b"], "token [secret]": { "[secret]": "[secret]" } }));
     }
 }

@@ -185,7 +185,11 @@ impl Executor {
     /// # Errors
     ///
     /// `InvalidRequest` if the run's input or the snapshot has no canonical JSON form.
-    pub fn begin(run: Run, commits: u64, snapshot: Snapshot, options: Options) -> Result<Self> {
+    pub fn begin(run: Run, commits: u64, snapshot: Snapshot, mut options: Options) -> Result<Self> {
+        // Where one secret is a part of another, the longer one goes first, or its rest would stay.
+        let mut secrets = options.secrets.to_vec();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        options.secrets = secrets.into();
         let head = genesis(run.tenant_id, run.id, &run.input, Some(&snapshot))?;
         let offered: Arc<[ToolSpec]> = snapshot
             .tools

@@ -190,6 +190,8 @@ impl RunRecord {
 
     /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
     ///
+    /// A run that somebody wants to end, and that the commit gives back or lets wait, ends with it.
+    ///
     /// # Errors
     ///
     /// - `LeaseLost`: the lease is not the current one, or the run is not running.
@@ -235,6 +237,10 @@ impl RunRecord {
         self.reserved = commit.reserved;
         self.forfeited = commit.forfeited;
         events.extend(self.make(&commit.transition, now)?);
+        if self.run.cancel_requested_at.is_some() && matches!(self.run.status, RunStatus::Queued | RunStatus::Waiting) {
+            // The worker did not know of the request, and nobody has to come back to the run.
+            events.extend(self.make(&Transition::Cancel, now)?);
+        }
         let lease = if self.run.status == RunStatus::Running {
             self.extend(commit.lease_for, now)
         } else {
@@ -338,5 +344,43 @@ impl RunRecord {
                 event.placed(run, self.event_seq, at)
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{BlueprintVersion, EventType};
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_cancellation_that_the_worker_did_not_see_ends_a_run_that_it_leaves() {
+        for transition in [Transition::Release, Transition::Wait { reason: WaitingReason::UnknownOutcome }] {
+            let [run, tenant] = [1_u128, 2].map(uuid::Uuid::from_u128);
+            let new = NewRun::new(crate::RunId::from_uuid(run), "sweep", Value::Null);
+            let (mut record, _) = RunRecord::accept(new, crate::TenantId::from_uuid(tenant), Timestamp::EPOCH);
+            let (claimed, _) = record.claim(LEASE, Timestamp::EPOCH);
+            record.signal(&Signal::Cancel { actor: None }, Timestamp::EPOCH).expect("the run is marked");
+            assert_eq!(record.run.status, RunStatus::Running, "the worker holds it");
+            let commit = Commit {
+                number: 1,
+                snapshot: None,
+                steps: Vec::new(),
+                calls: Vec::new(),
+                events: Vec::new(),
+                reserved: NanoUsd::ZERO,
+                forfeited: NanoUsd::ZERO,
+                transition,
+                lease_for: LEASE,
+            };
+            let (_, events) = record.commit(&claimed.lease, &commit, Timestamp::EPOCH).expect("the run is left");
+            assert_eq!((record.run.status, record.run.waiting_reason), (RunStatus::Cancelled, None));
+            assert_eq!((record.run.finished_at, record.lease_expires_at), (Some(Timestamp::EPOCH), None));
+            assert_eq!(events.last().map(|event| event.event_type), Some(EventType::RunCancelled));
+            let blueprints = vec![BlueprintVersion { blueprint: "sweep".to_owned(), version: 1 }];
+            let request = ClaimRequest { blueprints, limit: 1, lease_for: LEASE };
+            assert!(!record.is_claimable(&request, Timestamp::EPOCH), "nobody takes it any more");
+        }
     }
 }
