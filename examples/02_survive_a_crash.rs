@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use worktruck_core::run::RunStatus;
 use worktruck_core::{Error, Result};
 use worktruck_examples::crash::{Case, LEASE, work_until_killed};
-use worktruck_examples::report::timeline;
+use worktruck_examples::report::{print, timeline};
 
 /// The proposal during which the first worker dies: its turn has made some, and committed none of them.
 const FATAL: u32 = 75;
@@ -47,34 +47,40 @@ async fn survive() -> Result<()> {
     let folder = tempfile::tempdir().map_err(|e| Error::unavailable("there is no temporary folder").with_source(e))?;
     let url = |name| format!("sqlite://{}", folder.path().join(name).display());
 
-    println!("1. About 1,000 people are in a store, and a run that looks for duplicates among them is accepted.");
-    println!("   A worker in a process of its own takes it, and is killed while it makes proposal {FATAL}.\n");
+    print("1. About 1,000 people are in a store, and a run that looks for duplicates among them is accepted.")?;
+    print(&format!("   A worker in a process of its own takes it, and is killed while it makes proposal {FATAL}.\n"))?;
     let case = Case::prepare(&url("crash.db")).await?;
     let died = kill_a_worker(&url("crash.db")).await?;
     let (before, kept) = (case.journal().await?.steps, case.proposals().await?.len());
-    println!("\n{}\n", timeline(&before, 10).join("\n"));
+    print(&format!("\n{}\n", timeline(&before, 10).join("\n")))?;
     let steps = before.len();
-    println!("   The process is gone ({died}). Its journal holds {steps} steps and the store {kept} proposals:");
-    println!("   those of the turns that were committed. Proposals {} to {} died with it.", kept + 1, FATAL - 1);
+    print(&format!(
+        "   The process is gone ({died}). Its journal holds {steps} steps and the store {kept} proposals:"
+    ))?;
+    print(&format!(
+        "   those of the turns that were committed. Proposals {} to {} died with it.",
+        kept + 1,
+        FATAL - 1
+    ))?;
     check(case.run().await?.status == RunStatus::Running, "nobody has noticed: the dead worker still has its lease")?;
 
-    println!(
+    print(&format!(
         "\n2. A second worker starts. When the lease has run out, {LEASE:?} here and 30 s by default, it takes the"
-    );
-    println!("   run over and goes on after step {steps}, without asking again for what is journaled.\n");
+    ))?;
+    print(&format!("   run over and goes on after step {steps}, without asking again for what is journaled.\n"))?;
     let started = Instant::now();
     case.finish().await?;
     let (run, after) = (case.run().await?, case.journal().await?.steps);
-    println!("{}\n", timeline(&after, 16).join("\n"));
+    print(&format!("{}\n", timeline(&after, 16).join("\n")))?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("   Done {seconds:.1} s after the crash, of which waiting for the lease took {LEASE:?} at most.");
+    print(&format!("   Done {seconds:.1} s after the crash, of which waiting for the lease took {LEASE:?} at most."))?;
     check(run.status == RunStatus::Succeeded && run.attempt == 2, "the run succeeded, in its second attempt")?;
 
-    println!("\n3. Was it exactly once? The same run on another store, where nobody dies, shows what should be.\n");
+    print("\n3. Was it exactly once? The same run on another store, where nobody dies, shows what should be.\n")?;
     let undisturbed = Case::prepare(&url("undisturbed.db")).await?;
     undisturbed.finish().await?;
     let (proposals, wanted) = (case.proposals().await?, undisturbed.proposals().await?);
-    println!("   There are {} steps and {} proposals\n", after.len(), proposals.len());
+    print(&format!("   There are {} steps and {} proposals\n", after.len(), proposals.len()))?;
     let places: BTreeSet<u32> = after.iter().map(|step| step.seq).collect();
     let distinct: BTreeSet<&Vec<String>> = proposals.iter().collect();
     check(!before.is_empty() && kept < proposals.len(), "the crash was in the middle")?;
@@ -104,6 +110,6 @@ async fn kill_a_worker(url: &str) -> Result<ExitStatus> {
 }
 
 fn check(holds: bool, what: &str) -> Result<()> {
-    println!("   {} {what}", if holds { "ok:" } else { "NOT SO:" });
+    print(&format!("   {} {what}", if holds { "ok:" } else { "NOT SO:" }))?;
     if holds { Ok(()) } else { Err(Error::internal(format!("not so: {what}"))) }
 }

@@ -3,11 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 
+use worktruck_core::run::Run;
 use worktruck_core::store::{NewTenant, RunQuery, RunStore, TenantStore};
 use worktruck_core::{Clock, Digest, Error, IdSource, Result, TenantId};
 use worktruck_store_sqlite::SqliteStore;
-
-use worktruck_core::run::Run;
 
 /// A store that was named, or one of the example's own that is removed when its work is done.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// The clock.
+    /// The clock of this machine.
     #[must_use]
     pub fn new() -> Self {
         Self {

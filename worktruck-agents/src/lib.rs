@@ -1,5 +1,37 @@
 //! The runtime of Worktruck: workers, model providers, tools and blueprints that run agents
 //! durably over a store.
+//!
+//! A [`Runtime`] puts a store, tools and [blueprints](blueprint::Blueprint) together and accepts
+//! runs; a [`Worker`] executes them. A store in one file is in the crate `worktruck-store-sqlite`.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use worktruck_agents::blueprint::Blueprint;
+//! use worktruck_agents::{Runtime, blueprints, tools};
+//! use worktruck_core::TenantId;
+//! use worktruck_core::run::RunStatus;
+//! use worktruck_core::store::{MemoryStore, NewTenant, TenantStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> worktruck_core::Result<()> {
+//! let store = Arc::new(MemoryStore::default());
+//! // The rules that ship with the blueprint play its model.
+//! let deduper = Blueprint { default_model: "local/rules".into(), ..blueprints::contact_deduper() };
+//! let runtime = Runtime::builder(store.clone()).tools(tools::builtin()).blueprint(deduper).build()?;
+//! let tenant = TenantId::new(runtime.ids(), runtime.now());
+//! store.create_tenant(NewTenant { id: tenant, slug: "acme".into(), name: None }, runtime.now()).await?;
+//!
+//! let new = runtime.new_run("contact_deduper", serde_json::json!({ "max_candidates": 100 }));
+//! let run = runtime.enqueue(tenant, new).await?;
+//! assert_eq!(run.status, RunStatus::Queued);
+//! // No worker has it yet, so it ends at once.
+//! assert_eq!(runtime.cancel(tenant, run.id, None).await?.status, RunStatus::Cancelled);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod blueprint;
 pub mod blueprints;

@@ -73,7 +73,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Registers tools.
+    /// Registers several tools.
     #[must_use]
     pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
         self.tools.extend(tools);
@@ -94,21 +94,23 @@ impl RuntimeBuilder {
         self
     }
 
-    /// A value that is replaced wherever it turns up in a journal.
+    /// Registers a value that is replaced wherever it turns up in a text of a journal, an event or a failure.
+    ///
+    /// A value of fewer than 8 bytes is not looked for: it would turn up by chance.
     #[must_use]
     pub fn secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
         self
     }
 
-    /// Replaces the clock of the machine.
+    /// Replaces the clock of the machine by another one.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Replaces random ids.
+    /// Replaces the source of random ids by another one.
     #[must_use]
     pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
         self.ids = ids;
@@ -122,7 +124,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// The runtime.
+    /// Checks that the parts fit together, and makes the runtime of them.
     ///
     /// # Errors
     ///
@@ -186,7 +188,7 @@ impl Runtime {
         }
     }
 
-    /// The store.
+    /// The store that the runs are kept in.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.ports.store
@@ -235,8 +237,8 @@ impl Runtime {
 
     /// Asks for the end of a run.
     ///
-    /// The answer is the run: cancelled, or still running with `cancel_requested_at` set until its
-    /// worker has stopped it.
+    /// A run without a live lease is cancelled at once. One that a worker holds comes back as running, with
+    /// `cancel_requested_at` set, and ends when its worker has stopped it.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl Secret {
         self.0.char_indices().nth(count - 4).map_or("", |(at, _)| &self.0[at..])
     }
 
-    /// Replaces every occurrence of the secret in `text`.
+    /// Replaces every occurrence of the secret in `text`, unless it has fewer than 8 bytes.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         if self.0.len() < SHORTEST_REPLACED { text.to_owned() } else { text.replace(&self.0, REPLACEMENT) }

@@ -80,7 +80,7 @@ impl SqliteOptions {
         self
     }
 
-    /// The file.
+    /// The file that the store is in.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -454,17 +454,18 @@ pub(crate) const GERMAN: &[TownWords] = &[
     ("Leipzig", "Sachsen", "04", "341 2"),
 ];
 
+// All of them under the reserved `.example`, so that no address of the sample is anybody's, mistyped or not.
 pub(crate) const DOMAINS: &[&str] = &[
-    "gmail.com",
-    "outlook.com",
-    "yahoo.com",
-    "icloud.com",
-    "proton.me",
-    "gmx.de",
-    "web.de",
-    "btinternet.com",
-    "fastmail.com",
-    "example.org",
+    "mail.example",
+    "inbox.example",
+    "letters.example",
+    "post.example",
+    "webmail.example",
+    "pigeon.example",
+    "home.example",
+    "broadband.example",
+    "quickmail.example",
+    "postbox.example",
 ];
 
 pub(crate) const COMPANIES: &[&str] = &[

@@ -143,7 +143,7 @@ impl Tool for ContactsFindDuplicates {
     }
 }
 
-/// All people and organisations as they were.
+/// All people and organizations as they were.
 async fn contacts(view: &View, as_of: Timestamp) -> Result<Vec<(EntityId, Timestamp, Contact)>, ToolError> {
     let mut found = Vec::new();
     each(view, Kind::Contact, as_of, |version| {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::guardrail::{self, Rule};
 use crate::pricing::model_name;
+use crate::tool::ToolSpec;
 use crate::{Error, Result};
 
 use super::text::{check_name, check_object, check_text};
@@ -111,9 +112,7 @@ impl AgentConfig {
     fn check_tools(&self) -> Result<()> {
         let mut seen = HashSet::new();
         for (index, tool) in self.tools.iter().flatten().enumerate() {
-            let is_name = (1..=64).contains(&tool.len())
-                && tool.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-            if !is_name {
+            if !ToolSpec::is_name(tool) {
                 let message = format!("{tool:?} is not the name of a tool: 1 to 64 of a-z, A-Z, 0-9, _ and -");
                 return Err(Error::invalid(message).at(format!("/tools/{index}")));
             }

@@ -20,7 +20,7 @@ mod text;
 pub enum Kind {
     /// How a blueprint behaves for a tenant.
     AgentConfig,
-    /// A person, an organisation or a group.
+    /// A person, an organization or a group.
     Contact,
     /// Contacts that may be the same.
     MergeProposal,

@@ -76,7 +76,7 @@ impl fmt::Display for RunStatus {
     }
 }
 
-/// Why a run failed. Nothing else ends a run as failed; a crash does not.
+/// Why a run failed. A crash is no reason: another worker takes the run over.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCategory {

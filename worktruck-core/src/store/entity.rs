@@ -171,6 +171,34 @@ pub struct Version {
     pub provenance: Provenance,
 }
 
+impl Version {
+    /// When it holds in the world.
+    #[must_use]
+    pub const fn valid(&self) -> Period {
+        self.slice.valid
+    }
+
+    /// When the store held it for true.
+    #[must_use]
+    pub const fn sys(&self) -> Period {
+        self.slice.sys
+    }
+
+    /// The entity as anybody may see it: its data with its id, tenant, times and version; `None` if
+    /// it is deleted.
+    #[must_use]
+    pub fn resource(&self) -> Option<Value> {
+        let mut body = self.slice.body.clone()?;
+        let members = body.as_object_mut()?;
+        members.insert("id".to_owned(), json!(self.key.id));
+        members.insert("tenant_id".to_owned(), json!(self.tenant));
+        members.insert("created_at".to_owned(), json!(self.created_at));
+        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
+        members.insert("version".to_owned(), json!(self.slice.version));
+        Some(body)
+    }
+}
+
 /// What a successful [`EntityStore::apply`] did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
@@ -309,7 +337,7 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// - `VersionMismatch`: a required version is not the newest.
+    /// - `VersionMismatch`: a required version is not the one that a read of the present returns.
     /// - `Conflict`: something required absent exists, or a term is not unique.
     /// - `NotFound`: a patch or a deletion finds nothing in its part of the valid axis.
     /// - `InvalidRequest`: a body is not one of its kind, or a period is empty.
@@ -387,32 +415,4 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// `NotFound` if the entity was never written or is already erased.
     async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()>;
-}
-
-impl Version {
-    /// When it holds in the world.
-    #[must_use]
-    pub const fn valid(&self) -> Period {
-        self.slice.valid
-    }
-
-    /// When the store held it for true.
-    #[must_use]
-    pub const fn sys(&self) -> Period {
-        self.slice.sys
-    }
-
-    /// The entity as anybody may see it: its data with its id, tenant, times and version; `None` if
-    /// it is deleted.
-    #[must_use]
-    pub fn resource(&self) -> Option<Value> {
-        let mut body = self.slice.body.clone()?;
-        let members = body.as_object_mut()?;
-        members.insert("id".to_owned(), json!(self.key.id));
-        members.insert("tenant_id".to_owned(), json!(self.tenant));
-        members.insert("created_at".to_owned(), json!(self.created_at));
-        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
-        members.insert("version".to_owned(), json!(self.slice.version));
-        Some(body)
-    }
 }

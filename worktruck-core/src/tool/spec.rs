@@ -18,6 +18,23 @@ pub struct ToolSpec {
     pub effect: ToolEffect,
 }
 
+impl ToolSpec {
+    /// Whether `name` can name a tool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use worktruck_core::tool::ToolSpec;
+    ///
+    /// assert!(ToolSpec::is_name("contacts_search"));
+    /// assert!(!ToolSpec::is_name("contacts.search"));
+    /// ```
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    }
+}
+
 /// What a call of a tool touches, which decides how it is made to happen once.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

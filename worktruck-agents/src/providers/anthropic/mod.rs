@@ -167,7 +167,8 @@ impl fmt::Debug for Anthropic {
 
 fn settings(variable: impl Fn(&str) -> Option<String>) -> Result<(Secret, AnthropicOptions)> {
     let set = |name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let key = set("ANTHROPIC_API_KEY").ok_or_else(|| Error::invalid("ANTHROPIC_API_KEY is not set"))?;
+    let key = set("ANTHROPIC_API_KEY")
+        .ok_or_else(|| Error::invalid("ANTHROPIC_API_KEY is not set: it must hold a key of the Anthropic API"))?;
     let mut options = AnthropicOptions::default();
     options.base_url = set("ANTHROPIC_BASE_URL").unwrap_or(options.base_url);
     Ok((Secret::new(key), options))

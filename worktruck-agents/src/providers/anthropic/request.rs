@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 use worktruck_core::model::{Block, Message, ModelError, ModelErrorCategory, ModelRequest, UserBlock};
+use worktruck_core::tool::ToolSpec;
 
 /// The body that asks for the turn of `request` as a stream.
 ///
@@ -15,7 +16,7 @@ use worktruck_core::model::{Block, Message, ModelError, ModelErrorCategory, Mode
 ///
 /// [`ModelErrorCategory::InvalidRequest`] if a tool's name is one that the API refuses.
 pub(crate) fn body(request: &ModelRequest) -> Result<Body<'_>, ModelError> {
-    if let Some(tool) = request.tools.iter().find(|tool| !is_tool_name(&tool.name)) {
+    if let Some(tool) = request.tools.iter().find(|tool| !ToolSpec::is_name(&tool.name)) {
         let text = format!("{:?} cannot name a tool: 1 to 64 of a-z, A-Z, 0-9, _ and -", tool.name);
         return Err(ModelError::new(ModelErrorCategory::InvalidRequest, text));
     }
@@ -135,11 +136,6 @@ fn said_by_model(block: &Block) -> Option<Content<'_>> {
 
 fn said(text: &str) -> Option<Content<'_>> {
     (!text.trim().is_empty()).then_some(Content::Known(Known::Text { text }))
-}
-
-fn is_tool_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -1,4 +1,4 @@
-//! Contacts: people, organisations and groups (vCard, RFC 6350; JSContact, RFC 9553).
+//! Contacts: people, organizations and groups (vCard, RFC 6350; JSContact, RFC 9553).
 
 mod canonical;
 mod check;
@@ -18,7 +18,7 @@ pub use canonical::canonical_value;
 pub use check::{MAX_BIO_BYTES, MAX_TEXT_CHARS, MAX_URL_CHARS};
 pub use region::Region;
 
-/// A person, an organisation or a group, with everything that belongs to it alone.
+/// A person, an organization or a group, with everything that belongs to it alone.
 ///
 /// [`Contact::normalise`] is what makes one fit to be stored.
 ///
