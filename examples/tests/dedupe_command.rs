@@ -1,6 +1,7 @@
 //! `01_dedupe_contacts` as a program: what it prints, and what it says of bad input.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -92,6 +93,29 @@ fn the_sample_file_is_the_default_and_a_person_sees_steps_proposals_and_totals()
     assert!(text.contains("contacts_find_duplicates"), "{text}");
     assert!(text.contains("same birth date"), "{text}");
     assert!(text.lines().last().unwrap().contains("1000 contacts"), "{text}");
+}
+
+#[test]
+fn the_people_of_the_sample_are_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let report = one_object(&run(folder.path(), &["--json"], &[]));
+    let mut proposed = BTreeSet::new();
+    for cluster in report["clusters"].as_array().unwrap() {
+        let uids: Vec<&str> = cluster["uids"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        for (at, one) in uids.iter().enumerate() {
+            proposed.extend(uids[at + 1..].iter().map(|other| pair(one, other)));
+        }
+    }
+    let truth = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/people_truth.csv")).unwrap();
+    let truth: BTreeSet<_> =
+        truth.lines().skip(1).filter_map(|line| line.split_once(',')).map(|(one, other)| pair(one, other)).collect();
+    let right = proposed.intersection(&truth).count() as f64;
+    let f1 = 2.0 * right / (proposed.len() + truth.len()) as f64;
+    assert!(f1 >= 0.97, "F1 of pairs is {f1}");
+}
+
+fn pair(one: &str, other: &str) -> (String, String) {
+    if one < other { (one.to_owned(), other.to_owned()) } else { (other.to_owned(), one.to_owned()) }
 }
 
 #[test]

@@ -29,8 +29,8 @@ pub struct Blueprint {
     pub tools: Vec<String>,
     /// `claude-…` or `provider/model`.
     pub default_model: String,
-    /// What a run may cost.
-    pub default_budget_cents: u32,
+    /// What a run may cost; no limit if absent.
+    pub default_budget_cents: Option<u32>,
     /// How long a run may take.
     pub default_deadline_seconds: u32,
     /// How many steps a run may have.

@@ -94,7 +94,8 @@ async fn ask(ports: &Ports, run: &Run, model: String, request: ModelRequest) -> 
         Ok(provider) => AssertUnwindSafe(provider.complete(request)).catch_unwind().await.unwrap_or_else(|_| {
             Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
         }),
-        Err(error) => Err(ModelError::new(ModelErrorCategory::InvalidRequest, error.to_string())),
+        // Another worker may have the provider: the run is not this worker's to fail.
+        Err(error) => Err(ModelError::new(ModelErrorCategory::ProviderUnavailable, error.to_string())),
     };
     Event::Replied(reply)
 }

@@ -12,7 +12,7 @@ use worktruck_core::model::ModelProvider;
 use worktruck_core::run::{DEFAULT_LEASE, NewRun, Run, Signal};
 use worktruck_core::store::{Changes, EntityKey, ListQuery, Provenance, Require, Store, Version};
 use worktruck_core::temporal::WriteOp;
-use worktruck_core::tool::Tool;
+use worktruck_core::tool::{Tool, ToolSpec};
 use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secret, TenantId, Timestamp, pricing};
 
 use crate::blueprint::Blueprint;
@@ -128,12 +128,21 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if two tools or two blueprints share a name, a blueprint names a tool
+    /// `InvalidRequest` if a lease lasts no time, a tool's name is malformed, two tools or two blueprints share a name, a blueprint names a tool
     /// that is not registered, or a schema is not a JSON Schema.
     pub fn build(self) -> Result<Runtime> {
+        if self.lease_for.is_zero() {
+            return Err(Error::invalid("a lease must last for some time"));
+        }
         let mut tools = BTreeMap::new();
         for tool in self.tools {
             let spec = tool.spec();
+            if !ToolSpec::is_name(&spec.name) {
+                return Err(Error::invalid(format!(
+                    "{:?} is no name of a tool: it must have 1 to 64 of a-z, A-Z, 0-9, _ and -",
+                    spec.name
+                )));
+            }
             check_schema(&spec.input_schema, &format!("the input schema of the tool {}", spec.name))?;
             if tools.insert(spec.name.clone(), tool).is_some() {
                 return Err(Error::invalid(format!("two tools are named {}", spec.name)));
@@ -336,10 +345,7 @@ impl Ports {
             first_message: format!("The input of this run:\n{:#}", run.input),
             tools: tools.filter_map(|name| self.tools.get(name)).map(|tool| (*tool.spec()).clone()).collect(),
             guardrails,
-            budget_usd_cents: run
-                .budget_usd_cents
-                .or(config.budget_default_cents)
-                .or(Some(blueprint.default_budget_cents)),
+            budget_usd_cents: run.budget_usd_cents.or(config.budget_default_cents).or(blueprint.default_budget_cents),
             deadline_at: started_at.after(Duration::from_secs(seconds.into())),
             max_steps: config.max_steps.unwrap_or(blueprint.default_max_steps),
             max_tokens: blueprint.max_tokens,

@@ -193,12 +193,15 @@ pub struct ModelError {
     pub message: String,
     /// How long the provider wants to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether the provider may have answered all the same, and bill it: what was set aside for
+    /// the turn then counts against the budget.
+    pub may_be_billed: bool,
 }
 
 impl ModelError {
     /// A failure of `category`.
     pub fn new(category: ModelErrorCategory, message: impl Into<String>) -> Self {
-        Self { category, message: message.into(), retry_after: None }
+        Self { category, message: message.into(), retry_after: None, may_be_billed: false }
     }
 }
 

@@ -58,7 +58,7 @@ pub fn contact_deduper() -> Blueprint {
         }],
         tools,
         default_model: "anthropic/claude-haiku-5-5".to_owned(),
-        default_budget_cents: 100,
+        default_budget_cents: Some(100),
         default_deadline_seconds: 3_600,
         default_max_steps: 1_000_000,
         max_tokens: 16_000,

@@ -1,12 +1,10 @@
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
-use worktruck_core::entity::contact::Contact;
+use worktruck_core::entity::contact::{Channel, Contact};
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::store::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Version};
 use worktruck_core::temporal::WriteOp;
-use worktruck_core::{Clock, EntityId, Error, IdSource, ItemId, PageRequest, Result, TenantId};
+use worktruck_core::{Clock, EntityId, Error, IdSource, PageRequest, Result, TenantId};
 
 use super::{Imported, Parsed, Problem};
 
@@ -43,8 +41,8 @@ pub struct Target<'a> {
 
 /// Writes the contacts of a file to a store, some hundred in a commit.
 ///
-/// A contact with a UID that the tenant has already is updated, and left alone if nothing has
-/// changed, so that the same file can be imported again, also after it was broken off. One without
+/// A contact with a UID that the tenant has already is updated by what the file says of it, and
+/// left alone if that changes nothing, so that the same file can be imported again, also after it was broken off. One without
 /// a UID is always new. `progress` is told how many contacts are done.
 ///
 /// # Cancel safety
@@ -119,32 +117,51 @@ impl Target<'_> {
 
     /// The body that `contact` gives the entity; `None` if it is what it has.
     ///
-    /// Parts that are there already keep their ids; tags and mergers of the entity stay.
+    /// What the file says of a field replaces what was there; what it does not mention stays, and so
+    /// does what was added since: channels, dates of other types, tags, metadata.
     fn update(&self, version: &Version, contact: &Contact) -> Result<Option<Value>> {
         let old = version.slice.body.clone().unwrap_or_default();
         let known: Contact = serde_json::from_value(old.clone())
             .map_err(|e| Error::internal(format!("contact {} is unreadable", version.key.id)).with_source(e))?;
         let mut new = contact.clone();
-        let channels: BTreeMap<_, ItemId> =
-            known.channels.iter().map(|c| ((c.kind, c.canonical_value.as_str()), c.id)).collect();
-        for channel in &mut new.channels {
-            if let Some(id) = channels.get(&(channel.kind, channel.canonical_value.as_str())) {
-                channel.id = *id;
-            }
-        }
+        new.channels = joined_channels(&known.channels, new.channels);
         for (address, known) in new.addresses.iter_mut().zip(&known.addresses) {
             address.id = known.id;
         }
-        for (date, known) in new.dates.iter_mut().zip(&known.dates) {
-            date.id = known.id;
+        new.addresses.extend(known.addresses.iter().skip(new.addresses.len()).cloned());
+        for known in known.dates {
+            match new.dates.iter_mut().find(|date| date.date_type == known.date_type) {
+                Some(date) => date.id = known.id,
+                None => new.dates.push(known),
+            }
         }
-        new.merged_ids.clone_from(&known.merged_ids);
+        new.merged_ids = known.merged_ids;
         new.tags.extend(known.tags);
         new.tags.sort();
         new.tags.dedup();
-        let new = body(&new)?;
-        Ok((new != old).then_some(new))
+        let (mut metadata, added) = (known.metadata, std::mem::take(&mut new.metadata));
+        metadata.extend(added);
+        new.metadata = metadata;
+        let (Value::Object(mut merged), Value::Object(written)) = (old.clone(), body(&new)?) else {
+            return Err(Error::internal(format!("contact {} is unreadable", version.key.id)));
+        };
+        merged.extend(written);
+        let merged = Value::Object(merged);
+        Ok((merged != old).then_some(merged))
     }
+}
+
+/// The channels that are there, as they are, and those that are new.
+fn joined_channels(known: &[Channel], found: Vec<Channel>) -> Vec<Channel> {
+    let mut joined = known.to_vec();
+    for mut channel in found {
+        if known.iter().any(|k| (k.kind, &k.canonical_value) == (channel.kind, &channel.canonical_value)) {
+            continue;
+        }
+        channel.is_primary &= !known.iter().any(|k| k.kind == channel.kind && k.is_primary);
+        joined.push(channel);
+    }
+    joined
 }
 
 fn body(contact: &Contact) -> Result<Value> {

@@ -132,6 +132,8 @@ pub struct Executor {
     /// To be recorded with the next commit.
     events: Vec<NewEvent>,
     wish: Option<Wish>,
+    /// Why the model could not be asked the last time.
+    last_error: Option<String>,
     phase: Phase,
     pending: Option<Pending>,
 }
@@ -147,7 +149,7 @@ enum Wish {
 #[derive(Debug)]
 enum Phase {
     /// The model is to be asked; nothing is set aside for it yet.
-    Before,
+    Before { attempt: u32, not_before: Timestamp },
     /// The model is asked, or will be asked again.
     Asking { started_at: Option<Timestamp>, attempt: u32, not_before: Timestamp },
     /// The model's calls are made.
@@ -155,6 +157,9 @@ enum Phase {
     /// Nothing more is done here.
     Stopped(RunStatus),
 }
+
+/// The model was not asked for this turn yet.
+const FRESH: Phase = Phase::Before { attempt: 0, not_before: Timestamp::EPOCH };
 
 /// A commit on its way, and what follows it.
 #[derive(Debug)]
@@ -212,7 +217,8 @@ impl Executor {
             repeats: BTreeMap::new(),
             events: Vec::new(),
             wish,
-            phase: Phase::Before,
+            last_error: None,
+            phase: FRESH,
             pending: None,
         })
     }
@@ -258,7 +264,10 @@ impl Executor {
             return self.stop(transition, now);
         }
         match &mut self.phase {
-            Phase::Before => self.prepare(now),
+            Phase::Before { not_before, .. } if now < *not_before => {
+                Ok(Effect::Wait { until: (*not_before).min(self.snapshot.deadline_at) })
+            }
+            Phase::Before { .. } => self.prepare(now),
             Phase::Asking { started_at, not_before, .. } => {
                 if started_at.is_some() || now < *not_before {
                     let until = if started_at.is_some() { Timestamp::FOREVER } else { *not_before };
@@ -309,14 +318,17 @@ impl Executor {
             return Some(Transition::Cancel);
         }
         if now >= self.snapshot.deadline_at {
-            let detail = format!("the deadline {} has passed", self.snapshot.deadline_at);
+            let mut detail = format!("the deadline {} has passed", self.snapshot.deadline_at);
+            if let Some(error) = &self.last_error {
+                detail = format!("{detail}; the model could not be asked: {error}");
+            }
             return Some(Transition::Fail { category: FailureCategory::Timeout, detail });
         }
         let under_way = match &self.phase {
             Phase::Asking { started_at, .. } => started_at.is_some(),
             // A call that is announced and not made would be one that a person must look into.
             Phase::Calling(turn) => turn.is_under_way() || turn.is_promised(),
-            Phase::Before | Phase::Stopped(_) => false,
+            Phase::Before { .. } | Phase::Stopped(_) => false,
         };
         match self.wish {
             Some(Wish::Abort) => Some(Transition::Release),
@@ -352,7 +364,11 @@ impl Executor {
     }
 
     fn ask(&mut self) {
-        self.phase = Phase::Asking { started_at: None, attempt: 0, not_before: Timestamp::EPOCH };
+        let (attempt, not_before) = match self.phase {
+            Phase::Before { attempt, not_before } => (attempt, not_before),
+            _ => (0, Timestamp::EPOCH),
+        };
+        self.phase = Phase::Asking { started_at: None, attempt, not_before };
     }
 
     fn request(&self) -> ModelRequest {
@@ -378,12 +394,23 @@ impl Executor {
         match reply {
             Ok(reply) => self.settle_reply(reply, began, now),
             Err(error) if error.category.is_transient() => {
-                let wait = model::backoff(attempt, &error, self.head);
-                self.phase = Phase::Asking { started_at: None, attempt: attempt + 1, not_before: now.after(wait) };
+                let not_before = now.after(model::backoff(attempt, &error, self.head));
+                self.last_error = Some(self.redacted(&error.to_string()));
+                let attempt = attempt + 1;
+                self.phase = if error.may_be_billed {
+                    // The next attempt needs a reservation of its own.
+                    self.ledger.forfeit_reserved();
+                    Phase::Before { attempt, not_before }
+                } else {
+                    Phase::Asking { started_at: None, attempt, not_before }
+                };
                 Ok(())
             }
             Err(error) => {
-                self.ledger.settle(crate::NanoUsd::ZERO);
+                if error.may_be_billed {
+                    self.ledger.forfeit_reserved();
+                }
+                self.ledger.give_back();
                 self.fail(reply::category_of(&error), self.redacted(&error.to_string()))
             }
         }

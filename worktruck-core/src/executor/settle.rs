@@ -11,7 +11,7 @@ use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
 use super::turn::{Call, Done, State};
-use super::{Effect, Executor, MAX_CONFLICTS, Pending, Phase, Then};
+use super::{Effect, Executor, FRESH, MAX_CONFLICTS, Pending, Phase, Then};
 
 impl Executor {
     /// Journals an answer of the model and goes where it leads.
@@ -28,6 +28,7 @@ impl Executor {
             self.events.push(NewEvent::with(EventType::BudgetSettled, data));
         }
         self.ledger.settle(cost);
+        self.last_error = None;
         let input = self.model_input();
         let name = self.snapshot.model.clone();
         let call_digest = self.call_digest(self.seq + 1, StepKind::Llm, &name, &input)?;
@@ -68,7 +69,7 @@ impl Executor {
                 if let Some(text) = text {
                     self.transcript.push_text(&text);
                 }
-                self.phase = Phase::Before;
+                self.phase = FRESH;
                 self.commit_after(hash, seq, steps, Vec::new(), Transition::Continue, Then::GoOn)
             }
             Disposition::End(transition) => {

@@ -9,6 +9,7 @@ use crate::rows::{IdBytes as _, to_json};
 
 use super::head::Clock;
 use super::version;
+use super::write::owner;
 
 /// The entities after the plan's place, in order, one more than a page holds if there are so many.
 pub(super) async fn find(
@@ -95,7 +96,7 @@ async fn among_heads(
             Drive::Words => " AND d.search MATCH ",
             Drive::Order | Drive::Term(_) => " AND e.rid IN (SELECT rowid FROM search WHERE search MATCH ",
         });
-        sql.push_bind(match_all(&plan.filter.words));
+        sql.push_bind(match_all(tenant, query, &plan.filter.words));
         sql.push(if matches!(drive, Drive::Words) { "" } else { ")" });
     }
     in_order(&mut sql, key, id, plan);
@@ -137,7 +138,7 @@ impl Drive {
         if !plan.filter.words.is_empty() {
             let count: i64 =
                 sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)")
-                    .bind(match_all(&plan.filter.words))
+                    .bind(match_all(tenant, query, &plan.filter.words))
                     .bind(best.0)
                     .fetch_one(tx)
                     .await
@@ -177,26 +178,31 @@ async fn among_all(
     };
     let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "e.sys_to"), ", "));
     sql.push(key).push(" AS sort_value FROM (");
-    for (table, sys_to) in [("head", "9223372036854775807"), ("slice", "sys_to")] {
-        if table == "slice" {
-            sql.push(" UNION ALL ");
-        }
+    for (table, sys_to) in [("head", "9223372036854775807"), ("slice", "e.sys_to")] {
+        sql.push(if table == "slice" { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
         sql.push("SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, ").push(sys_to);
         sql.push(
             " AS sys_to, valid_from, valid_to, body, terms, coalesce((SELECT value FROM json_each(sort) WHERE key = ",
         );
-        sql.push_bind(name.to_owned()).push("), '') AS sort_value FROM ").push(table);
+        sql.push_bind(name.to_owned()).push("), '') AS sort_value FROM ").push(table).push(" e");
         sql.push(" WHERE tenant = ").push_bind(tenant.bytes()).push(" AND kind = ").push_bind(query.kind.as_str());
         sql.push(" AND body IS NOT NULL AND sys_from <= ").push_bind(sys);
         sql.push(" AND ").push_bind(sys).push(" < ").push(sys_to);
         sql.push(" AND valid_from <= ").push_bind(valid).push(" AND ").push_bind(valid).push(" < valid_to");
+        for term in &plan.filter.terms {
+            sql.push(" AND EXISTS (SELECT 1 FROM json_each(e.terms) WHERE json(value) = ");
+            sql.push_bind(to_json(&[&term.name, &term.value])?).push(")");
+        }
+        if !matches!(plan.sort.field, SortField::Key(_)) {
+            // Each table has an index in this order, so that a page reads no more than a page of each.
+            sql.push(" AND ");
+            follow(&mut sql, key, "e.id", plan, after);
+            in_order(&mut sql, key, "e.id", plan);
+        }
+        sql.push(")");
     }
     sql.push(") e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE ");
     follow(&mut sql, key, "e.id", plan, after);
-    for term in &plan.filter.terms {
-        sql.push(" AND EXISTS (SELECT 1 FROM json_each(e.terms) WHERE json(value) = ");
-        sql.push_bind(to_json(&[&term.name, &term.value])?).push(")");
-    }
     in_order(&mut sql, key, "e.id", plan);
     fetch(tx, tenant, &mut sql, plan).await
 }
@@ -244,9 +250,9 @@ async fn fetch(
 
 /// Every word as the beginning of one. Folded words are letters and digits: in quotes they are
 /// never taken for operators.
-fn match_all(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\" *")).collect();
-    words.join(" AND ")
+fn match_all(tenant: TenantId, query: &ListQuery, words: &[String]) -> String {
+    let words = words.iter().map(|word| format!(" AND \"{word}\" *"));
+    format!("\"{}\"{}", owner(tenant, query.kind), words.collect::<String>())
 }
 
 fn has_words(version: &Version, plan: &ListPlan) -> bool {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use sqlx::SqliteConnection;
-use worktruck_core::entity;
+use worktruck_core::entity::{self, Kind};
 use worktruck_core::store::{EntityKey, TenantCommit, fold};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{Result, TenantId, Timestamp};
@@ -185,7 +185,9 @@ impl Rows {
             return Ok(());
         }
         let new = match head {
-            Some((slice, index)) => Some((columns(slice, Some(index))?, words(key, slice.body.as_ref(), index), index)),
+            Some((slice, index)) => {
+                Some((columns(slice, Some(index))?, words(self.tenant, key, slice.body.as_ref(), index), index))
+            }
             None => None,
         };
         self.replace_head(key, drafted.head.as_ref(), new);
@@ -342,11 +344,17 @@ impl TermRow {
 
 /// The folded text of a head. A body that was stored by a version with other rules, and is not one
 /// of its kind any more, can still be found by its terms.
-fn words(key: EntityKey, body: Option<&Value>, index: &Indexed) -> String {
-    index.words.clone().unwrap_or_else(|| {
+fn words(tenant: TenantId, key: EntityKey, body: Option<&Value>, index: &Indexed) -> String {
+    let words = index.words.clone().unwrap_or_else(|| {
         let index = body.and_then(|body| entity::index(key.kind, body).ok());
         index.map(|index| fold(&index.text)).unwrap_or_default()
-    })
+    });
+    format!("{} {words}", owner(tenant, key.kind))
+}
+
+/// The word of the search index that only the entities of this tenant and kind have.
+pub(super) fn owner(tenant: TenantId, kind: Kind) -> String {
+    format!("{}{}", tenant.hex(), kind.as_str().replace('_', ""))
 }
 
 /// A list as a JSON parameter; `None` if it is empty.

@@ -168,7 +168,7 @@ pub(crate) fn blueprint() -> Blueprint {
         ],
         tools,
         default_model: MODEL.to_owned(),
-        default_budget_cents: 100,
+        default_budget_cents: Some(100),
         default_deadline_seconds: 86_400,
         default_max_steps: 100,
         max_tokens: 1_000,

@@ -148,8 +148,13 @@ impl ModelProvider for Anthropic {
     async fn complete(&self, request: ModelRequest) -> Result<ModelReply, ModelError> {
         let body = request::body(&request)?;
         let ask = self.client.post(format!("{}/v1/messages", self.base_url)).headers(headers(&self.key)?).json(&body);
-        let response = ask.send().await.map_err(|e| error::of_transport(e, &self.key))?;
-        self.read(accepted(response, &self.key).await?, &request.model).await
+        let response = ask.send().await.map_err(|e| {
+            // Once the request is on its way, the provider may work on it whatever becomes of the answer.
+            let may_be_billed = !e.is_connect() && !e.is_builder();
+            ModelError { may_be_billed, ..error::of_transport(e, &self.key) }
+        })?;
+        let answer = accepted(response, &self.key).await?;
+        self.read(answer, &request.model).await.map_err(|e| ModelError { may_be_billed: true, ..e })
     }
 
     async fn probe(&self, key: &Secret) -> Result<(), ModelError> {

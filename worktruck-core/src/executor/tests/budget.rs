@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{End, count, events, failure, played, stage};
 use crate::NanoUsd;
+use crate::model::{ModelError, ModelErrorCategory};
 use crate::pricing::{Price, worst_case};
 use crate::run::{EventType, FailureCategory, RunStatus};
 use crate::testing::script::{Order, Reply, Script, Stage, scripts};
@@ -149,6 +150,26 @@ fn a_turn_that_is_broken_off_is_paid_for_at_its_worst() {
     assert_eq!(stage.play().unwrap(), RunStatus::Queued);
     let journal = stage.journal_in(store.inner()).unwrap();
     assert_eq!((journal.reserved, journal.forfeited), (NanoUsd::ZERO, stage.commits()[0].reserved));
+}
+
+#[test]
+fn an_answer_that_broke_off_counts_against_the_budget_and_is_reserved_anew() {
+    let broken = ModelError {
+        may_be_billed: true,
+        ..ModelError::new(ModelErrorCategory::ProviderUnavailable, "the answer broke off")
+    };
+    let replies = || [Reply::Fail(broken.clone()), Reply::Fail(broken.clone()), Reply::text("done")];
+    let (stage, store) = played(Script::new(replies()).with_budget(100));
+    let reserved: Vec<NanoUsd> = stage.commits().iter().map(|commit| commit.reserved).collect();
+    let forfeited: Vec<NanoUsd> = stage.commits().iter().map(|commit| commit.forfeited).collect();
+    assert_eq!(forfeited, [NanoUsd::ZERO, reserved[0], reserved[0] + reserved[1], reserved[0] + reserved[1]]);
+    assert_eq!(stage.run_in(store.inner()).unwrap().status, RunStatus::Succeeded);
+    assert_within(&stage, 100, "broken answers");
+
+    // Where the budget pays for one attempt only, there is no second.
+    let (stage, store) = played(Script::new([Reply::Fail(broken)]).with_budget(4));
+    assert_eq!(failure(&stage, &store).0, FailureCategory::BudgetExhausted);
+    assert_within(&stage, 4, "broken answers");
 }
 
 #[test]
