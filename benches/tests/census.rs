@@ -14,12 +14,7 @@ use worktruck_core::{EntityId, Timestamp};
 fn directory() -> (PathBuf, bool) {
     match std::env::var_os("WORKTRUCK_CENSUS_DIR") {
         Some(directory) => (directory.into(), true),
-        None => {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-            let beside = ["../shared/data/er", "../../shared/data/er"].map(|place| root.join(place));
-            let found = beside.iter().find(|d| d.is_dir()).unwrap_or(&beside[0]);
-            (found.clone(), false)
-        }
+        None => (Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/er"), false),
     }
 }
 

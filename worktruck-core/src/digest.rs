@@ -20,7 +20,8 @@ impl Digest {
     }
 
     /// The digest of `value` as canonical JSON (RFC 8785): the order of members and the spelling
-    /// of numbers do not matter.
+    /// of numbers do not matter. Numbers are those of JavaScript, as the RFC wants it: integers
+    /// beyond 2^53 that round to the same one have the same digest.
     ///
     /// # Errors
     ///

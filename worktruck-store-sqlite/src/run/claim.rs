@@ -56,7 +56,14 @@ impl Transact for Claim {
         .or_failed("look for runs to claim")?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut record = record::read(row)?;
+            let mut record = match record::read(row) {
+                Ok(record) => record,
+                Err(error) => {
+                    // One damaged run must not keep all others from being claimed.
+                    tracing::error!(error = %error.chain(), "a run cannot be read and is passed over");
+                    continue;
+                }
+            };
             let (taken, events) = record.claim(request.lease_for, *now);
             record::save(tx, &record).await?;
             record::add_events(tx, record.run.tenant_id, &[events]).await?;
