@@ -1,12 +1,18 @@
-//! How fast the store is on this machine:
-//! `cargo run --release -p worktruck-store-sqlite --example rates [folder]`.
+//! Measures the SQLite store beside the database's own limit: `measure_store [FOLDER]`.
+//!
+//! The limit is a commit of one row of the same size through the same driver, with the same
+//! durability, in the same folder and the same run.
 
-#![expect(clippy::print_stdout, reason = "it is what the program is for")]
+#![expect(clippy::print_stdout, reason = "a command that prints its measurement")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use worktruck_agents::clock::RandomIds;
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::journal::{Snapshot, Step, StepKind, StepOutcome};
 use worktruck_core::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, NewRun, Transition};
@@ -14,7 +20,6 @@ use worktruck_core::store::{
     Changes, CommitOutcome, EntityKey, EntityStore, ListQuery, Provenance, RunStore, Sort, SortField,
 };
 use worktruck_core::temporal::{At, WriteOp};
-use worktruck_core::testing::CountingIds;
 use worktruck_core::{Digest, EntityId, NanoUsd, PageRequest, Result, RunId, StepId, TenantId, Timestamp};
 use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
 
@@ -27,7 +32,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         None => tempfile::tempdir()?,
     };
     let store = Arc::new(SqliteStore::open_with(SqliteOptions::new(folder.path().join("rates.db"))).await?);
-    let ids = CountingIds::new(1);
+    let ids = RandomIds::new();
     let tenant = TenantId::new(&ids, at(0));
 
     let contacts: Vec<_> =
@@ -59,6 +64,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         report(name, 100, began.elapsed());
     }
 
+    let limit = limit(folder.path()).await?;
     for workers in [1, 16] {
         let runs = (0..workers).map(|_| NewRun::new(RunId::new(&ids, at(5)), "echo", json!({ "number": 1 }))).collect();
         store.enqueue(tenant, runs, at(5)).await?;
@@ -70,7 +76,10 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         for task in tasks {
             task.await??;
         }
-        report(&format!("steps of 1 kB, each in a commit, {workers} at once"), steps * workers, began.elapsed());
+        let took = began.elapsed();
+        report(&format!("steps of 1 kB, each in a commit, {workers} at once"), steps * workers, took);
+        let rate = f64::from(u32::try_from(steps * workers)?) / took.as_secs_f64();
+        println!("{:>12.2} of the limit", rate / limit);
     }
 
     let runs = vec![NewRun::new(RunId::new(&ids, at(6)), "echo", json!({}))];
@@ -88,6 +97,29 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let size = std::fs::metadata(folder.path().join("rates.db"))?.len();
     println!("{:>12.1} MB in the file", f64::from(u32::try_from(size / 1024)?) / 1024.0);
     Ok(())
+}
+
+/// Commits of one row of 1 kB that the database itself does in a second, one after the other.
+async fn limit(folder: &Path) -> std::result::Result<f64, Box<dyn std::error::Error>> {
+    let mut plain = SqliteConnectOptions::new()
+        .filename(folder.join("limit.db"))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", "0")
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    sqlx::query("CREATE TABLE step (seq INTEGER PRIMARY KEY, body TEXT NOT NULL)").execute(&mut plain).await?;
+    let (count, body) = (2_000, "x".repeat(1_000));
+    let began = Instant::now();
+    for seq in 0..count {
+        sqlx::query("INSERT INTO step (seq, body) VALUES (?, ?)").bind(seq).bind(&body).execute(&mut plain).await?;
+    }
+    let took = began.elapsed();
+    plain.close().await?;
+    report("rows of 1 kB, each in a commit: the limit", 2_000, took);
+    Ok(f64::from(count) / took.as_secs_f64())
 }
 
 fn report(what: &str, count: usize, took: Duration) {
@@ -159,7 +191,7 @@ fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
 
 fn step(seq: u32) -> Step {
     Step {
-        id: StepId::new(&CountingIds::new(9), at(i64::from(seq))),
+        id: StepId::new(&RandomIds::new(), at(i64::from(seq))),
         seq,
         kind: StepKind::Tool,
         name: "echo".into(),
