@@ -1,7 +1,7 @@
 //! Where an example keeps its store.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use worktruck_core::run::Run;
 use worktruck_core::store::{NewTenant, RunQuery, RunStore, TenantStore};
@@ -42,6 +42,7 @@ impl Place {
             let lock = File::create(path.with_extension("lock")).map_err(unwritable)?;
             match lock.try_lock() {
                 Ok(()) => {
+                    create_private(&path).map_err(unwritable)?;
                     let url = format!("sqlite://{}", path.display());
                     return Ok(Self { url, own: Some(Own { path, _lock: lock }) });
                 }
@@ -66,6 +67,9 @@ impl Place {
             Err(error) => tracing::debug!(error = %error.chain(), "the example's own store is of no use any more"),
         }
         self.clear();
+        if let Some(Own { path, .. }) = &self.own {
+            create_private(path).map_err(|e| Error::unavailable(format!("cannot write {}: {e}", path.display())))?;
+        }
         self.open_as_it_is(ids, clock).await
     }
 
@@ -96,5 +100,35 @@ impl Place {
         let newest = store.runs(tenant, RunQuery::default()).await?;
         let unfinished = newest.data.into_iter().find(|run| !run.status.is_terminal());
         Ok((store, tenant, unfinished))
+    }
+}
+
+/// Makes sure that the file is there, and that a new one is for its owner alone: it will hold data
+/// of people, in a folder that everybody shares. SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_of_the_example_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.db");
+        create_private(&path).unwrap();
+        let store = SqliteStore::open(&format!("sqlite://{}", path.display())).await.unwrap();
+        for name in ["own.db", "own.db-wal"] {
+            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        store.close().await;
     }
 }
