@@ -21,7 +21,7 @@ pub use head::TenantHead;
 pub use memory::MemoryStore;
 pub use plan::{EntityPlan, keys, plan_changes};
 pub use query::{Filter, ListPlan, Position, SortKey, not_unique, number_after_erasure, run_content};
-pub use run::{CommitOutcome, RunQuery, RunStore};
+pub use run::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
 pub use tenant::{NewTenant, Tenant, TenantStore};
 pub use view::View;
 pub use words::fold;

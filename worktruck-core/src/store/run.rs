@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use crate::journal::Journal;
 use crate::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
@@ -16,6 +17,18 @@ pub struct RunQuery {
     pub blueprint: Option<String>,
     /// Which page.
     pub page: PageRequest,
+}
+
+/// What the cursors of a list of runs are bound to: the tenant and the filters.
+#[must_use]
+pub fn run_scope(tenant: TenantId, query: &RunQuery) -> impl Serialize + use<> {
+    ("runs", tenant, query.status, query.blueprint.clone())
+}
+
+/// What the cursors of a list of events are bound to: the tenant and the run.
+#[must_use]
+pub fn event_scope(tenant: TenantId, run: RunId) -> impl Serialize + use<> {
+    ("events", tenant, run)
 }
 
 /// What became of a commit.

@@ -7,11 +7,10 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite};
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
-use worktruck_core::store::{CommitOutcome, RunQuery, RunStore};
+use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::store::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::SqliteStore;
@@ -55,7 +54,7 @@ impl RunStore for SqliteStore {
     }
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
-        let scope = RunScope { list: "runs", tenant, status: query.status, blueprint: query.blueprint.as_deref() };
+        let scope = run_scope(tenant, &query);
         let after: Option<(i64, RunId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         let limit = query.page.limit();
         let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(records!(
@@ -87,7 +86,7 @@ impl RunStore for SqliteStore {
     }
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
-        let scope = EventScope { list: "events", tenant, run };
+        let scope = event_scope(tenant, run);
         let after: u64 = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
         let mut tx = self.read().await?;
         let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM run WHERE tenant = ? AND id = ?)")
@@ -135,19 +134,4 @@ impl SqliteStore {
             self.work.announce(generation);
         }
     }
-}
-
-#[derive(Serialize)]
-struct RunScope<'a> {
-    list: &'static str,
-    tenant: TenantId,
-    status: Option<RunStatus>,
-    blueprint: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct EventScope {
-    list: &'static str,
-    tenant: TenantId,
-    run: RunId,
 }

@@ -3,13 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
 
 use crate::journal::Journal;
 use crate::run::{
     ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus, Signal,
 };
-use crate::store::{CommitOutcome, Provenance, RunQuery, RunStore, run_content};
+use crate::store::{CommitOutcome, Provenance, RunQuery, RunStore, event_scope, run_content, run_scope};
 use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::entities::Staging;
@@ -90,7 +89,7 @@ impl RunStore for MemoryStore {
     }
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
-        let scope = RunScope { list: "runs", tenant, status: query.status, blueprint: query.blueprint.as_deref() };
+        let scope = run_scope(tenant, &query);
         let after: Option<(i64, RunId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         let place = |run: &Run| (run.created_at.as_micros(), run.id);
         let state = self.state();
@@ -109,7 +108,7 @@ impl RunStore for MemoryStore {
     }
 
     async fn events(&self, tenant: TenantId, run: RunId, request: PageRequest) -> Result<Page<Event>> {
-        let scope = EventScope { list: "events", tenant, run };
+        let scope = event_scope(tenant, run);
         let state = self.state();
         let events = &state.runs.existing(tenant, run)?.events;
         let after: u64 = request.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
@@ -130,21 +129,6 @@ impl RunStore for MemoryStore {
             listener.await;
         }
     }
-}
-
-#[derive(Serialize)]
-struct RunScope<'a> {
-    list: &'static str,
-    tenant: TenantId,
-    status: Option<RunStatus>,
-    blueprint: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct EventScope {
-    list: &'static str,
-    tenant: TenantId,
-    run: RunId,
 }
 
 /// What is decided about one of the runs to be accepted.
