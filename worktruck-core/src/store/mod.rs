@@ -3,6 +3,7 @@
 //! Every method is atomic and takes `now`. Every bullet of a `# Contract` is the name of a
 //! scenario of the conformance suite (feature `testing`).
 
+pub mod draft;
 mod entity;
 mod head;
 mod memory;
