@@ -3,6 +3,7 @@
 //! Every method is atomic and takes `now`. Every bullet of a `# Contract` is the name of a
 //! scenario of the conformance suite (feature `testing`).
 
+mod claim;
 mod entity;
 mod head;
 mod memory;
@@ -13,6 +14,7 @@ mod tenant;
 mod view;
 mod words;
 
+pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
     Require, Sort, SortField, TenantCommit, Version,
