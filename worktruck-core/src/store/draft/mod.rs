@@ -41,9 +41,11 @@ use drafted::{Drafted, Row};
 ///
 /// Before a commit is made, the draft must hold
 ///
-/// - of every entity that the commit writes or rests on ([`keys`](super::keys)): the open slices
-///   that [`plan_changes`] needs, or the number that its erasure took;
-/// - all open slices of every entity with a scheduled slice that is due at the moment of the commit;
+/// - of every entity that the commit writes or rests on ([`keys`](super::keys)): its head, even if
+///   it has stopped to hold, and the open slices that [`plan_changes`] needs; if it has none, the
+///   number that its erasure took;
+/// - all open slices of every entity with a scheduled slice that is due at the moment of the
+///   commit, which is a microsecond later for every commit made before it in the draft;
 /// - of every term that the commit requires to be unique: the heads that have it.
 ///
 /// # Examples
@@ -196,13 +198,13 @@ impl<R> Draft<R> {
     /// Does what `make` does as a whole, or nothing.
     fn together<T, E>(&mut self, make: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         let (head, committed_at, commits) = (self.head, self.committed_at, self.commits.len());
-        self.done.clear();
         let made = make(self);
         if made.is_err() {
             self.take_back();
             (self.head, self.committed_at) = (head, committed_at);
             self.commits.truncate(commits);
         }
+        self.done.clear();
         made
     }
 
