@@ -235,3 +235,6 @@ impl<R> Draft<R> {
         Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
     }
 }
+
+#[cfg(test)]
+mod tests;
