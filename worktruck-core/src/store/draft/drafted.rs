@@ -128,7 +128,7 @@ impl<R> Draft<R> {
         }
         for (kind, term) in unique {
             let stored = self.holders.get(&(kind, term.clone())).into_iter().flatten();
-            let stored = stored.filter(|(id, to)| at < *to && !self.is_known(EntityKey::new(kind, *id)));
+            let stored = stored.filter(|(id, to)| at < **to && !self.is_known(EntityKey::new(kind, **id)));
             let drafted = holders.get(&(kind, term)).copied().unwrap_or(0);
             if drafted + stored.count() > 1 {
                 return Err(not_unique(kind, term));

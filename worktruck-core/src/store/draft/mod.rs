@@ -81,7 +81,7 @@ pub struct Draft<R> {
     open: BTreeMap<EntityKey, Vec<Slice>>,
     entities: BTreeMap<EntityKey, Drafted<R>>,
     erased: BTreeMap<EntityKey, u64>,
-    holders: BTreeMap<(Kind, Term), Vec<(EntityId, Timestamp)>>,
+    holders: BTreeMap<(Kind, Term), BTreeMap<EntityId, Timestamp>>,
     commits: Vec<TenantCommit>,
     /// What the commits under way did to slices so far.
     done: Vec<Done>,
@@ -122,11 +122,15 @@ impl<R> Draft<R> {
         }
     }
 
-    /// Takes in an open slice as it is stored.
+    /// Takes in an open slice as it is stored. All are to be taken in before the first commit; one
+    /// that is there already is passed over.
     pub fn add_slice(&mut self, stored: Stored<R>) {
         let Stored { key, created_at, slice, index, place } = stored;
         let entity = self.entities.entry(key).or_insert_with(|| Drafted::new(created_at));
         let open = self.open.entry(key).or_default();
+        if open.iter().any(|known| known.valid.from() == slice.valid.from()) {
+            return;
+        }
         entity.insert(open, slice, Row { place: Some(place), index: index.map(Into::into) });
     }
 
@@ -139,7 +143,7 @@ impl<R> Draft<R> {
     /// Takes in that the head of an entity has a term that a commit requires to be unique, and when
     /// the head stops to hold.
     pub fn add_holder(&mut self, key: EntityKey, term: Term, valid_to: Timestamp) {
-        self.holders.entry((key.kind, term)).or_default().push((key.id, valid_to));
+        self.holders.entry((key.kind, term)).or_default().insert(key.id, valid_to);
     }
 
     /// Whether an open slice of the entity was taken in or made.

@@ -75,9 +75,8 @@ fn run(script: &[Step], group: usize, load: Load) -> (Tables, Vec<Answer>) {
     let (mut tables, mut answers) = (Tables::default(), Vec::new());
     for steps in script.chunks(group) {
         let sets: Vec<&Changes> = steps.iter().map(|(_, changes)| changes).collect();
-        // A group is loaded once: what is due at its latest moment has to be there.
-        let latest = steps.iter().map(|(now, _)| *now).max().unwrap();
-        let mut draft = tables.draft(&sets, at(latest), load);
+        let moments = || steps.iter().map(|(now, _)| at(*now));
+        let mut draft = tables.draft_within(&sets, moments().min().unwrap(), moments().max().unwrap(), load);
         for (now, changes) in steps {
             answers.push(draft.apply(changes, user(), at(*now)).map_err(|error| error.kind()));
         }

@@ -37,9 +37,20 @@ type Entry = (EntityKey, String, String);
 
 impl Tables {
     pub(super) fn draft(&self, sets: &[&Changes], now: Timestamp, load: Load) -> Draft<u32> {
+        self.draft_within(sets, now, now, load)
+    }
+
+    /// A draft for commits that are made from `earliest` to `latest`.
+    pub(super) fn draft_within(
+        &self,
+        sets: &[&Changes],
+        earliest: Timestamp,
+        latest: Timestamp,
+        load: Load,
+    ) -> Draft<u32> {
         let mut draft = Draft::new(tenant(), self.head, self.committed_at);
-        let first = self.head.stamp(now).sys;
-        let last = first.after(Duration::from_micros(u64::try_from(sets.len()).unwrap()));
+        let first = self.head.stamp(earliest).sys;
+        let last = self.head.stamp(latest).sys.after(Duration::from_micros(u64::try_from(sets.len()).unwrap()));
         let due = self.slices.values().filter(|(_, row)| row.scheduled && row.slice.valid.from() <= last);
         let due: BTreeSet<EntityKey> = due.map(|(_, row)| row.key).collect();
         let wanted: BTreeSet<EntityKey> = sets.iter().flat_map(|changes| keys(changes)).collect();

@@ -142,3 +142,24 @@ fn a_term_is_held_only_while_the_slice_holds() {
     draft.apply(&taken, user(), at(60)).unwrap();
     assert_eq!(draft.apply(&taken, user(), at(90)).unwrap_err().kind(), ErrorKind::Conflict);
 }
+
+#[test]
+fn what_is_taken_in_twice_is_there_once() {
+    let tables = stored();
+    let mut draft = tables.draft(&[&touching()], at(20), Load::All);
+    let before = format!("{draft:#?}");
+    for (row, stored) in tables.slices.values().filter(|(_, row)| row.key == key(1) && row.slice.sys.is_open()) {
+        draft.add_slice(Stored {
+            key: stored.key,
+            created_at: stored.created_at,
+            slice: stored.slice.clone(),
+            index: stored.index.as_deref().cloned(),
+            place: Place::Slice { row: *row, scheduled: stored.scheduled },
+        });
+    }
+    assert_eq!(format!("{draft:#?}"), before);
+    let tag = Term::new("tag", "z");
+    draft.add_holder(key(5), tag.clone(), at(99));
+    draft.add_holder(key(5), tag, at(99));
+    draft.apply(&unique(Changes::none(), "z"), user(), at(20)).unwrap();
+}
