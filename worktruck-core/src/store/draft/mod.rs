@@ -1,10 +1,10 @@
 //! What every backend does the same way that keeps one slice of an entity in a table of heads and
 //! all others in a table of slices.
 //!
-//! The head is the slice that holds at the tenant's newest commit, if one does. Lists of the
-//! present look at heads alone, and only heads have index terms, sort keys and words to search
-//! for. A slice that is believed and whose time has not come is *scheduled*; the first commit after
-//! its time has come makes it the head.
+//! The head is the slice that holds at the tenant's newest commit, if one does; one that has
+//! stopped to hold may stay until its entity is loaded again. Only heads have index terms, sort keys
+//! and words to search for. A slice that is believed and whose time has not come is *scheduled*;
+//! the first commit after its time has come makes it the head.
 //!
 //! To write, a backend loads into a [`Draft`] what the changes touch and rest on, makes the commits
 //! in it, and writes the [`DraftRows`] that it comes to.
@@ -45,7 +45,7 @@ use drafted::{Drafted, Row};
 ///   it has stopped to hold, and the open slices that [`plan_changes`] needs; if it has none, the
 ///   number that its erasure took;
 /// - all open slices of every entity with a scheduled slice that is due at the moment of the
-///   commit, which is a microsecond later for every commit made before it in the draft;
+///   commit, which may be a microsecond later for every commit made before it in the draft;
 /// - of every term that the commit requires to be unique: the heads that have it.
 ///
 /// # Examples

@@ -3,12 +3,14 @@
 use super::*;
 
 /// Version, begin and end in valid time, whether it is carried.
-fn shape(slice: &Slice) -> (u64, i64, i64, bool) {
+type Shape = (u64, i64, i64, bool);
+
+fn shape(slice: &Slice) -> Shape {
     (slice.version, slice.valid.from().as_micros(), slice.valid.to().as_micros(), slice.carried)
 }
 
 /// The same of new slices, each with the end of its system time and whether it is scheduled.
-fn shapes(rows: &DraftRows<u32>) -> Vec<((u64, i64, i64, bool), i64, bool)> {
+fn shapes(rows: &DraftRows<u32>) -> Vec<(Shape, i64, bool)> {
     rows.new_slices.iter().map(|row| (shape(&row.slice), row.slice.sys.to().as_micros(), row.scheduled)).collect()
 }
 
