@@ -16,7 +16,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use crate::entity::{Kind, Term};
-use crate::temporal::Slice;
+use crate::temporal::{Slice, Stamp};
 use crate::{EntityId, Error, Result, TenantId, Timestamp};
 
 use super::{
@@ -128,10 +128,9 @@ impl<R> Draft<R> {
         let Stored { key, created_at, slice, index, place } = stored;
         let entity = self.entities.entry(key).or_insert_with(|| Drafted::new(created_at));
         let open = self.open.entry(key).or_default();
-        if open.iter().any(|known| known.valid.from() == slice.valid.from()) {
-            return;
+        if !open.iter().any(|known| known.valid == slice.valid && *known == slice) {
+            entity.insert(open, slice, Row { place: Some(place), index: index.map(Into::into) });
         }
-        entity.insert(open, slice, Row { place: Some(place), index: index.map(Into::into) });
     }
 
     /// Takes in that an entity was erased and not written since, and the number that the erasure
@@ -179,11 +178,7 @@ impl<R> Draft<R> {
     /// Makes a commit that says what was done to an entity outside the draft, which must not know
     /// it.
     pub fn record(&mut self, entity: ChangedEntity, provenance: Provenance, now: Timestamp) {
-        let stamp = self.head.stamp(now);
-        let entities = vec![entity];
-        self.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
-        self.head.advance(stamp);
-        self.committed_at = Some(stamp.sys);
+        self.number(vec![entity], provenance, self.head.stamp(now));
     }
 
     /// The changes of rows that the commits come to; `None` if no commit was made, and then nothing
@@ -233,10 +228,14 @@ impl<R> Draft<R> {
         if entities.is_empty() {
             return Ok(Applied { tx_id: self.head.tx_id, at: self.committed_at.unwrap_or(now), versions });
         }
+        self.number(entities, provenance, stamp);
+        Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
+    }
+
+    fn number(&mut self, entities: Vec<ChangedEntity>, provenance: Provenance, stamp: Stamp) {
         self.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
         self.head.advance(stamp);
         self.committed_at = Some(stamp.sys);
-        Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
     }
 }
 

@@ -163,3 +163,19 @@ fn what_is_taken_in_twice_is_there_once() {
     draft.add_holder(key(5), tag, at(99));
     draft.apply(&unique(Changes::none(), "z"), user(), at(20)).unwrap();
 }
+
+#[test]
+fn slices_that_contradict_each_other_are_not_passed_over() {
+    let tables = written(&[(5, put(2, "Bob", &["b"]))]);
+    let mut draft = tables.draft(&[&touching()], at(20), Load::All);
+    let head = &tables.heads[&key(2)];
+    draft.add_slice(Stored {
+        key: key(2),
+        created_at: head.created_at,
+        slice: Slice { body: Some(named("Eve", &[])), ..head.slice.clone() },
+        index: None,
+        place: Place::Slice { row: 99, scheduled: false },
+    });
+    let changes = Changes::none().write(key(2), WriteOp::Delete);
+    assert_eq!(draft.apply(&changes, user(), at(20)).unwrap_err().kind(), ErrorKind::Internal);
+}
