@@ -168,10 +168,20 @@ impl PgOptions {
         ])
     }
 
-    /// A connection for writes: they name each row by its key, and a plan that was made while a
-    /// table was small must not read the table when it is not.
+    /// A connection for writes: they name each row by its key. Their plans are made once, and a plan
+    /// that was made while a table was small must not read the table when it is not. So rows are
+    /// what counts: a few by their keys are always less than all of them.
     pub(crate) fn writing(&self) -> PgConnectOptions {
-        self.reading().options([("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")])
+        self.reading().options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("seq_page_cost", "0.01"),
+            ("random_page_cost", "0.01"),
+            ("cpu_tuple_cost", "1"),
+            ("cpu_index_tuple_cost", "1"),
+        ])
     }
 }
 
