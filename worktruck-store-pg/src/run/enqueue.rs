@@ -199,9 +199,9 @@ async fn write(
             format!("INSERT INTO idempotency (tenant, key, digest, run) SELECT {owner}, key, digest, run FROM {keys}"),
         );
     }
-    let mut connection = store.readers.acquire().await.or_failed("accept a run")?;
-    match statement.fetch(&mut connection, "SELECT").await {
-        Ok(_) => Ok(Ok(())),
+    let mut writing = store.writing().await.or_failed("accept a run")?;
+    match statement.fetch(&mut writing, "SELECT").await {
+        Ok(_) => writing.done().await.or_failed("accept a run").map(Ok),
         Err(error) if is_duplicate(&error) => Ok(Err(error)),
         Err(error) => Err(error).or_failed("accept a run"),
     }
