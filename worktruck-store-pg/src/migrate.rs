@@ -89,7 +89,11 @@ async fn applied(connection: &mut PgConnection, options: &PgOptions) -> Result<V
         .await
         .map_err(|e| cannot_open(&place, e))?;
     let read = |row: &sqlx::postgres::PgRow| {
-        Ok(Applied { version: row.number("version")?, oldest: row.number("oldest")?, digest: row.maybe_digest("digest")? })
+        Ok(Applied {
+            version: row.number("version")?,
+            oldest: row.number("oldest")?,
+            digest: row.maybe_digest("digest")?,
+        })
     };
     rows.iter().map(read).collect()
 }

@@ -34,12 +34,7 @@ struct Queues {
 #[derive(Debug)]
 pub(crate) enum Job {
     /// What the holder of a lease did.
-    Commit {
-        lease: Lease,
-        commit: Box<Commit>,
-        now: Timestamp,
-        reply: oneshot::Sender<Result<CommitOutcome>>,
-    },
+    Commit { lease: Lease, commit: Box<Commit>, now: Timestamp, reply: oneshot::Sender<Result<CommitOutcome>> },
     /// Changes that somebody without a run makes.
     Apply {
         tenant: TenantId,
@@ -261,8 +256,7 @@ impl Link {
                 let begin = self.session.begin();
                 let connect = self.session.connect();
                 // A pool that shares connections keeps no statements.
-                let connect =
-                    if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
+                let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
                 Wire { connection: connect.connect().await?, begin, has_begun: false }
             }
         };

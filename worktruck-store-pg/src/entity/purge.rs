@@ -92,7 +92,11 @@ async fn purge_once(
     Ok(holds.unwrap_or(false))
 }
 
-async fn newest_version(connection: &mut PgConnection, tenant: TenantId, key: EntityKey) -> Result<Option<u64>, Failure> {
+async fn newest_version(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    key: EntityKey,
+) -> Result<Option<u64>, Failure> {
     let row = sqlx::query(
         "SELECT max(version) AS version FROM (
              SELECT version FROM head WHERE tenant = $1 AND kind = $2 AND id = $3

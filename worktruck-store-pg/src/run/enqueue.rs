@@ -100,11 +100,7 @@ async fn decide(
     Ok(decided)
 }
 
-async fn used_keys(
-    store: &PgStore,
-    tenant: TenantId,
-    runs: &[NewRun],
-) -> Result<BTreeMap<String, (Digest, RunId)>> {
+async fn used_keys(store: &PgStore, tenant: TenantId, runs: &[NewRun]) -> Result<BTreeMap<String, (Digest, RunId)>> {
     let keys: Vec<&str> = runs.iter().filter_map(|run| run.idempotency_key.as_deref()).collect();
     if keys.is_empty() {
         return Ok(BTreeMap::new());
@@ -134,12 +130,7 @@ async fn taken_ids(store: &PgStore, tenant: TenantId, runs: &[NewRun]) -> Result
 }
 
 /// Writes what is new; gives the error of a key or an id that is not new any more.
-async fn write(
-    store: &PgStore,
-    tenant: TenantId,
-    decided: &Decided,
-    now: Timestamp,
-) -> Result<sqlx::Result<()>> {
+async fn write(store: &PgStore, tenant: TenantId, decided: &Decided, now: Timestamp) -> Result<sqlx::Result<()>> {
     if decided.records.is_empty() {
         return Ok(Ok(()));
     }

@@ -58,11 +58,8 @@ pub(super) async fn look(store: &PgStore, request: &ClaimRequest, limit: usize, 
         queues(store, request, &seen.lanes, limit, now).await?
     };
     let candidates = in_turn(queues.into_values(), room, limit);
-    let limits = seen
-        .lanes
-        .iter()
-        .filter_map(|lane| Some(((lane.tenant, lane.blueprint.clone()), lane.limit?.0)))
-        .collect();
+    let limits =
+        seen.lanes.iter().filter_map(|lane| Some(((lane.tenant, lane.blueprint.clone()), lane.limit?.0))).collect();
     Ok(Offer { candidates, latest_turn: seen.latest_turn, limits })
 }
 
