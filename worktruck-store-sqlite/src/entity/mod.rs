@@ -2,6 +2,7 @@ mod draft;
 mod head;
 mod list;
 mod load;
+mod present;
 mod version;
 mod write;
 
@@ -23,6 +24,8 @@ use crate::rows::{Columns as _, IdBytes as _, number};
 use crate::writer::Transact;
 
 use draft::Draft;
+
+pub(crate) use present::bodies_with;
 
 #[async_trait]
 impl EntityStore for SqliteStore {
