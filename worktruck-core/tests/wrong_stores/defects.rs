@@ -78,8 +78,8 @@ wrong_stores! {
         first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
         first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
-        read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods read_of_the_future_is_refused
-        retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
+        limit_holds_as_it_is_at_the_claim read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods
+        read_of_the_future_is_refused retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
     valid_time_ignored_is_noticed, ValidTimeIgnored: [
@@ -106,7 +106,7 @@ wrong_stores! {
     ],
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
-        read_as_of_never_changes walk_returns_each_entity_once_under_writes
+        limit_holds_as_it_is_at_the_claim read_as_of_never_changes walk_returns_each_entity_once_under_writes
     ],
     /// A read as of the future is answered with the present.
     future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
