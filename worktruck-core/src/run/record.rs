@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::journal::{OpenCall, Snapshot, Step};
+use crate::journal::{OpenCall, Snapshot, Step, StepKind, StepOutcome};
 use crate::store::Changes;
 use crate::{Error, ErrorKind, NanoUsd, Result, Timestamp};
 
@@ -106,6 +106,16 @@ pub struct RunRecord {
     pub forfeited: NanoUsd,
 }
 
+impl NewEvent {
+    /// The event of a step that joins the chain. It says nothing that the step does not, so that a
+    /// backend may make it of the step instead of keeping it.
+    #[must_use]
+    pub fn step_recorded(seq: u32, kind: StepKind, name: &str, outcome: StepOutcome) -> Self {
+        let data = json!({ "step_seq": seq, "kind": kind, "name": name, "outcome": outcome });
+        Self::with(EventType::StepRecorded, data)
+    }
+}
+
 impl RunRecord {
     /// The record of a run that has just been accepted.
     #[must_use]
@@ -188,7 +198,8 @@ impl RunRecord {
         Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at)
     }
 
-    /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards.
+    /// Takes in a commit of the worker that holds `lease`, and gives its lease as it is afterwards,
+    /// and the events: those of the commit, then one for each step, then those of the transition.
     ///
     /// A run that somebody wants to end, and that the commit gives back or lets wait, ends with it.
     ///
@@ -223,10 +234,7 @@ impl RunRecord {
             }
             self.head_seq = step.seq;
             self.run.cost.0 += step.cost.0;
-            events.push(NewEvent::with(
-                EventType::StepRecorded,
-                json!({ "step_seq": step.seq, "kind": step.kind, "name": step.name, "outcome": step.outcome }),
-            ));
+            events.push(NewEvent::step_recorded(step.seq, step.kind, &step.name, step.outcome));
         }
         if let Some(snapshot) = &commit.snapshot {
             self.blueprint_version = Some(snapshot.blueprint_version);

@@ -4,6 +4,7 @@
 //! scenario of the conformance suite (feature `testing`).
 
 mod claim;
+pub mod draft;
 mod entity;
 mod head;
 mod memory;

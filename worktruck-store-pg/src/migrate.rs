@@ -1,0 +1,159 @@
+//! Brings the schema up to date, once however many processes begin at the same time.
+
+use sqlx::{Connection as _, PgConnection};
+use worktruck_core::{Digest, Error, Result};
+
+use crate::error::{OrFailed as _, cannot_open};
+use crate::options::PgOptions;
+use crate::rows::Columns as _;
+
+/// A step of the schema.
+struct Migration {
+    version: i64,
+    /// The oldest version whose software can still work on the schema after this step.
+    oldest: i64,
+    sql: &'static str,
+}
+
+/// Steps are only ever added, and what is already there is not taken away before the software that
+/// needs it is two versions old.
+const MIGRATIONS: [Migration; 3] = [
+    Migration { version: 1, oldest: 1, sql: include_str!("../migrations/0001_tenants.sql") },
+    Migration { version: 2, oldest: 2, sql: include_str!("../migrations/0002_runs.sql") },
+    Migration { version: 3, oldest: 3, sql: include_str!("../migrations/0003_entities.sql") },
+];
+
+/// Checks the schema, and brings it up to date where the options allow.
+pub(crate) async fn migrate(options: &PgOptions) -> Result<()> {
+    let place = options.place();
+    let connect = options.migrating();
+    let mut connection = PgConnection::connect_with(&connect).await.map_err(|e| cannot_open(&place, e))?;
+    check_server(&mut connection, &place).await?;
+    if options.migrates() {
+        // Two processes that begin at once take turns; the second finds nothing left to do.
+        let mut tx = connection.begin().await.map_err(|e| cannot_open(&place, e))?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('worktruck migrations ' || $1, 0))")
+            .bind(options.schema())
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| cannot_open(&place, e))?;
+        catch_up(&mut tx, options).await?;
+        tx.commit().await.map_err(|e| cannot_open(&place, e))?;
+    }
+    let applied = applied(&mut connection, options).await?;
+    check_versions(&applied, options)?;
+    connection.close().await.or_failed("close a connection")
+}
+
+async fn check_server(connection: &mut PgConnection, place: &str) -> Result<()> {
+    let (version, standby): (i32, bool) =
+        sqlx::query_as("SELECT current_setting('server_version_num')::int, pg_is_in_recovery()")
+            .fetch_one(connection)
+            .await
+            .map_err(|e| cannot_open(place, e))?;
+    if version < 150_000 {
+        return Err(Error::invalid(format!(
+            "the store {place} cannot be opened: its server is PostgreSQL {}, and 15 or later is needed",
+            version / 10_000
+        )));
+    }
+    if standby {
+        return Err(Error::invalid(format!(
+            "the store {place} cannot be opened: its server takes no writes, as a standby does; connect to the primary"
+        )));
+    }
+    Ok(())
+}
+
+struct Applied {
+    version: i64,
+    oldest: i64,
+    digest: Option<Digest>,
+}
+
+/// What was applied, in order; nothing if there is no store yet.
+async fn applied(connection: &mut PgConnection, options: &PgOptions) -> Result<Vec<Applied>> {
+    let place = options.place();
+    let exists: bool = sqlx::query_scalar("SELECT to_regclass($1 || '.migration') IS NOT NULL")
+        .bind(options.schema())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|e| cannot_open(&place, e))?;
+    if !exists {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query("SELECT version, oldest, digest FROM migration ORDER BY version")
+        .fetch_all(connection)
+        .await
+        .map_err(|e| cannot_open(&place, e))?;
+    let read = |row: &sqlx::postgres::PgRow| {
+        Ok(Applied { version: row.number("version")?, oldest: row.number("oldest")?, digest: row.maybe_digest("digest")? })
+    };
+    rows.iter().map(read).collect()
+}
+
+async fn catch_up(connection: &mut PgConnection, options: &PgOptions) -> Result<()> {
+    let place = options.place();
+    let schema = options.schema();
+    let applied = applied(connection, options).await?;
+    let first = format!(
+        "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
+         CREATE TABLE IF NOT EXISTS migration (
+             version bigint NOT NULL PRIMARY KEY, oldest bigint NOT NULL, digest bytea NOT NULL,
+             applied_at timestamptz NOT NULL DEFAULT now()
+         )"
+    );
+    if applied.is_empty() {
+        run(connection, &place, first).await?;
+    }
+    for migration in &MIGRATIONS {
+        if applied.iter().any(|applied| applied.version == migration.version) {
+            continue;
+        }
+        run(connection, &place, migration.sql.to_owned()).await?;
+        sqlx::query("INSERT INTO migration (version, oldest, digest) VALUES ($1, $2, $3)")
+            .bind(migration.version)
+            .bind(migration.oldest)
+            .bind(Digest::of_bytes(migration.sql.as_bytes()).as_bytes().to_vec())
+            .execute(&mut *connection)
+            .await
+            .map_err(|e| cannot_open(&place, e))?;
+    }
+    Ok(())
+}
+
+async fn run(connection: &mut PgConnection, place: &str, sql: String) -> Result<()> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await.map(drop).map_err(|e| cannot_open(place, e))
+}
+
+fn check_versions(applied: &[Applied], options: &PgOptions) -> Result<()> {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let place = format!("{}, schema {}", options.place(), options.schema());
+    let known = |version| MIGRATIONS.iter().find(|migration| migration.version == version);
+    for step in applied {
+        match known(step.version) {
+            Some(migration) if step.digest != Some(Digest::of_bytes(migration.sql.as_bytes())) => {
+                return Err(Error::invalid(format!(
+                    "the store {place} has tables of another software (at step {}): name another schema",
+                    step.version
+                )));
+            }
+            None if step.oldest > newest => {
+                return Err(Error::invalid(format!(
+                    "the store {place} was brought to version {} by newer software, and this one knows version \
+                     {newest}: use the newer one",
+                    step.version
+                )));
+            }
+            Some(_) | None => {}
+        }
+    }
+    let last = applied.iter().map(|step| step.version).max().unwrap_or(0);
+    if last < newest {
+        return Err(Error::invalid(format!(
+            "the store {place} is at version {last}, and this software needs version {newest}: open it once with \
+             migrations allowed"
+        )));
+    }
+    Ok(())
+}

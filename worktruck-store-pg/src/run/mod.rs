@@ -1,0 +1,76 @@
+mod batch;
+mod claim;
+mod enqueue;
+mod journal;
+mod list;
+mod offer;
+mod record;
+mod signal;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use worktruck_core::journal::Journal;
+use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
+use worktruck_core::store::{CommitOutcome, RunQuery, RunStore};
+use worktruck_core::{Page, PageRequest, Result, RunId, TenantId, Timestamp};
+
+use crate::PgStore;
+use crate::error::OrFailed as _;
+
+pub(crate) use batch::{Batch, Was};
+pub(crate) use record::{Records, existing};
+
+#[async_trait]
+impl RunStore for PgStore {
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+        let (accepted, is_new) = enqueue::enqueue(self, tenant, &runs, now).await?;
+        if is_new {
+            self.work.announce();
+        }
+        Ok(accepted)
+    }
+
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+        claim::claim(self, &request, now).await
+    }
+
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
+        signal::renew(self, leases, lease_for, now).await
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let outcome = self.writer.commit(lease.clone(), commit, now).await?;
+        if let CommitOutcome::Committed { run, .. } = &outcome
+            && run.status == RunStatus::Queued
+        {
+            self.work.announce();
+        }
+        Ok(outcome)
+    }
+
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
+        signal::send(self, tenant, run, &signal, now).await
+    }
+
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
+        let mut connection = self.readers.acquire().await.or_failed("read a run")?;
+        Ok(record::load(&mut connection, tenant, run).await.or_failed("read a run")?.map(|record| record.run))
+    }
+
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
+        list::runs(self, tenant, &query).await
+    }
+
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
+        journal::read(self, tenant, run).await
+    }
+
+    async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
+        journal::events(self, tenant, run, &page).await
+    }
+
+    async fn wait_for_work(&self, seen: u64) -> Result<u64> {
+        self.work.wait(seen).await
+    }
+}

@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use uuid::Uuid;
+use worktruck_core::run::{Lease, Renewal, Run, Signal};
+use worktruck_core::{Error, Result, RunId, TenantId, Timestamp};
+
+use crate::PgStore;
+use crate::error::OrFailed as _;
+use crate::rows::{Columns as _, number};
+use crate::statement::Statement;
+
+use super::batch::{Batch, Was};
+use super::record;
+
+/// How often a signal looks again when the run was changed meanwhile: its worker commits.
+const ATTEMPTS: usize = 50;
+
+/// Gives a run a signal.
+pub(super) async fn send(
+    store: &PgStore,
+    tenant: TenantId,
+    run: RunId,
+    signal: &Signal,
+    now: Timestamp,
+) -> Result<Run> {
+    let mut connection = store.readers.acquire().await.or_failed("read a run")?;
+    for _ in 0..ATTEMPTS {
+        let mut record = record::existing(&mut connection, tenant, run).await.or_failed("read a run")?;
+        let was = Was::of(&record);
+        let events = record.signal(signal, now)?;
+        let mut batch = Batch::default();
+        batch.push(was, &record, &events, None)?;
+        let mut statement = Statement::default();
+        batch.write(&mut statement, "TRUE");
+        let written = statement.fetch(&mut connection, "SELECT i FROM written").await.or_failed("signal a run")?;
+        if !written.is_empty() {
+            return Ok(record.run);
+        }
+    }
+    Err(Error::unavailable(format!("run {run} changes too fast to be signalled")))
+}
+
+/// Makes leases last longer, all in one statement.
+pub(super) async fn renew(
+    store: &PgStore,
+    leases: &[Lease],
+    lease_for: Duration,
+    now: Timestamp,
+) -> Result<Vec<Renewal>> {
+    let expires_at = now.after(lease_for);
+    let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
+    let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
+    let fences = leases.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
+    let rows = sqlx::query(
+        "UPDATE queue q SET lease_expires_at = $4, look_at = $4
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
+         WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence AND q.status = 'running'
+         RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
+    )
+    .bind(tenants)
+    .bind(runs)
+    .bind(fences)
+    .bind(expires_at.as_micros())
+    .fetch_all(&store.readers)
+    .await
+    .or_failed("renew leases")?;
+    let mut renewed = std::collections::BTreeMap::new();
+    for row in &rows {
+        let lease = (row.id("tenant")?, row.id("run")?, row.number::<u64>("fence")?);
+        renewed.insert(lease, row.maybe_time("cancel_requested_at")?);
+    }
+    let renewal = |lease: &Lease| match renewed.get(&(lease.tenant().as_uuid(), lease.run().as_uuid(), lease.fence())) {
+        Some(cancel_requested_at) => Renewal::Renewed {
+            lease: Lease::new(lease.tenant(), lease.run(), lease.fence(), expires_at),
+            cancel_requested_at: *cancel_requested_at,
+        },
+        None => Renewal::Lost(lease.run()),
+    };
+    Ok(leases.iter().map(renewal).collect())
+}

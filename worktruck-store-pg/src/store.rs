@@ -1,0 +1,77 @@
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use worktruck_core::Result;
+
+use crate::error::cannot_open;
+use crate::migrate::migrate;
+use crate::options::PgOptions;
+use crate::run::Records;
+use crate::work::Work;
+use crate::writer::Writer;
+
+/// A store in a schema of a PostgreSQL database.
+///
+/// It may be shared by any number of tasks. It needs the tokio runtime that it was opened in.
+#[derive(Debug)]
+pub struct PgStore {
+    pub(crate) readers: PgPool,
+    pub(crate) writer: Writer,
+    pub(crate) work: Work,
+    pub(crate) records: Arc<Records>,
+    options: PgOptions,
+}
+
+impl PgStore {
+    /// Opens the store in the schema `worktruck` of the database that `url` names, and creates it
+    /// if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open_with`](Self::open_with).
+    pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(PgOptions::parse(url)?).await
+    }
+
+    /// Opens a store, creates it if it does not exist, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: the database cannot be used: it does not exist, does not let this user
+    ///   in, is a standby or too old, or holds a schema that this software cannot work on.
+    /// - `Unavailable`: the server cannot be reached.
+    pub async fn open_with(options: PgOptions) -> Result<Self> {
+        migrate(&options).await?;
+        let place = options.place();
+        let readers = PgPoolOptions::new()
+            .max_connections(options.readers())
+            // A connection is looked at when it is given back; a server that went away since is
+            // an error like any other.
+            .test_before_acquire(false)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.reading())
+            .await
+            .map_err(|e| cannot_open(&place, e))?;
+        let records = Arc::new(Records::default());
+        let writer = Writer::start(&options, &records);
+        let work = Work::start(&readers, &options).await;
+        Ok(Self { readers, writer, work, records, options })
+    }
+
+    /// Where the store is, and how it is used.
+    #[must_use]
+    pub const fn options(&self) -> &PgOptions {
+        &self.options
+    }
+
+    /// Commits what is queued, and takes nothing more.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.work.stop();
+        self.readers.close().await;
+    }
+}
+
+/// How long to wait for a connection while all are in use.
+const ACQUIRE: std::time::Duration = std::time::Duration::from_secs(10);
