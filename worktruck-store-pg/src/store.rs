@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgPool};
 use sqlx::postgres::PgPoolOptions;
 use worktruck_core::Result;
 
@@ -46,9 +46,17 @@ impl PgStore {
         let place = options.place();
         let readers = PgPoolOptions::new()
             .max_connections(options.readers())
-            // A connection is looked at when it is given back; a server that went away since is
-            // an error like any other.
+            // A connection is looked at when it is given back, and again only if that is a while ago:
+            // a server that went away in between is an error like any other.
             .test_before_acquire(false)
+            .before_acquire(|connection, been| {
+                Box::pin(async move {
+                    if been.idle_for >= LONG_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .acquire_timeout(ACQUIRE)
             .connect_with(options.reading())
             .await
@@ -73,5 +81,7 @@ impl PgStore {
     }
 }
 
+/// A connection that nobody used for so long may have broken unnoticed.
+const LONG_IDLE: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long to wait for a connection while all are in use.
 const ACQUIRE: std::time::Duration = std::time::Duration::from_secs(10);
