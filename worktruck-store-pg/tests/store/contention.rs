@@ -23,7 +23,7 @@ fn renaming(number: u64, name: &str) -> worktruck_core::run::Commit {
 async fn a_deadlock_with_others_is_survived() {
     let database = Database::fresh().await;
     // The store looks for a deadlock soon, the others never: it is always the one to give way.
-    database.run(&format!("ALTER DATABASE {} SET deadlock_timeout = '200ms'", database.name())).await;
+    database.set("deadlock_timeout = '200ms'").await;
     let store = database.store().await;
     let lease = claimed(&store, tenant(1), 1).await.lease;
     store.apply(tenant(1), create(1, "Ada"), user(), at(1)).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_deadlock_with_others_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_stricter_isolation_only_takes_more_attempts() {
     let database = Database::fresh().await;
-    database.run(&format!("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'", database.name())).await;
+    database.set("default_transaction_isolation = 'serializable'").await;
     let stores = join_all((0..4).map(|_| database.store())).await;
     let rename = |n: usize| {
         let changes = Changes::none().write(contact(1), WriteOp::Put(named(&format!("Ada {n}"))));
@@ -69,7 +69,7 @@ async fn a_database_of_a_stricter_isolation_only_takes_more_attempts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_timeout_is_another_attempt() {
     let database = Database::fresh().await;
-    database.run(&format!("ALTER DATABASE {} SET lock_timeout = '30ms'", database.name())).await;
+    database.set("lock_timeout = '30ms'").await;
     let store = database.store().await;
     store.apply(tenant(1), create(1, "Ada"), user(), at(1)).await.unwrap();
     let mut other = database.connect().await;

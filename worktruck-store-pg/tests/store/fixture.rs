@@ -10,42 +10,39 @@ use worktruck_core::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, Commi
 use worktruck_core::store::{Changes, EntityKey, Provenance, RunStore};
 use worktruck_core::testing::CountingIds;
 use worktruck_core::{Digest, EntityId, NanoUsd, RunId, StepId, TenantId, Timestamp};
-use worktruck_store_pg::{PgOptions, PgStore};
+use worktruck_store_pg::{PgOptions, PgStore, testing};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// A database that nobody else uses.
 #[derive(Debug)]
-pub(crate) struct Database {
-    server: String,
-    name: String,
-}
+pub(crate) struct Database(testing::Database);
 
 impl Database {
     pub(crate) async fn fresh() -> Self {
-        let server = "postgres://postgres@127.0.0.1:5601".to_owned();
-        let name = format!("sc_{}", uuid::Uuid::new_v4().simple());
-        let database = Self { server, name };
-        let mut admin = PgConnection::connect(&database.url_of("postgres")).await.expect("a server");
-        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {}", database.name))).await.expect("a database");
-        database
+        Self(testing::Database::fresh().await.expect("a database is made"))
     }
 
-    pub(crate) fn url(&self) -> String {
-        self.url_of(&self.name)
+    /// A database on the server that has `url`.
+    pub(crate) async fn on(url: String) -> Self {
+        Self(testing::Database::on(url).await.expect("a database is made"))
     }
 
-    /// The address of another database of the server.
-    pub(crate) fn url_of(&self, name: &str) -> String {
-        format!("{}/{name}", self.server)
+    pub(crate) fn url(&self) -> &str {
+        self.0.url()
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     pub(crate) fn options(&self) -> PgOptions {
-        PgOptions::parse(&self.url()).expect("an address")
+        PgOptions::parse(self.url()).expect("an address")
+    }
+
+    /// Sets a setting of the database for connections that begin later.
+    pub(crate) async fn set(&self, setting: &str) {
+        self.0.execute(&format!("ALTER DATABASE {} SET {setting}", self.name())).await.expect(setting);
     }
 
     /// A store in this database, with notifications left out: a scenario that needs them says so.
@@ -59,7 +56,7 @@ impl Database {
 
     /// A connection that is not the store's, to its tables.
     pub(crate) async fn connect(&self) -> PgConnection {
-        let mut connection = PgConnection::connect(&self.url()).await.expect("a connection");
+        let mut connection = PgConnection::connect(self.url()).await.expect("a connection");
         connection.execute("SET search_path = worktruck").await.expect("a search path");
         connection
     }
