@@ -18,9 +18,10 @@ CREATE TABLE head (
     valid_to   bigint  NOT NULL CHECK (valid_from < valid_to),
     carried    boolean NOT NULL,
     body       json    NOT NULL,
-    -- The index terms as an array of [name, value]; the values of the kind's sort keys, in its order.
+    -- The index terms as an array of [name, value]; the sort keys as an object of values in hexadecimal
+    -- digits, which sort as the values do.
     terms      json    NOT NULL,
-    sort       bytea[] NOT NULL,
+    sort       json    NOT NULL,
     PRIMARY KEY (tenant, kind, id)
 ) WITH (fillfactor = 70);
 
@@ -43,7 +44,7 @@ CREATE TABLE slice (
     -- Absent where the slice says that the entity is deleted.
     body       json,
     terms      json,
-    sort       bytea[]
+    sort       json
 );
 
 -- All bounds are keys, so that what holds at a point is found in the index alone.
@@ -101,3 +102,44 @@ CREATE TABLE erased (
     version bigint NOT NULL,
     PRIMARY KEY (tenant, kind, id)
 );
+
+-- Invariant: no two slices of an entity overlap in both times. Slices that are not open any more
+-- were open before, so it is enough to look at open ones when some are added.
+CREATE FUNCTION refuse_overlap() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM added a JOIN slice s
+            ON s.tenant = a.tenant AND s.kind = a.kind AND s.id = a.id AND s.sys_to = 9223372036854775807
+            AND s.valid_from < a.valid_to AND a.valid_from < s.valid_to
+            AND (s.sys_from <> a.sys_from OR s.valid_from <> a.valid_from)
+        WHERE a.sys_to = 9223372036854775807
+    ) OR EXISTS (
+        SELECT 1 FROM added a JOIN head h
+            ON h.tenant = a.tenant AND h.kind = a.kind AND h.id = a.id
+            AND h.valid_from < a.valid_to AND a.valid_from < h.valid_to
+        WHERE a.sys_to = 9223372036854775807
+    ) THEN
+        RAISE EXCEPTION 'slices of an entity overlap' USING ERRCODE = 'exclusion_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER slice_overlap AFTER INSERT ON slice
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refuse_overlap();
+
+CREATE FUNCTION refuse_overlap_of_head() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM added a JOIN slice s
+            ON s.tenant = a.tenant AND s.kind = a.kind AND s.id = a.id AND s.sys_to = 9223372036854775807
+            AND s.valid_from < a.valid_to AND a.valid_from < s.valid_to
+    ) THEN
+        RAISE EXCEPTION 'slices of an entity overlap' USING ERRCODE = 'exclusion_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER head_overlap AFTER INSERT ON head
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refuse_overlap_of_head();
+CREATE TRIGGER head_overlap_again AFTER UPDATE ON head
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refuse_overlap_of_head();

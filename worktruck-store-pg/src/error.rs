@@ -14,6 +14,12 @@ impl<T> OrFailed<T> for sqlx::Result<T> {
     }
 }
 
+impl<T> OrFailed<T> for Result<T, Failure> {
+    fn or_failed(self, what: &str) -> Result<T> {
+        self.map_err(|failure| failure.or_failed(what))
+    }
+}
+
 impl<T> OrFailed<T> for serde_json::Result<T> {
     fn or_failed(self, what: &str) -> Result<T> {
         self.map_err(|error| Error::internal(format!("the store could not {what}")).with_source(error))
@@ -70,6 +76,64 @@ pub(crate) fn is_disconnected(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(_) => code(error).is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
+    }
+}
+
+/// Why an attempt to write failed, while it still matters what the database said.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The database failed.
+    Sql(sqlx::Error),
+    /// Something else did, for good.
+    Core(Error),
+}
+
+impl Failure {
+    /// Whether the same attempt may succeed later.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self {
+            Self::Sql(error) => kind(error).is_retryable(),
+            Self::Core(_) => false,
+        }
+    }
+
+    /// As for an error of the database.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Sql(error) if is_transient(error))
+    }
+
+    /// As for an error of the database.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Sql(error) if is_disconnected(error))
+    }
+
+    /// The error of a store that could not do `what`.
+    pub(crate) fn or_failed(self, what: &str) -> Error {
+        match self {
+            Self::Sql(error) => failed(what, error),
+            Self::Core(error) => error,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sql(error) => error.fmt(f),
+            Self::Core(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod entity;
 mod error;
+mod group;
 mod migrate;
 mod options;
 mod rows;

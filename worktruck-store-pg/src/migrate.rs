@@ -26,8 +26,8 @@ const MIGRATIONS: [Migration; 3] = [
 /// Checks the schema, and brings it up to date where the options allow.
 pub(crate) async fn migrate(options: &PgOptions) -> Result<()> {
     let place = options.place();
-    let connecting = PgConnection::connect_with(&options.migrating());
-    let mut connection = connecting.await.map_err(|e| cannot_open(&place, e))?;
+    let connect = options.migrating();
+    let mut connection = PgConnection::connect_with(&connect).await.map_err(|e| cannot_open(&place, e))?;
     check_server(&mut connection, &place).await?;
     if options.migrates() {
         // Two processes that begin at once take turns; the second finds nothing left to do.

@@ -45,11 +45,20 @@ impl Statement {
     }
 }
 
+/// Rows of a statement.
+pub(crate) trait Rows {
+    /// Whether there are none.
+    fn is_empty(&self) -> bool;
+
+    /// The rows as a table of the name given.
+    fn bind(self, statement: &mut Statement, table: &str) -> String;
+}
+
 /// Rows to be bound as one array for each column, and joined as `unnest(…) AS name(columns)`.
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty = $sql:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Default)]
+        #[derive(Clone, Debug, Default)]
         pub(crate) struct $name {
             $($column: Vec<$type>,)+
         }
@@ -59,13 +68,14 @@ macro_rules! columns {
             pub(crate) fn push(&mut self, $($column: $type),+) {
                 $(self.$column.push($column);)+
             }
+        }
 
-            pub(crate) fn is_empty(&self) -> bool {
+        impl $crate::statement::Rows for $name {
+            fn is_empty(&self) -> bool {
                 [$(self.$column.len()),+].iter().all(|len| *len == 0)
             }
 
-            /// The rows as a table of the name given.
-            pub(crate) fn bind(self, statement: &mut $crate::statement::Statement, table: &str) -> String {
+            fn bind(self, statement: &mut $crate::statement::Statement, table: &str) -> String {
                 let arrays = [$(format!(concat!("{}::", $sql, "[]"), statement.bind(self.$column))),+];
                 let names = [$(stringify!($column)),+];
                 format!("unnest({}) AS {table}({})", arrays.join(", "), names.join(", "))

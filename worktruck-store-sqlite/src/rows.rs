@@ -11,9 +11,6 @@ use crate::error::OrFailed as _;
 /// A statement with the values bound so far.
 pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
-/// How the tables write an open end of a period.
-pub(crate) const OPEN: i64 = Timestamp::FOREVER.as_micros();
-
 /// Inserts `rows` with as few statements as their number allows; `bind` adds one row's columns.
 ///
 /// The sizes of the statements are powers of two, so that the database prepares few of them.

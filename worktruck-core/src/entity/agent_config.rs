@@ -16,7 +16,21 @@ use super::{Index, Term};
 /// How a blueprint behaves for a tenant; what is absent is the blueprint's default.
 ///
 /// There is at most one per tenant and blueprint. Its guardrails replace the blueprint's: a saved
-/// config without rules denies everything.
+/// config without rules denies everything. A run lives by the config of its first start, but for
+/// `max_concurrent_runs`, which every claim looks up.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::entity::agent_config::AgentConfig;
+///
+/// let config = AgentConfig { max_concurrent_runs: Some(3), ..AgentConfig::new("contact_deduper") };
+/// config.check()?;
+///
+/// let none = AgentConfig { max_concurrent_runs: Some(0), ..config };
+/// assert_eq!(none.check().unwrap_err().pointer(), Some("/max_concurrent_runs"));
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentConfig {
@@ -40,6 +54,10 @@ pub struct AgentConfig {
     /// How many steps a run may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<u32>,
+    /// How many runs of the tenant and blueprint may run at once; as many as there are workers for
+    /// if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_runs: Option<u32>,
     /// How many times a run may make the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_repeats: Option<u32>,
@@ -74,6 +92,7 @@ impl AgentConfig {
             budget_default_cents: None,
             deadline_default_seconds: None,
             max_steps: None,
+            max_concurrent_runs: None,
             max_repeats: None,
             guardrails: Vec::new(),
             metadata: Map::new(),
@@ -98,6 +117,7 @@ impl AgentConfig {
         let positive = [
             ("/deadline_default_seconds", self.deadline_default_seconds),
             ("/max_steps", self.max_steps),
+            ("/max_concurrent_runs", self.max_concurrent_runs),
             ("/max_repeats", self.max_repeats),
         ];
         for (pointer, value) in positive {
@@ -160,6 +180,8 @@ mod tests {
             (json!({"tools": ["a", "b", "a"]}), Some("/tools/2")),
             (json!({"deadline_default_seconds": 0}), Some("/deadline_default_seconds")),
             (json!({"max_steps": 0}), Some("/max_steps")),
+            (json!({"max_concurrent_runs": 0}), Some("/max_concurrent_runs")),
+            (json!({"max_concurrent_runs": 1}), None),
             (json!({"max_repeats": 0}), Some("/max_repeats")),
             (json!({"max_repeats": 1}), None),
             (
@@ -182,10 +204,11 @@ mod tests {
     fn what_is_no_config_is_refused_and_a_rule_named() {
         let table = [
             (json!([]), "must be an object"),
-            (json!(["x", null, null, null, null, null, null, null, [], {}]), "must be an object"),
+            (json!(["x", null, null, null, null, null, null, null, null, [], {}]), "must be an object"),
             (json!({}), "agent_blueprint"),
             (json!({"agent_blueprint": "x", "max_step": 3}), "max_step"),
             (json!({"agent_blueprint": "x", "max_steps": -1}), "-1"),
+            (json!({"agent_blueprint": "x", "max_concurrent_runs": 1.5}), "1.5"),
             (
                 json!({"agent_blueprint": "x", "guardrails": [{"mode": "shadow"}]}),
                 "/guardrails/0: missing field `type`",
@@ -201,6 +224,16 @@ mod tests {
             let error = index(Kind::AgentConfig, &body).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_limit_of_runs_is_kept_in_json() {
+        let body = json!({
+            "agent_blueprint": "contact_deduper", "max_concurrent_runs": 3, "guardrails": [], "metadata": {},
+        });
+        let config = AgentConfig::deserialize(&body).unwrap();
+        assert_eq!(config, AgentConfig { max_concurrent_runs: Some(3), ..AgentConfig::new("contact_deduper") });
+        assert_eq!(serde_json::to_value(&config).unwrap(), body);
     }
 
     #[test]

@@ -122,3 +122,13 @@ pub enum WaitingReason {
     /// A call with outside effects may or may not have happened before a crash.
     UnknownOutcome,
 }
+
+impl WaitingReason {
+    /// Its name in JSON and in stores.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownOutcome => "unknown_outcome",
+        }
+    }
+}

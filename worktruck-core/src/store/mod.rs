@@ -3,6 +3,7 @@
 //! Every method is atomic and takes `now`. Every bullet of a `# Contract` is the name of a
 //! scenario of the conformance suite (feature `testing`).
 
+mod claim;
 pub mod draft;
 mod entity;
 mod head;
@@ -14,6 +15,7 @@ mod tenant;
 mod view;
 mod words;
 
+pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
     Require, Sort, SortField, TenantCommit, Version,

@@ -79,13 +79,52 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>>;
 
     /// Takes up to `request.limit` runs of any tenant: queued ones whose time has come and running
-    /// ones whose lease has expired, by priority, then age.
+    /// ones whose lease has expired.
+    ///
+    /// # Order
+    ///
+    /// Within a tenant runs go by priority, higher first, then `created_at`, the older first, then
+    /// id, queued and expired ones alike. The first run of a tenant that the claim may take has rank
+    /// one, the next has rank two.
+    ///
+    /// Between tenants they take turns. A lower rank goes first, of whatever tenant. Within a rank
+    /// the tenant goes first that was served longest ago, and one that never was before all that
+    /// were; then the higher priority, the older `created_at`, the lower id, the lower tenant.
+    ///
+    /// A claim serves the tenants that it gives runs out of, all at one moment, and the store keeps
+    /// for each when it was last served. The moment is the claim's `now`, or a microsecond after
+    /// the latest at which any tenant was served before, whichever is later: clocks that stand still
+    /// or disagree change nothing about whose turn it is. [`turn`](super::turn) computes it, and
+    /// [`in_turn`](super::in_turn) is this order.
+    ///
+    /// # Limits
+    ///
+    /// Where a tenant limits how many runs of a blueprint run at once, a queued run of the two is
+    /// given out only while fewer of theirs are `running`, the ones before it in this claim
+    /// included. Runs count as long as they read `running`, also under an expired lease; those that
+    /// wait do not. An expired run can always be taken over. A run that is held back has no rank and
+    /// nothing waits for it.
+    ///
+    /// The limit is looked up at every claim, as a read of the present at `now` shows it: in the
+    /// entities that [`limited_by`](super::limited_by) names, what
+    /// [`limit_of_runs`](super::limit_of_runs) reads, the least if there are several. A limit that
+    /// is lowered takes no run back.
     ///
     /// # Contract
     ///
     /// - `claim_gives_a_run_to_one_worker`, `claim_takes_priority_then_age`
     /// - `claim_waits_for_run_at`, `claim_takes_only_what_the_worker_has`
     /// - `expired_lease_is_claimed_again_under_a_higher_fence`, `live_lease_is_not_claimed`
+    /// - `expired_runs_stand_among_the_queued`
+    /// - `claim_takes_one_run_of_every_tenant_before_a_second`
+    /// - `tenant_served_longest_ago_goes_first`, `takeover_is_a_turn`
+    /// - `busy_tenant_delays_another_by_one_claim`
+    /// - `turns_do_not_depend_on_clocks`, `empty_claim_is_nobodys_turn`
+    /// - `claim_keeps_to_the_limit_of_runs`, `many_claims_at_once_keep_to_the_limit_of_runs`
+    /// - `expired_run_counts_and_is_taken_over_at_the_limit`
+    /// - `run_held_back_by_a_limit_blocks_no_other`
+    /// - `limit_is_that_of_one_tenant_and_blueprint`
+    /// - `limit_holds_as_it_is_at_the_claim`, `raised_limit_frees_runs_at_once`
     ///
     /// # Errors
     ///
@@ -182,7 +221,8 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// mark to wait with next; the first call passes 0 and returns at once.
     ///
     /// A worker claims between getting a mark and waiting with it, so that no work is missed. It
-    /// owns the time-out: time alone (a delayed run, an expired lease) wakes nobody.
+    /// owns the time-out: neither time alone (a delayed run, an expired lease) wakes anybody, nor
+    /// room under a limit (a run that ends, a limit that is raised). Whoever ends a run claims again.
     ///
     /// # Contract
     ///

@@ -7,6 +7,7 @@ use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
 use worktruck_core::temporal::At;
 use worktruck_core::{ErrorKind, Result, RunId, TenantId, Timestamp};
 
+use super::claims::Limit;
 use super::defects::Defect::{self, *};
 
 /// The answer of `$ask` about `$tenant`, or about another tenant that has something to tell.
@@ -38,7 +39,7 @@ pub(crate) struct Broken {
 /// What a defect needs to remember.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    tenants: Vec<TenantId>,
+    pub(crate) tenants: Vec<TenantId>,
     floors: BTreeMap<TenantId, Timestamp>,
     numbers: u64,
     /// The newest lease of each run.
@@ -47,6 +48,10 @@ pub(crate) struct Notes {
     pub(crate) claims: Vec<Claimed>,
     /// Runs that were moved against the rules.
     pub(crate) moved: BTreeMap<RunId, Run>,
+    /// When tenants were served, as the defect has it.
+    pub(crate) turns: BTreeMap<TenantId, i64>,
+    /// What limits runs, as it was last saved.
+    pub(crate) limits: Vec<Limit>,
     /// How many wait for work.
     pub(crate) waiting: usize,
 }

@@ -43,7 +43,9 @@ wrong_stores! {
         history_is_newest_first_and_complete patch_is_applied_slice_by_slice
     ],
     /// A put keeps what it does not name.
-    put_merges_is_noticed, PutMerges: [list_as_of_filters_as_it_was put_replaces_the_whole_body],
+    put_merges_is_noticed, PutMerges: [
+        list_as_of_filters_as_it_was put_replaces_the_whole_body raised_limit_frees_runs_at_once
+    ],
     /// A body that is not one of its kind is passed over.
     body_of_any_kind_is_noticed, BodyOfAnyKind: [apply_is_atomic body_of_another_kind_is_refused],
     /// A write over no moment is passed over.
@@ -194,8 +196,9 @@ wrong_stores! {
     malformed_accepted_is_noticed, MalformedAccepted: [enqueue_is_all_or_none malformed_run_is_refused],
     /// Runs go by age alone.
     priority_ignored_is_noticed, PriorityIgnored: [
-        accepted_run_is_what_was_asked_for claim_takes_priority_then_age enqueue_is_all_or_none
-        enqueue_with_the_same_key_and_other_content_is_refused malformed_run_is_refused
+        accepted_run_is_what_was_asked_for claim_takes_one_run_of_every_tenant_before_a_second
+        claim_takes_priority_then_age enqueue_is_all_or_none enqueue_with_the_same_key_and_other_content_is_refused
+        expired_runs_stand_among_the_queued malformed_run_is_refused tenant_served_longest_ago_goes_first
     ],
     /// Delayed runs begin at once.
     run_at_ignored_is_noticed, RunAtIgnored: [
@@ -204,30 +207,101 @@ wrong_stores! {
     /// Two claims at the same moment may take the same run.
     check_then_claim_is_noticed, CheckThenClaim: [
         claim_gives_a_run_to_one_worker expired_run_is_taken_over_by_one_worker
+        many_claims_at_once_keep_to_the_limit_of_runs
     ],
     /// A live lease does not keep others away.
     claim_before_expiry_is_noticed, ClaimBeforeExpiry: [
-        cancel_marks_a_running_run claim_gives_a_run_to_one_worker claim_takes_priority_then_age
-        claim_takes_up_to_its_limit_of_every_tenant commits_of_many_runs_at_once_are_all_kept
-        enqueue_wakes_a_waiting_worker expired_run_is_taken_over_by_one_worker illegal_moves_are_refused
-        late_commit_before_a_takeover_takes_effect live_lease_is_not_claimed one_of_many_runs_creates_an_entity
-        renew_answers_for_each_lease work_between_claim_and_wait_is_not_missed
+        busy_tenant_delays_another_by_one_claim cancel_marks_a_running_run claim_gives_a_run_to_one_worker
+        claim_keeps_to_the_limit_of_runs claim_takes_one_run_of_every_tenant_before_a_second
+        claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant
+        commits_of_many_runs_at_once_are_all_kept empty_claim_is_nobodys_turn enqueue_wakes_a_waiting_worker
+        expired_run_counts_and_is_taken_over_at_the_limit expired_run_is_taken_over_by_one_worker
+        expired_runs_stand_among_the_queued illegal_moves_are_refused late_commit_before_a_takeover_takes_effect
+        limit_holds_as_it_is_at_the_claim live_lease_is_not_claimed many_claims_at_once_keep_to_the_limit_of_runs
+        one_of_many_runs_creates_an_entity raised_limit_frees_runs_at_once renew_answers_for_each_lease
+        run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn work_between_claim_and_wait_is_not_missed
     ],
     /// An expired lease is never taken over.
     expired_lost_is_noticed, ExpiredLost: [
         claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused events_are_numbered_without_gaps
-        expired_lease_is_claimed_again_under_a_higher_fence expired_run_is_taken_over_by_one_worker
+        expired_lease_is_claimed_again_under_a_higher_fence expired_run_counts_and_is_taken_over_at_the_limit
+        expired_run_is_taken_over_by_one_worker expired_runs_stand_among_the_queued limit_holds_as_it_is_at_the_claim
         open_calls_and_reservations_are_kept_until_settled renew_keeps_a_run renew_of_a_stale_lease_is_lost
+        takeover_is_a_turn
     ],
     /// A run goes on at whatever version of its blueprint.
-    claim_of_any_version_is_noticed, ClaimOfAnyVersion: [claim_takes_only_what_the_worker_has],
+    claim_of_any_version_is_noticed, ClaimOfAnyVersion: [
+        claim_takes_only_what_the_worker_has expired_run_counts_and_is_taken_over_at_the_limit
+    ],
     /// A claim takes all there is.
     limit_of_claim_ignored_is_noticed, LimitOfClaimIgnored: [
-        claim_gives_a_run_to_one_worker claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant
-        runs_are_listed_newest_first_and_filtered
+        busy_tenant_delays_another_by_one_claim claim_gives_a_run_to_one_worker
+        claim_takes_one_run_of_every_tenant_before_a_second claim_takes_priority_then_age
+        claim_takes_up_to_its_limit_of_every_tenant empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued
+        run_held_back_by_a_limit_blocks_no_other runs_are_listed_newest_first_and_filtered takeover_is_a_turn
+        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
     ],
+    /// Runs that were given up wait until no other is queued.
+    queued_first_is_noticed, QueuedFirst: [expired_runs_stand_among_the_queued takeover_is_a_turn],
+    /// A claim takes the runs of one tenant as long as it has any.
+    one_tenant_at_a_time_is_noticed, OneTenantAtATime: [
+        busy_tenant_delays_another_by_one_claim claim_takes_one_run_of_every_tenant_before_a_second
+        empty_claim_is_nobodys_turn run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn
+        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
+    ],
+    /// Whose turn it was is not kept from claim to claim.
+    turns_forgotten_is_noticed, TurnsForgotten: [
+        busy_tenant_delays_another_by_one_claim empty_claim_is_nobodys_turn tenant_served_longest_ago_goes_first
+        turns_do_not_depend_on_clocks
+    ],
+    /// Whose turn it was goes by the clocks of workers.
+    turns_by_the_clock_is_noticed, TurnsByTheClock: [turns_do_not_depend_on_clocks],
+    /// Only new runs count as turns.
+    takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [takeover_is_a_turn turns_do_not_depend_on_clocks],
+    /// A claim serves everybody who waits for one, also if it takes nothing.
+    empty_claim_is_a_turn_is_noticed, EmptyClaimIsATurn: [empty_claim_is_nobodys_turn],
+    /// Any number of runs run at once.
+    limit_of_runs_ignored_is_noticed, LimitOfRunsIgnored: [
+        claim_keeps_to_the_limit_of_runs expired_run_counts_and_is_taken_over_at_the_limit
+        limit_holds_as_it_is_at_the_claim limit_is_that_of_one_tenant_and_blueprint
+        many_claims_at_once_keep_to_the_limit_of_runs raised_limit_frees_runs_at_once
+        run_held_back_by_a_limit_blocks_no_other
+    ],
+    /// A claim counts what is running before it takes the first run, and not again.
+    limit_counted_once_is_noticed, LimitCountedOnce: [
+        claim_keeps_to_the_limit_of_runs expired_run_counts_and_is_taken_over_at_the_limit
+        limit_holds_as_it_is_at_the_claim limit_is_that_of_one_tenant_and_blueprint raised_limit_frees_runs_at_once
+        run_held_back_by_a_limit_blocks_no_other
+    ],
+    /// Two claims at the same moment count the same runs.
+    limit_counted_before_is_noticed, LimitCountedBefore: [many_claims_at_once_keep_to_the_limit_of_runs],
+    /// Runs that wait for a person count as running.
+    waiting_counts_is_noticed, WaitingCounts: [claim_keeps_to_the_limit_of_runs],
+    /// An expired run is taken over only where there is room.
+    expired_held_back_is_noticed, ExpiredHeldBack: [
+        expired_run_counts_and_is_taken_over_at_the_limit limit_holds_as_it_is_at_the_claim
+    ],
+    /// What is held back keeps all behind it waiting.
+    held_back_blocks_is_noticed, HeldBackBlocks: [
+        expired_run_counts_and_is_taken_over_at_the_limit limit_holds_as_it_is_at_the_claim
+        run_held_back_by_a_limit_blocks_no_other
+    ],
+    /// The limit of one tenant holds for all.
+    limit_of_any_tenant_is_noticed, LimitOfAnyTenant: [
+        limit_is_that_of_one_tenant_and_blueprint run_held_back_by_a_limit_blocks_no_other
+    ],
+    /// The limit of one blueprint holds for all.
+    limit_of_any_blueprint_is_noticed, LimitOfAnyBlueprint: [
+        limit_is_that_of_one_tenant_and_blueprint run_held_back_by_a_limit_blocks_no_other
+    ],
+    /// A limit stays what it was first.
+    limit_kept_first_is_noticed, LimitKeptFirst: [limit_holds_as_it_is_at_the_claim raised_limit_frees_runs_at_once],
+    /// When a limit holds is not looked at.
+    limits_hold_at_once_is_noticed, LimitsHoldAtOnce: [limit_holds_as_it_is_at_the_claim],
     /// A run that waits for a person is handed out.
-    waiting_claimed_is_noticed, WaitingClaimed: [illegal_moves_are_refused waiting_and_ended_runs_are_not_claimed],
+    waiting_claimed_is_noticed, WaitingClaimed: [
+        claim_keeps_to_the_limit_of_runs illegal_moves_are_refused waiting_and_ended_runs_are_not_claimed
+    ],
     /// A claim does not say when the run began.
     start_unrecorded_is_noticed, StartUnrecorded: [
         expired_lease_is_claimed_again_under_a_higher_fence first_claim_starts_the_run
@@ -340,7 +414,10 @@ wrong_stores! {
     /// The tenant of a lease is not looked at.
     lease_of_any_tenant_is_noticed, LeaseOfAnyTenant: [lease_under_another_tenant_is_worth_nothing],
     /// Runs are not filtered by status.
-    runs_unfiltered_is_noticed, RunsUnfiltered: [runs_are_listed_newest_first_and_filtered],
+    runs_unfiltered_is_noticed, RunsUnfiltered: [
+        many_claims_at_once_keep_to_the_limit_of_runs raised_limit_frees_runs_at_once
+        runs_are_listed_newest_first_and_filtered
+    ],
     /// Large payloads are lost.
     payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole],
     /// What a run lives by is not kept.

@@ -19,7 +19,13 @@ impl EntityStore for Broken {
         provenance: Provenance,
         now: Timestamp,
     ) -> Result<Applied> {
+        self.limit_wrongly(tenant, &mut changes);
         match self.defect {
+            LimitOfAnyTenant if changes.writes.iter().all(|change| change.key.kind == Kind::AgentConfig) => {
+                for other in self.others(tenant) {
+                    self.inner.apply(other, changes.clone(), provenance.clone(), now).await?;
+                }
+            }
             VersionUnchecked => changes.requires.retain(|require| !matches!(require, Require::Version { .. })),
             AbsenceUnchecked => changes.requires.retain(|require| !matches!(require, Require::Absent { .. })),
             UniquenessUnchecked => changes.requires.retain(|require| !matches!(require, Require::UniqueTerm { .. })),

@@ -4,6 +4,7 @@
 //! defect; its test asserts which scenarios fail on it: those, and no others.
 
 mod broken;
+mod claims;
 mod defects;
 mod entities;
 mod runs;

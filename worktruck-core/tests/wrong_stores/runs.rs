@@ -89,7 +89,7 @@ impl RunStore for Broken {
         if self.defect == LimitOfClaimIgnored {
             request.limit = 1_000;
         }
-        let mut claimed = self.inner.claim(request, now).await?;
+        let mut claimed = self.claim_wrongly(request, now).await?;
         match self.defect {
             CheckThenClaim if claimed.is_empty() => {
                 // Somebody else took a run between this worker's look and its claim.
@@ -275,16 +275,18 @@ impl RunStore for Broken {
     }
 
     async fn runs(&self, tenant: TenantId, mut query: RunQuery) -> Result<Page<Run>> {
-        match self.defect {
+        let mut page = match self.defect {
             RunsOfAnyTenant => {
-                of_any!(self, tenant, |page| !page.data.is_empty(), self.inner.runs(tenant, query.clone()).await)
+                of_any!(self, tenant, |page| !page.data.is_empty(), self.inner.runs(tenant, query.clone()).await)?
             }
             RunsUnfiltered => {
                 query.status = None;
-                self.inner.runs(tenant, query).await
+                self.inner.runs(tenant, query).await?
             }
-            _ => self.inner.runs(tenant, query).await,
-        }
+            _ => self.inner.runs(tenant, query).await?,
+        };
+        Self::without_decoys(&mut page.data);
+        Ok(page)
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -7,7 +7,7 @@ use worktruck_core::run::{Commit, Event, NewEvent, RunRecord};
 use worktruck_core::{Digest, Error, Result, Timestamp};
 
 use crate::rows::{number, to_json};
-use crate::statement::{Statement, columns};
+use crate::statement::{Rows as _, Statement, columns};
 
 use super::record;
 
@@ -72,6 +72,14 @@ columns! {
 columns! {
     /// New rows of `event`.
     Events { i: i32 = "int", last_seq: i64 = "bigint", at: i64 = "bigint", body: String = "text" }
+}
+
+columns! {
+    /// What rows of `queue` must be.
+    Guards {
+        tenant: Uuid = "uuid", run: Uuid = "uuid", fence: i64 = "bigint", commits: i64 = "bigint",
+        event_seq: i64 = "bigint",
+    }
 }
 
 /// Records to be written together.
@@ -212,6 +220,29 @@ impl Batch {
         let digest = Digest::of_bytes(&canonical).as_bytes().to_vec();
         self.payloads.push(i, digest.clone(), text);
         Ok((None, Some(digest)))
+    }
+
+    /// Adds the part `runs`, which locks the runs that are still what they were; gives how many there
+    /// should be.
+    pub(crate) fn lock(&self, statement: &mut Statement) -> i32 {
+        let mut rows = Guards::default();
+        for places in [&self.staying, &self.leaving] {
+            let keys = places.tenant.iter().zip(&places.run);
+            let numbers = places.was_fence.iter().zip(&places.was_commits).zip(&places.was_event_seq);
+            for ((tenant, run), ((fence, commits), event_seq)) in keys.zip(numbers) {
+                rows.push(*tenant, *run, *fence, *commits, *event_seq);
+            }
+        }
+        let rows = rows.bind(statement, "c");
+        statement.with(
+            "runs",
+            format!(
+                "SELECT q.run FROM {rows} JOIN queue q ON q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence
+                     AND q.commits = c.commits AND q.event_seq = c.event_seq
+                 ORDER BY q.tenant, q.run FOR UPDATE OF q"
+            ),
+        );
+        self.len
     }
 
     /// Adds the parts that write the records. The part `written` has the numbers of those that were,

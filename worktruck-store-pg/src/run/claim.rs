@@ -4,12 +4,11 @@
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 use worktruck_core::run::{ClaimRequest, Claimed};
-use worktruck_core::store::{Candidate, turn};
+use worktruck_core::store::turn;
 use worktruck_core::{Result, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_transient};
-use crate::rows::{Columns as _, number};
 use crate::statement::Statement;
 
 use super::batch::{Batch, Was};

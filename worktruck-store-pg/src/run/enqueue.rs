@@ -8,7 +8,7 @@ use worktruck_core::{Digest, Error, ErrorKind, Result, RunId, TenantId, Timestam
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_duplicate};
 use crate::rows::{Columns as _, number, to_json};
-use crate::statement::{Statement, columns};
+use crate::statement::{Rows as _, Statement, columns};
 
 use super::{batch, record};
 
@@ -217,7 +217,7 @@ async fn answer(store: &PgStore, tenant: TenantId, decided: Decided) -> Result<(
                     Some(connection) => connection,
                     none => none.insert(store.readers.acquire().await.or_failed("read a run")?),
                 };
-                record::load(connection, tenant, first).await?.ok_or_else(missing)?.run
+                record::load(connection, tenant, first).await.or_failed("read a run")?.ok_or_else(missing)?.run
             }
         });
     }

@@ -23,7 +23,7 @@ pub(super) async fn read(store: &PgStore, tenant: TenantId, run: RunId) -> Resul
 }
 
 async fn read_at_once(tx: &mut PgConnection, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
-    let Some(record) = record::load(tx, tenant, run).await? else {
+    let Some(record) = record::load(tx, tenant, run).await.or_failed("read a run")? else {
         return Ok(None);
     };
     let snapshot = sqlx::query("SELECT snapshot::text AS snapshot FROM run WHERE tenant = $1 AND id = $2")

@@ -56,7 +56,7 @@ impl RunStore for PgStore {
 
     async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
         let mut connection = self.readers.acquire().await.or_failed("read a run")?;
-        Ok(record::load(&mut connection, tenant, run).await?.map(|record| record.run))
+        Ok(record::load(&mut connection, tenant, run).await.or_failed("read a run")?.map(|record| record.run))
     }
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {

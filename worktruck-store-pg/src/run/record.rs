@@ -10,7 +10,7 @@ use uuid::Uuid;
 use worktruck_core::run::{Cost, Lease, Run, RunRecord, RunStatus};
 use worktruck_core::{Error, NanoUsd, Result, RunId, TenantId, Timestamp};
 
-use crate::error::OrFailed as _;
+use crate::error::Failure;
 use crate::rows::{Columns as _, to_json};
 
 /// What [`read`] reads: the run `r`, and its row `q` of the queue if it has one.
@@ -85,21 +85,28 @@ pub(super) fn state(run: &Run) -> Result<String> {
 }
 
 /// The record of a run.
-pub(crate) async fn load(connection: &mut PgConnection, tenant: TenantId, run: RunId) -> Result<Option<RunRecord>> {
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    run: RunId,
+) -> Result<Option<RunRecord>, Failure> {
     let row = sqlx::query(records!(
         "FROM run r LEFT JOIN queue q ON q.tenant = r.tenant AND q.run = r.id WHERE r.tenant = $1 AND r.id = $2"
     ))
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
     .fetch_optional(connection)
-    .await
-    .or_failed("read a run")?;
-    row.as_ref().map(read).transpose()
+    .await?;
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// As [`load`], for a run that must exist.
-pub(crate) async fn existing(connection: &mut PgConnection, tenant: TenantId, run: RunId) -> Result<RunRecord> {
-    load(connection, tenant, run).await?.ok_or_else(|| Error::not_found(format!("run {run}")))
+pub(crate) async fn existing(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    run: RunId,
+) -> Result<RunRecord, Failure> {
+    load(connection, tenant, run).await?.ok_or_else(|| Error::not_found(format!("run {run}")).into())
 }
 
 /// The records of runs that this process holds, as their last commits left them.

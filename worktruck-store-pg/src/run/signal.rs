@@ -25,7 +25,7 @@ pub(super) async fn send(
 ) -> Result<Run> {
     let mut connection = store.readers.acquire().await.or_failed("read a run")?;
     for _ in 0..ATTEMPTS {
-        let mut record = record::existing(&mut connection, tenant, run).await?;
+        let mut record = record::existing(&mut connection, tenant, run).await.or_failed("read a run")?;
         let was = Was::of(&record);
         let events = record.signal(signal, now)?;
         let mut batch = Batch::default();

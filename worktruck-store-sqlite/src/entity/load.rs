@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use worktruck_core::entity::{Kind, Term};
+use worktruck_core::store::draft::{Draft, Indexed, Place, Stored};
 use worktruck_core::store::{Changes, EntityKey, Require, keys};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{Period, Result, TenantId, Timestamp};
@@ -12,143 +12,147 @@ use worktruck_core::{Period, Result, TenantId, Timestamp};
 use crate::error::OrFailed as _;
 use crate::rows::{Columns as _, IdBytes as _, to_json};
 
-use super::draft::{Draft, Drafted, Indexed, Place, Row};
 use super::head;
 
-impl Draft {
-    /// Loads all that `sets`, each a commit, touch and rest on, and all that has come due.
-    pub(super) async fn load(
-        tx: &mut SqliteConnection,
-        tenant: TenantId,
-        sets: &[&Changes],
-        now: Timestamp,
-    ) -> Result<Self> {
-        // No commit gets a later system time than this allows: each takes at most one microsecond.
-        let slack = Duration::from_micros(u64::try_from(sets.len()).unwrap_or(u64::MAX));
-        let clock = head::load(tx, tenant, now, slack).await?;
-        let mut draft = Self {
-            tenant,
-            head: clock.head,
-            committed_at: clock.committed_at,
-            open: BTreeMap::new(),
-            entities: BTreeMap::new(),
-            erased: BTreeMap::new(),
-            holders: BTreeMap::new(),
-            commits: Vec::new(),
-        };
-        let mut wanted: BTreeSet<EntityKey> = sets.iter().flat_map(|changes| keys(changes)).collect();
-        if clock.is_due {
-            wanted.extend(due(tx, tenant, clock.head.stamp(now).sys.after(slack)).await?);
-        }
-        draft.load_open(tx, &wanted).await?;
-        wanted.retain(|key| !draft.open.contains_key(key));
-        draft.load_erased(tx, &wanted).await?;
-        draft.load_holders(tx, sets).await?;
-        Ok(draft)
+/// Loads all that `sets`, each a commit, touch and rest on, and all that has come due.
+pub(super) async fn draft(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    sets: &[&Changes],
+    now: Timestamp,
+) -> Result<Draft<i64>> {
+    // No commit gets a later system time than this allows: each takes at most one microsecond.
+    let slack = Duration::from_micros(u64::try_from(sets.len()).unwrap_or(u64::MAX));
+    let clock = head::load(tx, tenant, now, slack).await?;
+    let mut draft = Draft::new(tenant, clock.head, clock.committed_at);
+    let mut wanted: BTreeSet<EntityKey> = sets.iter().flat_map(|changes| keys(changes)).collect();
+    if clock.is_due {
+        wanted.extend(due(tx, tenant, clock.head.stamp(now).sys.after(slack)).await?);
     }
-
-    async fn load_open(&mut self, tx: &mut SqliteConnection, wanted: &BTreeSet<EntityKey>) -> Result<()> {
-        if self.head.tx_id == 0 || wanted.is_empty() {
-            return Ok(());
-        }
-        let rows = sqlx::query(
-            "SELECT h.kind, h.id, h.rid, 1 AS in_head, 0 AS scheduled, h.created_at, h.version, h.carried, h.tx_id,
-                 h.sys_from, h.valid_from, h.valid_to, h.body, h.terms, h.sort
-             FROM json_each(?2) w CROSS JOIN head h
-             WHERE h.tenant = ?1 AND h.kind = w.value ->> 0 AND h.id = unhex(w.value ->> 1)
-             UNION ALL
-             SELECT s.kind, s.id, s.rid, 0, s.scheduled, s.created_at, s.version, s.carried, s.tx_id,
-                 s.sys_from, s.valid_from, s.valid_to, s.body, s.terms, s.sort
-             FROM json_each(?2) w CROSS JOIN slice s INDEXED BY slice_open
-             WHERE s.tenant = ?1 AND s.kind = w.value ->> 0 AND s.id = unhex(w.value ->> 1)
-                 AND s.sys_to = 9223372036854775807",
-        )
-        .bind(self.tenant.bytes())
-        .bind(key_list(wanted)?)
-        .fetch_all(tx)
-        .await
-        .or_failed("read entities")?;
-        rows.iter().try_for_each(|row| self.take_open(row))
+    if clock.head.tx_id > 0 {
+        load_open(tx, tenant, &wanted, &mut draft).await?;
+        wanted.retain(|key| !draft.is_known(*key));
+        load_erased(tx, tenant, &wanted, &mut draft).await?;
     }
+    load_holders(tx, tenant, sets, &mut draft).await?;
+    Ok(draft)
+}
 
-    fn take_open(&mut self, row: &SqliteRow) -> Result<()> {
-        let key = key(row)?;
-        let slice = Slice {
+async fn load_open(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    wanted: &BTreeSet<EntityKey>,
+    draft: &mut Draft<i64>,
+) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT h.kind, h.id, h.rid, 1 AS in_head, 0 AS scheduled, h.created_at, h.version, h.carried, h.tx_id,
+             h.sys_from, h.valid_from, h.valid_to, h.body, h.terms, h.sort
+         FROM json_each(?2) w CROSS JOIN head h
+         WHERE h.tenant = ?1 AND h.kind = w.value ->> 0 AND h.id = unhex(w.value ->> 1)
+         UNION ALL
+         SELECT s.kind, s.id, s.rid, 0, s.scheduled, s.created_at, s.version, s.carried, s.tx_id,
+             s.sys_from, s.valid_from, s.valid_to, s.body, s.terms, s.sort
+         FROM json_each(?2) w CROSS JOIN slice s INDEXED BY slice_open
+         WHERE s.tenant = ?1 AND s.kind = w.value ->> 0 AND s.id = unhex(w.value ->> 1)
+             AND s.sys_to = 9223372036854775807",
+    )
+    .bind(tenant.bytes())
+    .bind(key_list(wanted)?)
+    .fetch_all(tx)
+    .await
+    .or_failed("read entities")?;
+    for row in &rows {
+        draft.add_slice(stored(row)?);
+    }
+    Ok(())
+}
+
+fn stored(row: &SqliteRow) -> Result<Stored<i64>> {
+    let rid = row.number("rid")?;
+    let in_head: bool = row.try_get("in_head").or_failed("read entities")?;
+    let scheduled = row.try_get("scheduled").or_failed("read entities")?;
+    let terms: Option<Vec<(String, String)>> = row.maybe_json("terms")?;
+    let index = terms.zip(row.maybe_json("sort")?).map(|(terms, sort)| Indexed {
+        terms: terms.into_iter().map(|(name, value)| Term { name, value }).collect(),
+        sort,
+        words: None,
+    });
+    Ok(Stored {
+        key: key(row)?,
+        created_at: row.time("created_at")?,
+        slice: Slice {
             version: row.number("version")?,
             body: row.maybe_json("body")?,
             sys: Period::starting(row.time("sys_from")?),
             valid: Period::new(row.time("valid_from")?, row.time("valid_to")?)?,
             carried: row.try_get("carried").or_failed("read entities")?,
             tx_id: row.number("tx_id")?,
-        };
-        let rid = row.number("rid")?;
-        let in_head: bool = row.try_get("in_head").or_failed("read entities")?;
-        let scheduled = row.try_get("scheduled").or_failed("read entities")?;
-        let index = match (row.maybe_json("terms")?, row.maybe_json("sort")?) {
-            (Some(terms), Some(sort)) => Some(Arc::new(Indexed { terms, sort, words: None })),
-            _ => None,
-        };
-        let drafted: &mut Drafted = self.entities.entry(key).or_default();
-        drafted.created_at = Some(row.time("created_at")?);
-        if in_head {
-            drafted.head = index.clone().map(|index| (rid, index));
-        }
-        let place = if in_head { Place::Head } else { Place::Slice { rid, scheduled } };
-        drafted.rows.insert(slice.valid.from(), Row { place, index });
-        self.open.entry(key).or_default().push(slice);
-        Ok(())
-    }
+        },
+        index,
+        place: if in_head { Place::Head(rid) } else { Place::Slice { row: rid, scheduled } },
+    })
+}
 
-    async fn load_erased(&mut self, tx: &mut SqliteConnection, wanted: &BTreeSet<EntityKey>) -> Result<()> {
-        if self.head.tx_id == 0 || wanted.is_empty() {
-            return Ok(());
-        }
-        let rows = sqlx::query(
-            "SELECT e.kind, e.id, e.version FROM json_each(?2) w CROSS JOIN erased e
-             WHERE e.tenant = ?1 AND e.kind = w.value ->> 0 AND e.id = unhex(w.value ->> 1)",
-        )
-        .bind(self.tenant.bytes())
-        .bind(key_list(wanted)?)
-        .fetch_all(tx)
-        .await
-        .or_failed("read what was erased")?;
-        for row in &rows {
-            self.erased.insert(key(row)?, row.number("version")?);
-        }
-        Ok(())
+async fn load_erased(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    wanted: &BTreeSet<EntityKey>,
+    draft: &mut Draft<i64>,
+) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
     }
+    let rows = sqlx::query(
+        "SELECT e.kind, e.id, e.version FROM json_each(?2) w CROSS JOIN erased e
+         WHERE e.tenant = ?1 AND e.kind = w.value ->> 0 AND e.id = unhex(w.value ->> 1)",
+    )
+    .bind(tenant.bytes())
+    .bind(key_list(wanted)?)
+    .fetch_all(tx)
+    .await
+    .or_failed("read what was erased")?;
+    for row in &rows {
+        draft.add_erased(key(row)?, row.number("version")?);
+    }
+    Ok(())
+}
 
-    async fn load_holders(&mut self, tx: &mut SqliteConnection, sets: &[&Changes]) -> Result<()> {
-        let terms: BTreeSet<(Kind, &Term)> = sets
-            .iter()
-            .flat_map(|changes| &changes.requires)
-            .filter_map(|require| match require {
-                Require::UniqueTerm { kind, term } => Some((*kind, term)),
-                Require::Version { .. } | Require::Absent { .. } => None,
-            })
-            .collect();
-        if terms.is_empty() {
-            return Ok(());
-        }
-        let list: Vec<_> = terms.iter().map(|(kind, term)| [kind.as_str(), &term.name, &term.value]).collect();
-        let rows = sqlx::query(
-            "SELECT t.kind, t.id, t.name, t.value, h.valid_to
-             FROM json_each(?2) w CROSS JOIN term t CROSS JOIN head h
-             WHERE t.tenant = ?1 AND t.kind = w.value ->> 0 AND t.name = w.value ->> 1 AND t.value = w.value ->> 2
-                 AND h.tenant = ?1 AND h.kind = t.kind AND h.id = t.id",
-        )
-        .bind(self.tenant.bytes())
-        .bind(to_json(&list)?)
-        .fetch_all(tx)
-        .await
-        .or_failed("look for a term")?;
-        for row in &rows {
-            let key = key(row)?;
-            let term = Term::new(row.text("name")?, row.text("value")?);
-            self.holders.entry((key.kind, term)).or_default().push((key.id, row.time("valid_to")?));
-        }
-        Ok(())
+async fn load_holders(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    sets: &[&Changes],
+    draft: &mut Draft<i64>,
+) -> Result<()> {
+    let terms: BTreeSet<(Kind, &Term)> = sets
+        .iter()
+        .flat_map(|changes| &changes.requires)
+        .filter_map(|require| match require {
+            Require::UniqueTerm { kind, term } => Some((*kind, term)),
+            Require::Version { .. } | Require::Absent { .. } => None,
+        })
+        .collect();
+    if terms.is_empty() {
+        return Ok(());
     }
+    let list: Vec<_> = terms.iter().map(|(kind, term)| [kind.as_str(), &term.name, &term.value]).collect();
+    let rows = sqlx::query(
+        "SELECT t.kind, t.id, t.name, t.value, h.valid_to
+         FROM json_each(?2) w CROSS JOIN term t CROSS JOIN head h
+         WHERE t.tenant = ?1 AND t.kind = w.value ->> 0 AND t.name = w.value ->> 1 AND t.value = w.value ->> 2
+             AND h.tenant = ?1 AND h.kind = t.kind AND h.id = t.id",
+    )
+    .bind(tenant.bytes())
+    .bind(to_json(&list)?)
+    .fetch_all(tx)
+    .await
+    .or_failed("look for a term")?;
+    for row in &rows {
+        draft.add_holder(key(row)?, Term::new(row.text("name")?, row.text("value")?), row.time("valid_to")?);
+    }
+    Ok(())
 }
 
 /// The entity that a row with `kind` and `id` is about.

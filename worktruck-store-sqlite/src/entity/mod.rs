@@ -1,4 +1,3 @@
-mod draft;
 mod head;
 mod list;
 mod load;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
+use worktruck_core::store::draft::Refused;
 use worktruck_core::store::{
     Applied, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation, Provenance,
     TenantCommit, TenantHead, Version,
@@ -22,7 +22,7 @@ use crate::error::OrFailed as _;
 use crate::rows::{Columns as _, IdBytes as _, number};
 use crate::writer::Transact;
 
-use draft::Draft;
+use write::write;
 
 #[async_trait]
 impl EntityStore for SqliteStore {
@@ -149,16 +149,13 @@ pub(crate) async fn apply_each(
     tenant: TenantId,
     steps: &[(&Changes, Provenance)],
     now: Timestamp,
-) -> Result<Result<(), (usize, Error)>> {
+) -> Result<Result<(), Refused>> {
     let sets: Vec<&Changes> = steps.iter().map(|(changes, _)| *changes).collect();
-    let mut draft = Draft::load(tx, tenant, &sets, now).await?;
-    for (place, (changes, provenance)) in steps.iter().enumerate() {
-        if let Err(error) = draft.apply(changes, provenance.clone(), now) {
-            return Ok(Err((place, error)));
-        }
+    let mut draft = load::draft(tx, tenant, &sets, now).await?;
+    if let Err(refused) = draft.apply_all(steps, now) {
+        return Ok(Err(refused));
     }
-    draft.write(tx).await?;
-    Ok(Ok(()))
+    write(tx, draft).await.map(Ok)
 }
 
 impl SqliteStore {
@@ -186,9 +183,9 @@ impl Transact for Apply {
     type Output = Applied;
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Applied> {
-        let mut draft = Draft::load(tx, self.tenant, &[&self.changes], self.now).await?;
+        let mut draft = load::draft(tx, self.tenant, &[&self.changes], self.now).await?;
         let applied = draft.apply(&self.changes, self.provenance.clone(), self.now)?;
-        draft.write(tx).await?;
+        write(tx, draft).await?;
         Ok(applied)
     }
 }
@@ -244,13 +241,13 @@ impl Transact for Purge {
         }
         let version = u64::try_from(newest + 1).or_failed("erase an entity")?;
         // The commit moves the moment that `head` is about, which a draft of nothing takes care of.
-        let mut draft = Draft::load(tx, *tenant, &[&Changes::none()], *now).await?;
+        let mut draft = load::draft(tx, *tenant, &[&Changes::none()], *now).await?;
         draft.record(
             ChangedEntity { kind: key.kind, id: key.id, version, operation: Operation::Purged },
             provenance.clone(),
             *now,
         );
-        draft.write(tx).await
+        write(tx, draft).await
     }
 }
 

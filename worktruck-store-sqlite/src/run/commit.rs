@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use worktruck_core::run::{Commit, CommitStep, Lease, Run, RunStatus};
+use worktruck_core::store::draft::Refused;
 use worktruck_core::store::{Changes, CommitOutcome, Provenance};
 use worktruck_core::{ErrorKind, Result, Timestamp};
 
@@ -57,7 +58,7 @@ impl CommitRun {
         }
         let provenance = |step: &CommitStep| Provenance::agent_run(&run.agent_blueprint, run.id, step.step.seq);
         let sets: Vec<(&Changes, Provenance)> = changing.iter().map(|step| (&step.changes, provenance(step))).collect();
-        let Err((place, error)) = apply_each(tx, run.tenant_id, &sets, self.now).await? else {
+        let Err(Refused { place, error }) = apply_each(tx, run.tenant_id, &sets, self.now).await? else {
             return Ok(None);
         };
         let seq = changing.get(place).map_or(0, |step| step.step.seq);

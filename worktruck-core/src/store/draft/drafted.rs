@@ -108,18 +108,15 @@ impl<R> Draft<R> {
 
     /// Checks that every term that must be unique is, as the draft stands at `at`.
     pub(super) fn check_unique(&self, changes: &Changes, at: Timestamp) -> Result<()> {
-        let mut holders: BTreeMap<(Kind, &Term), usize> = BTreeMap::new();
-        for require in &changes.requires {
-            if let Require::UniqueTerm { kind, term } = require {
-                let stored = self.holders.get(&(*kind, term.clone())).into_iter().flatten();
-                let stored =
-                    stored.filter(|(id, valid_to)| at < *valid_to && !self.is_known(EntityKey::new(*kind, *id)));
-                holders.insert((*kind, term), stored.count());
-            }
-        }
+        let unique = changes.requires.iter().filter_map(|require| match require {
+            Require::UniqueTerm { kind, term } => Some((*kind, term)),
+            Require::Version { .. } | Require::Absent { .. } => None,
+        });
+        let mut holders: BTreeMap<(Kind, &Term), usize> = unique.clone().map(|term| (term, 0)).collect();
         if holders.is_empty() {
             return Ok(());
         }
+        // One walk over the draft for all terms: there may be as many of them as entities.
         for ((key, open), entity) in self.open.iter().zip(self.entities.values()) {
             let live = open.iter().position(|slice| slice.body.is_some() && slice.valid.contains(at));
             let index = live.and_then(|place| entity.rows.get(place)?.index.as_ref());
@@ -129,10 +126,15 @@ impl<R> Draft<R> {
                 }
             }
         }
-        match holders.into_iter().find(|(_, count)| *count > 1) {
-            Some(((kind, term), _)) => Err(not_unique(kind, term)),
-            None => Ok(()),
+        for (kind, term) in unique {
+            let stored = self.holders.get(&(kind, term.clone())).into_iter().flatten();
+            let stored = stored.filter(|(id, to)| at < **to && !self.is_known(EntityKey::new(kind, **id)));
+            let drafted = holders.get(&(kind, term)).copied().unwrap_or(0);
+            if drafted + stored.count() > 1 {
+                return Err(not_unique(kind, term));
+            }
         }
+        Ok(())
     }
 }
 

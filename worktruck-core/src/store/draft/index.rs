@@ -12,7 +12,7 @@ use crate::store::fold;
 /// index the body differently: rows that were written from it are removed by it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Indexed {
-    /// Each once.
+    /// In order, each once.
     pub terms: Vec<Term>,
     /// The value of every sort key that the kind declared; empty where the body has none.
     pub sort: BTreeMap<String, String>,
@@ -43,5 +43,26 @@ impl Indexed {
             let index = body.and_then(|body| entity::index(kind, body).ok());
             index.map(|index| fold(&index.text)).unwrap_or_default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn terms_are_in_order_and_every_declared_sort_key_has_a_value() {
+        let ids = [2, 1].map(|n| format!("0194a8b3-7e5a-77c1-9d0f-00000000000{n}"));
+        let proposal = json!({ "contact_ids": ids, "survivor_id": ids[1], "score": 0.9, "reasons": [] });
+        let indexed = Indexed::of(Kind::MergeProposal, &proposal).unwrap();
+        assert!(indexed.terms.is_sorted_by(|one, other| one < other), "{indexed:?}");
+        assert!(indexed.terms.contains(&Term::new("contact_id", &ids[1])));
+        for (kind, body) in [(Kind::Contact, json!({ "display_name": "Zoë" })), (Kind::MergeProposal, proposal)] {
+            let indexed = Indexed::of(kind, &body).unwrap();
+            assert!(indexed.sort.keys().eq(entity::sort_keys(kind)), "{indexed:?}");
+        }
+        assert_eq!(Indexed::of(Kind::Contact, &json!([])).unwrap_err().kind(), crate::ErrorKind::InvalidRequest);
     }
 }

@@ -1,10 +1,10 @@
 //! What every backend does the same way that keeps one slice of an entity in a table of heads and
 //! all others in a table of slices.
 //!
-//! The head is the slice that holds at the tenant's newest commit, if one does. Lists of the
-//! present look at heads alone, and only heads have index terms, sort keys and words to search
-//! for. A slice that is believed and whose time has not come is *scheduled*; the first commit after
-//! its time has come makes it the head.
+//! The head is the slice that holds at the tenant's newest commit, if one does; one that has
+//! stopped to hold may stay until its entity is loaded again. Only heads have index terms, sort keys
+//! and words to search for. A slice that is believed and whose time has not come is *scheduled*;
+//! the first commit after its time has come makes it the head.
 //!
 //! To write, a backend loads into a [`Draft`] what the changes touch and rest on, makes the commits
 //! in it, and writes the [`DraftRows`] that it comes to.
@@ -16,7 +16,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use crate::entity::{Kind, Term};
-use crate::temporal::Slice;
+use crate::temporal::{Slice, Stamp};
 use crate::{EntityId, Error, Result, TenantId, Timestamp};
 
 use super::{
@@ -41,9 +41,11 @@ use drafted::{Drafted, Row};
 ///
 /// Before a commit is made, the draft must hold
 ///
-/// - of every entity that the commit writes or rests on ([`keys`](super::keys)): the open slices
-///   that [`plan_changes`] needs, or the number that its erasure took;
-/// - all open slices of every entity with a scheduled slice that is due at the moment of the commit;
+/// - of every entity that the commit writes or rests on ([`keys`](super::keys)): its head, even if
+///   it has stopped to hold, and the open slices that [`plan_changes`] needs; if it has none, the
+///   number that its erasure took;
+/// - all open slices of every entity with a scheduled slice that is due at the moment of the
+///   commit, which may be a microsecond later for every commit made before it in the draft;
 /// - of every term that the commit requires to be unique: the heads that have it.
 ///
 /// # Examples
@@ -79,7 +81,7 @@ pub struct Draft<R> {
     open: BTreeMap<EntityKey, Vec<Slice>>,
     entities: BTreeMap<EntityKey, Drafted<R>>,
     erased: BTreeMap<EntityKey, u64>,
-    holders: BTreeMap<(Kind, Term), Vec<(EntityId, Timestamp)>>,
+    holders: BTreeMap<(Kind, Term), BTreeMap<EntityId, Timestamp>>,
     commits: Vec<TenantCommit>,
     /// What the commits under way did to slices so far.
     done: Vec<Done>,
@@ -120,12 +122,15 @@ impl<R> Draft<R> {
         }
     }
 
-    /// Takes in an open slice as it is stored.
+    /// Takes in an open slice as it is stored. All are to be taken in before the first commit; one
+    /// that is there already is passed over.
     pub fn add_slice(&mut self, stored: Stored<R>) {
         let Stored { key, created_at, slice, index, place } = stored;
         let entity = self.entities.entry(key).or_insert_with(|| Drafted::new(created_at));
         let open = self.open.entry(key).or_default();
-        entity.insert(open, slice, Row { place: Some(place), index: index.map(Into::into) });
+        if !open.iter().any(|known| known.valid == slice.valid && *known == slice) {
+            entity.insert(open, slice, Row { place: Some(place), index: index.map(Into::into) });
+        }
     }
 
     /// Takes in that an entity was erased and not written since, and the number that the erasure
@@ -137,7 +142,7 @@ impl<R> Draft<R> {
     /// Takes in that the head of an entity has a term that a commit requires to be unique, and when
     /// the head stops to hold.
     pub fn add_holder(&mut self, key: EntityKey, term: Term, valid_to: Timestamp) {
-        self.holders.entry((key.kind, term)).or_default().push((key.id, valid_to));
+        self.holders.entry((key.kind, term)).or_default().insert(key.id, valid_to);
     }
 
     /// Whether an open slice of the entity was taken in or made.
@@ -173,11 +178,7 @@ impl<R> Draft<R> {
     /// Makes a commit that says what was done to an entity outside the draft, which must not know
     /// it.
     pub fn record(&mut self, entity: ChangedEntity, provenance: Provenance, now: Timestamp) {
-        let stamp = self.head.stamp(now);
-        let entities = vec![entity];
-        self.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
-        self.head.advance(stamp);
-        self.committed_at = Some(stamp.sys);
+        self.number(vec![entity], provenance, self.head.stamp(now));
     }
 
     /// The changes of rows that the commits come to; `None` if no commit was made, and then nothing
@@ -196,13 +197,13 @@ impl<R> Draft<R> {
     /// Does what `make` does as a whole, or nothing.
     fn together<T, E>(&mut self, make: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         let (head, committed_at, commits) = (self.head, self.committed_at, self.commits.len());
-        self.done.clear();
         let made = make(self);
         if made.is_err() {
             self.take_back();
             (self.head, self.committed_at) = (head, committed_at);
             self.commits.truncate(commits);
         }
+        self.done.clear();
         made
     }
 
@@ -227,9 +228,16 @@ impl<R> Draft<R> {
         if entities.is_empty() {
             return Ok(Applied { tx_id: self.head.tx_id, at: self.committed_at.unwrap_or(now), versions });
         }
+        self.number(entities, provenance, stamp);
+        Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
+    }
+
+    fn number(&mut self, entities: Vec<ChangedEntity>, provenance: Provenance, stamp: Stamp) {
         self.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
         self.head.advance(stamp);
         self.committed_at = Some(stamp.sys);
-        Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,11 +12,11 @@ use super::drafted::{Drafted, Place};
 ///
 /// Room is to be made first: slices are ended, promoted rows and old heads are removed before
 /// anything is added, so that no two open slices of an entity overlap at any moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DraftRows<R> {
     /// Whose rows they are.
     pub tenant: TenantId,
-    /// How far the commits have come: the newest is at the floor, and every head holds then.
+    /// How far the commits have come: the newest is at the floor, and whatever holds then is a head.
     pub head: TenantHead,
     /// The commits, oldest first.
     pub commits: Vec<TenantCommit>,
@@ -90,7 +90,7 @@ pub struct KeptHead<R> {
 }
 
 /// A row of the heads to write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HeadRow<R> {
     /// The row that the entity has among the heads, if any. It and the words that it was found by
     /// are replaced.
@@ -110,7 +110,7 @@ pub struct HeadRow<R> {
 }
 
 /// A row of the slices to write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SliceRow {
     /// The entity.
     pub key: EntityKey,

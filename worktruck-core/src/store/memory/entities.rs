@@ -4,9 +4,9 @@ use std::sync::Arc;
 use crate::entity::{self, Index, Kind, Term};
 use crate::store::{
     Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Operation, Provenance, Require, TenantCommit, TenantHead,
-    Version, fold, keys, not_unique, number_after_erasure, plan_changes,
+    Version, fold, keys, limit_of_runs, limited_by, not_unique, number_after_erasure, plan_changes,
 };
-use crate::temporal::{Point, RowOp, Slice};
+use crate::temporal::{At, Point, RowOp, Slice};
 use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
 
 /// The entities of one tenant, and its commits.
@@ -62,6 +62,16 @@ impl Entities {
     /// The entities of `kind` that ever had `term`.
     pub(super) fn with_term(&self, kind: Kind, term: &Term) -> impl Iterator<Item = EntityId> + '_ {
         self.by_term.get(&(kind, term.clone())).into_iter().flatten().copied()
+    }
+
+    /// How many runs of `blueprint` may run at once at `now`; the least where several entities say.
+    pub(super) fn limit_of_runs(&self, blueprint: &str, now: Timestamp) -> Option<u32> {
+        let (kind, term) = limited_by(blueprint);
+        let present = At::NOW.resolve(self.head.floor, now);
+        let rows = self.with_term(kind, &term);
+        let rows = rows.filter_map(|id| self.by_key(EntityKey::new(kind, id))?.visible(present));
+        let rows = rows.filter(|row| row.index.terms.contains(&term));
+        rows.filter_map(|row| limit_of_runs(row.slice.body.as_ref()?)).min()
     }
 
     pub(super) fn version(&self, tenant: TenantId, key: EntityKey, entity: &Entity, row: &Row) -> Result<Version> {

@@ -8,7 +8,9 @@ use crate::journal::Journal;
 use crate::run::{
     ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus, Signal,
 };
-use crate::store::{CommitOutcome, Provenance, RunQuery, RunStore, event_scope, run_content, run_scope};
+use crate::store::{
+    Candidate, CommitOutcome, Provenance, RunQuery, RunStore, event_scope, in_turn, run_content, run_scope,
+};
 use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::entities::Staging;
@@ -26,15 +28,24 @@ impl RunStore for MemoryStore {
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
-        let mut state = self.state();
-        let claimable = state.runs.queued().filter(|record| record.is_claimable(&request, now));
-        let records: Vec<RunRecord> = claimable.take(request.limit).cloned().collect();
-        let claim = |mut record: RunRecord| {
-            let (claimed, events) = record.claim(request.lease_for, now);
-            state.runs.put(record, events);
-            claimed
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let room = |tenant, blueprint: &str| {
+            let running = state.runs.running(tenant, blueprint);
+            let limit = state.entities.get(&tenant)?.limit_of_runs(blueprint, now)?;
+            Some(limit.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX)))
         };
-        Ok(records.into_iter().map(claim).collect())
+        let queues = state.runs.candidates(|record| record.is_claimable(&request, now));
+        let taken = in_turn(queues, room, request.limit);
+        state.runs.serve(taken.iter().map(|taken| taken.tenant), now);
+        let mut claimed = Vec::with_capacity(taken.len());
+        for Candidate { tenant, run, .. } in taken {
+            let mut record = state.runs.existing(tenant, run)?.record.clone();
+            let (given, events) = record.claim(request.lease_for, now);
+            state.runs.put(record, events);
+            claimed.push(given);
+        }
+        Ok(claimed)
     }
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {

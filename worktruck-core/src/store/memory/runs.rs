@@ -3,14 +3,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Journal, OpenCall, Snapshot, Step};
 use crate::run::{Commit, Event, RunRecord, RunStatus};
+use crate::store::{Candidate, turn};
 use crate::{Digest, Error, Result, RunId, TenantId, Timestamp};
 
 /// The runs of all tenants.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     by_id: BTreeMap<(TenantId, RunId), StoredRun>,
-    /// Runs that may be claimed now or later, in the order in which they are.
-    queue: BTreeSet<Place>,
+    /// Runs that may be claimed now or later, in the order in which they are within a tenant.
+    queues: BTreeMap<TenantId, BTreeSet<Place>>,
+    /// Runs that are running, by tenant and blueprint.
+    running: BTreeMap<(TenantId, String), BTreeSet<RunId>>,
+    /// When tenants were last served.
+    turns: BTreeMap<TenantId, Timestamp>,
     pub(super) by_idempotency_key: BTreeMap<(TenantId, String), (Digest, RunId)>,
     /// How many times there came to be work.
     pub(super) generation: u64,
@@ -26,21 +31,8 @@ pub(super) struct StoredRun {
     pub(super) events: Vec<Event>,
 }
 
-/// Where a run stands in the queue: by priority, then age.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Place {
-    priority: Reverse<i8>,
-    created_at: Timestamp,
-    run: RunId,
-    tenant: TenantId,
-}
-
-impl Place {
-    fn of(record: &RunRecord) -> Self {
-        let run = &record.run;
-        Self { priority: Reverse(run.priority), created_at: run.created_at, run: run.id, tenant: run.tenant_id }
-    }
-}
+/// Where a run stands in the queue of its tenant: by priority, then age.
+type Place = (Reverse<i8>, Timestamp, RunId);
 
 impl Runs {
     pub(super) fn run(&self, tenant: TenantId, run: RunId) -> Option<&StoredRun> {
@@ -56,23 +48,57 @@ impl Runs {
         self.by_id.range(first..).take_while(move |((of, _), _)| *of == tenant).map(|(_, run)| run)
     }
 
-    /// The records of the queue, in order.
-    pub(super) fn queued(&self) -> impl Iterator<Item = &RunRecord> {
-        self.queue.iter().filter_map(|place| Some(&self.run(place.tenant, place.run)?.record))
+    /// What of the queues is `claimable`, by tenants: when each was last served, and its candidates.
+    pub(super) fn candidates(
+        &self,
+        claimable: impl Fn(&RunRecord) -> bool + Copy,
+    ) -> impl Iterator<Item = (Option<Timestamp>, impl Iterator<Item = Candidate>)> {
+        self.queues.iter().map(move |(tenant, queue)| {
+            let records = queue.iter().filter_map(|(_, _, run)| Some(&self.run(*tenant, *run)?.record));
+            let candidate = |record: &RunRecord| Candidate {
+                priority: Reverse(record.run.priority),
+                created_at: record.run.created_at,
+                run: record.run.id,
+                tenant: *tenant,
+                blueprint: record.run.agent_blueprint.clone(),
+                is_running: record.run.status == RunStatus::Running,
+            };
+            (self.turns.get(tenant).copied(), records.filter(move |record| claimable(record)).map(candidate))
+        })
+    }
+
+    /// How many runs of a blueprint are running.
+    pub(super) fn running(&self, tenant: TenantId, blueprint: &str) -> usize {
+        self.running.get(&(tenant, blueprint.to_owned())).map_or(0, BTreeSet::len)
+    }
+
+    /// Keeps that a claim at `now` has served these tenants.
+    pub(super) fn serve(&mut self, tenants: impl IntoIterator<Item = TenantId>, now: Timestamp) {
+        let turn = turn(now, self.turns.values().max().copied());
+        self.turns.extend(tenants.into_iter().map(|tenant| (tenant, turn)));
     }
 
     /// Writes back a record that changed, with what happened to it.
     pub(super) fn put(&mut self, record: RunRecord, events: Vec<Event>) -> &mut StoredRun {
-        let place = Place::of(&record);
-        if matches!(record.run.status, RunStatus::Queued | RunStatus::Running) {
-            self.queue.insert(place);
+        let run = &record.run;
+        let (tenant, id) = (run.tenant_id, run.id);
+        let place = (Reverse(run.priority), run.created_at, id);
+        let queue = self.queues.entry(tenant).or_default();
+        if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+            queue.insert(place);
         } else {
-            self.queue.remove(&place);
+            queue.remove(&place);
         }
-        if record.run.status == RunStatus::Queued {
+        let running = self.running.entry((tenant, run.agent_blueprint.clone())).or_default();
+        if run.status == RunStatus::Running {
+            running.insert(id);
+        } else {
+            running.remove(&id);
+        }
+        if run.status == RunStatus::Queued {
             self.generation += 1;
         }
-        let run = self.by_id.entry((place.tenant, place.run)).or_insert_with(|| StoredRun::new(record.clone()));
+        let run = self.by_id.entry((tenant, id)).or_insert_with(|| StoredRun::new(record.clone()));
         run.record = record;
         run.events.extend(events);
         run

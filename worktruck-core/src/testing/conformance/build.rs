@@ -51,6 +51,11 @@ pub(super) fn contact(n: u32) -> EntityKey {
     EntityKey::new(Kind::Contact, EntityId::from_uuid(uuid(1, n)))
 }
 
+/// The agent config number `n`.
+pub(super) fn agent_config(n: u32) -> EntityKey {
+    EntityKey::new(Kind::AgentConfig, EntityId::from_uuid(uuid(5, n)))
+}
+
 /// The id of run number `n`.
 pub(super) fn run_id(n: u32) -> RunId {
     RunId::from_uuid(uuid(2, n))
@@ -117,6 +122,13 @@ pub(super) fn assert_refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorK
             error
         }
     }
+}
+
+/// The ids of the runs of a claim, sorted: its answer is in no order.
+pub(super) fn ids_of(claimed: &[Claimed]) -> Vec<RunId> {
+    let mut ids: Vec<_> = claimed.iter().map(|claimed| claimed.run.id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// A run of the scenarios' blueprint.
@@ -271,6 +283,15 @@ impl Stage {
         self.store.create_tenant(new, at(0)).await.expect("a tenant is made").id
     }
 
+    /// Makes the first `N` tenants.
+    pub(super) async fn tenants<const N: usize>(&self) -> [TenantId; N] {
+        let mut tenants = [tenant_id(0); N];
+        for (n, tenant) in (1..).zip(&mut tenants) {
+            *tenant = self.tenant(n).await;
+        }
+        tenants
+    }
+
     /// Applies changes that must succeed.
     pub(super) async fn apply(&self, tenant: TenantId, changes: Changes, now: Timestamp) -> Applied {
         match self.store.apply(tenant, changes, person(), now).await {
@@ -361,6 +382,11 @@ impl Stage {
     /// Takes the one run that there is to take.
     pub(super) async fn take(&self, now: Timestamp) -> Held {
         let claimed = self.claim(1, now).await.pop().expect("there is a run to take");
+        self.hold(claimed).await
+    }
+
+    /// Goes on with a run that was taken.
+    pub(super) async fn hold(&self, claimed: Claimed) -> Held {
         let run = claimed.run;
         let journal = self.journal(run.tenant_id, run.id).await;
         let head = journal.steps.last().map_or_else(|| genesis(&run), |step| step.hash);

@@ -41,10 +41,12 @@ pub mod entity_write;
 pub mod feed;
 pub mod journal;
 pub mod lease;
+pub mod limits;
 pub mod moves;
 pub mod periods;
 pub mod signal;
 pub mod tenant;
+pub mod turns;
 pub mod wake;
 
 use std::sync::Arc;

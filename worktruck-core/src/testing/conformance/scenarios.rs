@@ -99,6 +99,24 @@ macro_rules! conformance_scenarios {
                 expired_lease_is_claimed_again_under_a_higher_fence
                 waiting_and_ended_runs_are_not_claimed
             }
+            turns {
+                expired_runs_stand_among_the_queued
+                claim_takes_one_run_of_every_tenant_before_a_second
+                tenant_served_longest_ago_goes_first
+                takeover_is_a_turn
+                busy_tenant_delays_another_by_one_claim
+                turns_do_not_depend_on_clocks
+                empty_claim_is_nobodys_turn
+            }
+            limits {
+                claim_keeps_to_the_limit_of_runs
+                many_claims_at_once_keep_to_the_limit_of_runs
+                expired_run_counts_and_is_taken_over_at_the_limit
+                run_held_back_by_a_limit_blocks_no_other
+                limit_is_that_of_one_tenant_and_blueprint
+                limit_holds_as_it_is_at_the_claim
+                raised_limit_frees_runs_at_once
+            }
             lease {
                 renew_keeps_a_run
                 renew_of_a_stale_lease_is_lost

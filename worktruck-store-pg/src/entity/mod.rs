@@ -1,0 +1,53 @@
+mod index;
+mod list;
+mod load;
+mod past;
+mod purge;
+mod read;
+mod version;
+mod write;
+
+use async_trait::async_trait;
+use worktruck_core::store::{
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Version,
+};
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
+
+use crate::PgStore;
+
+pub(crate) use load::Drafts;
+pub(crate) use write::EntityBatch;
+
+#[async_trait]
+impl EntityStore for PgStore {
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        self.writer.apply(tenant, changes, provenance, now).await
+    }
+
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
+        read::entity(self, tenant, key, at, now).await
+    }
+
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
+        list::list(self, tenant, &query, now).await
+    }
+
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        read::history(self, tenant, key, &page).await
+    }
+
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
+        read::changes(self, tenant, since, &limit).await
+    }
+
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        purge::purge(self, tenant, key, provenance, now).await
+    }
+}

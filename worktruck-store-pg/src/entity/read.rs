@@ -1,0 +1,197 @@
+use serde::Serialize;
+use sqlx::PgPool;
+use sqlx::postgres::PgRow;
+use worktruck_core::store::{Commits, EntityKey, TenantCommit, TenantHead, Version};
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
+
+use crate::PgStore;
+use crate::error::OrFailed as _;
+use crate::rows::{Columns as _, OPEN, number};
+
+use super::version::{self, version_columns};
+
+/// The entity as it was at `at`.
+pub(super) async fn entity(
+    store: &PgStore,
+    tenant: TenantId,
+    key: EntityKey,
+    at: At,
+    now: Timestamp,
+) -> Result<Option<Version>> {
+    if at == At::NOW
+        && let Some(head) = head(&store.readers, tenant, key).await?
+        && head.valid().is_open()
+    {
+        return Ok(Some(head));
+    }
+    let (floor, found) = visible(&store.readers, tenant, key, at, now).await?;
+    let mut head = TenantHead { floor, ..TenantHead::default() };
+    head.read(at, now)?;
+    if head.floor == floor {
+        return Ok(found);
+    }
+    raise(&store.readers, tenant, head.floor).await?;
+    // What was committed before the floor was raised belongs to the answer.
+    Ok(visible(&store.readers, tenant, key, at, now).await?.1)
+}
+
+/// What the newest commit left of an entity: the present, if it holds without an end.
+async fn head(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Option<Version>> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        version_columns!("h", "9223372036854775807"),
+        " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
+         WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3"
+    ))
+    .bind(tenant.as_uuid())
+    .bind(key.kind.as_str())
+    .bind(key.id.as_uuid())
+    .fetch_optional(readers)
+    .await
+    .or_failed("read an entity")?;
+    row.map(|row| version::read(&row, tenant)).transpose()
+}
+
+/// The floor, and what was visible; one statement, so that they are of one moment.
+async fn visible(
+    readers: &PgPool,
+    tenant: TenantId,
+    key: EntityKey,
+    at: At,
+    now: Timestamp,
+) -> Result<(Timestamp, Option<Version>)> {
+    let row = sqlx::query(concat!(
+        "WITH tenant_floor AS MATERIALIZED (
+             SELECT coalesce((SELECT floor FROM tenant_head WHERE tenant = $1), $6) AS floor
+         ), moment AS MATERIALIZED (
+             SELECT coalesce($4, greatest($5, floor)) AS sys, coalesce($7, $4, greatest($5, floor)) AS valid
+             FROM tenant_floor
+         )
+         SELECT f.floor, e.* FROM tenant_floor f LEFT JOIN (
+             (SELECT ",
+        version_columns!("h", "9223372036854775807"),
+        " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
+              WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3
+                  AND h.sys_from <= (SELECT sys FROM moment) AND h.valid_from <= (SELECT valid FROM moment)
+                  AND h.valid_to > (SELECT valid FROM moment))
+             UNION ALL
+             (SELECT ",
+        version_columns!("s", "s.sys_to"),
+        " FROM slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
+              WHERE s.tenant = $1 AND s.kind = $2 AND s.id = $3 AND s.body IS NOT NULL
+                  AND s.sys_from <= (SELECT sys FROM moment) AND s.sys_to > (SELECT sys FROM moment)
+                  AND s.valid_from <= (SELECT valid FROM moment) AND s.valid_to > (SELECT valid FROM moment))
+             LIMIT 1
+         ) e ON TRUE"
+    ))
+    .bind(tenant.as_uuid())
+    .bind(key.kind.as_str())
+    .bind(key.id.as_uuid())
+    .bind(at.as_of.map(Timestamp::as_micros))
+    .bind(now.as_micros())
+    .bind(TenantHead::default().floor.as_micros())
+    .bind(at.valid_at.map(Timestamp::as_micros))
+    .fetch_one(readers)
+    .await
+    .or_failed("read an entity")?;
+    let version = if row.maybe_number::<u64>("version")?.is_some() { Some(version::read(&row, tenant)?) } else { None };
+    Ok((row.time("floor")?, version))
+}
+
+/// Raises the floor to `to` without a commit.
+pub(super) async fn raise(readers: &PgPool, tenant: TenantId, to: Timestamp) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO tenant_head AS h (tenant, tx_id, floor) VALUES ($1, 0, $2)
+         ON CONFLICT (tenant) DO UPDATE SET floor = greatest(h.floor, $2)",
+    )
+    .bind(tenant.as_uuid())
+    .bind(to.as_micros())
+    .execute(readers)
+    .await
+    .or_failed("fix a moment")
+    .map(drop)
+}
+
+/// The writes to an entity, newest first.
+pub(super) async fn history(
+    store: &PgStore,
+    tenant: TenantId,
+    key: EntityKey,
+    page: &PageRequest,
+) -> Result<Page<Version>> {
+    let scope = Scope { list: "history", tenant, key: Some(key) };
+    let after: Option<(i64, i64)> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+    let (last_tx, last_from) = after.unwrap_or((i64::MAX, i64::MIN));
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        version_columns!("e", "e.sys_to"),
+        " FROM (
+             SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, $7::bigint AS sys_to, valid_from,
+                 valid_to, body
+             FROM head WHERE tenant = $1 AND kind = $2 AND id = $3
+             UNION ALL
+             SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body
+             FROM slice WHERE tenant = $1 AND kind = $2 AND id = $3
+         ) e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id
+         WHERE NOT e.carried AND (e.tx_id < $4 OR (e.tx_id = $4 AND e.valid_from > $5))
+         ORDER BY e.tx_id DESC, e.valid_from LIMIT $6"
+    ))
+    .bind(tenant.as_uuid())
+    .bind(key.kind.as_str())
+    .bind(key.id.as_uuid())
+    .bind(last_tx)
+    .bind(last_from)
+    .bind(number(page.limit() + 1)?)
+    .bind(OPEN)
+    .fetch_all(&store.readers)
+    .await
+    .or_failed("read the history of an entity")?;
+    let has_more = rows.len() > page.limit();
+    let shown = rows.iter().take(page.limit()).map(|row| version::read(row, tenant));
+    let versions = shown.collect::<Result<Vec<_>>>()?;
+    let next = match versions.last() {
+        Some(last) if has_more => Some(Cursor::seal(&scope, &(last.slice.tx_id, last.valid().from().as_micros()))?),
+        _ => None,
+    };
+    Ok(Page::new(versions, next))
+}
+
+/// The tenant's commits after `since`, in order.
+pub(super) async fn changes(
+    store: &PgStore,
+    tenant: TenantId,
+    since: Option<Cursor>,
+    limit: &PageRequest,
+) -> Result<Commits> {
+    let scope = Scope { list: "changes", tenant, key: None };
+    let since: u64 = since.map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+    let rows = sqlx::query(
+        "SELECT tx_id, at, provenance::text AS provenance, entities::text AS entities FROM entity_commit
+         WHERE tenant = $1 AND tx_id > $2 ORDER BY tx_id LIMIT $3",
+    )
+    .bind(tenant.as_uuid())
+    .bind(i64::try_from(since).unwrap_or(i64::MAX))
+    .bind(number(limit.limit() + 1)?)
+    .fetch_all(&store.readers)
+    .await
+    .or_failed("read the feed of changes")?;
+    let commit = |row: &PgRow| -> Result<TenantCommit> {
+        Ok(TenantCommit {
+            tx_id: row.number("tx_id")?,
+            committed_at: row.time("at")?,
+            provenance: row.json("provenance")?,
+            entities: row.json("entities")?,
+        })
+    };
+    let data = rows.iter().take(limit.limit()).map(commit).collect::<Result<Vec<_>>>()?;
+    let last = data.last().map_or(since, |commit| commit.tx_id);
+    Ok(Commits { has_more: rows.len() > data.len(), data, next_cursor: Cursor::seal(&scope, &last)? })
+}
+
+#[derive(Serialize)]
+struct Scope {
+    list: &'static str,
+    tenant: TenantId,
+    key: Option<EntityKey>,
+}

@@ -1,0 +1,248 @@
+//! The tasks that commit: what is queued at the same time is written by one statement.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use worktruck_core::run::{Commit, Lease};
+use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
+use worktruck_core::{Error, Result, TenantId, Timestamp};
+
+use crate::group::{Attempt, attempt};
+use crate::options::PgOptions;
+use crate::run::Records;
+
+/// Hands commits to the tasks that write.
+///
+/// Commits that change entities go to a task of their own, because those of one tenant have to be
+/// made one after the other; all others go to whichever task is free.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queues: Mutex<Option<Queues>>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+#[derive(Clone, Debug)]
+struct Queues {
+    journal: mpsc::Sender<Job>,
+    entities: mpsc::Sender<Job>,
+}
+
+/// Something to be committed.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// What the holder of a lease did.
+    Commit {
+        lease: Lease,
+        commit: Box<Commit>,
+        now: Timestamp,
+        reply: oneshot::Sender<Result<CommitOutcome>>,
+    },
+    /// Changes that somebody without a run makes.
+    Apply {
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+        reply: oneshot::Sender<Result<Applied>>,
+    },
+}
+
+impl Job {
+    /// Answers that it was not done.
+    pub(crate) fn fail(self, error: Error) {
+        // The caller may have gone.
+        match self {
+            Self::Commit { reply, .. } => drop(reply.send(Err(error))),
+            Self::Apply { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// How many jobs one statement commits at most, so that none waits too long.
+const GROUP: usize = 64;
+const QUEUE: usize = 1024;
+/// How often a commit is tried when others change what it rests on.
+const ATTEMPTS: usize = 40;
+
+impl Writer {
+    /// Starts the tasks.
+    pub(crate) fn start(options: &PgOptions, records: &Arc<Records>) -> Self {
+        let (journal, of_journal) = mpsc::channel(QUEUE);
+        let (entities, of_entities) = mpsc::channel(QUEUE);
+        let mut tasks = JoinSet::new();
+        let of_journal = Arc::new(tokio::sync::Mutex::new(of_journal));
+        for _ in 0..options.writers() {
+            tasks.spawn(write(Link::new(options), Arc::clone(&of_journal), Arc::clone(records)));
+        }
+        let of_entities = Arc::new(tokio::sync::Mutex::new(of_entities));
+        tasks.spawn(write(Link::new(options), of_entities, Arc::clone(records)));
+        Self { queues: Mutex::new(Some(Queues { journal, entities })), tasks: tokio::sync::Mutex::new(tasks) }
+    }
+
+    /// Commits what the holder of a lease did.
+    pub(crate) async fn commit(&self, lease: Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let queues = self.queues()?;
+        let changes = commit.steps.iter().any(|step| !step.changes.is_empty());
+        let queue = if changes { queues.entities } else { queues.journal };
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Commit { lease, commit: Box::new(commit), now, reply };
+        queue.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Commits changes.
+    pub(crate) async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Apply { tenant, changes, provenance, now, reply };
+        self.queues()?.entities.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Takes nothing more, and returns when all that was queued is committed.
+    pub(crate) async fn close(&self) {
+        drop(self.lock().take());
+        while self.tasks.lock().await.join_next().await.is_some() {}
+    }
+
+    fn queues(&self) -> Result<Queues> {
+        self.lock().clone().ok_or_else(closed)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Queues>> {
+        // A panic elsewhere cannot leave the queues half closed.
+        self.queues.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn closed() -> Error {
+    Error::unavailable("the store is closed")
+}
+
+async fn write(mut link: Link, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>, records: Arc<Records>) {
+    loop {
+        let mut group = Vec::new();
+        if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+            break;
+        }
+        commit_together(&mut link, group, &records).await;
+    }
+    link.close().await;
+}
+
+async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
+    let is_alone = group.len() == 1;
+    let left = match try_once(link, group, records, true).await {
+        Attempt::Again(jobs) => jobs,
+        Attempt::Failed(failure, jobs) => {
+            if is_alone && !failure.is_retryable() {
+                if let Some(job) = jobs.into_iter().next() {
+                    job.fail(failure.or_failed("commit"));
+                }
+                return;
+            }
+            tracing::debug!(%failure, "committing one by one after a failed commit");
+            jobs
+        }
+    };
+    for job in left {
+        commit_alone(link, job, records).await;
+    }
+}
+
+async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
+    for attempt in 1.. {
+        let (left, failure) = match try_once(link, vec![job], records, false).await {
+            Attempt::Again(mut jobs) => (jobs.pop(), None),
+            Attempt::Failed(failure, mut jobs) => (jobs.pop(), Some(failure)),
+        };
+        let Some(left) = left else { return };
+        match failure {
+            // Whether changes outside a run were committed by a connection that broke is not known,
+            // so that they must not be made again; a commit of a run knows its number.
+            Some(failure)
+                if attempt == ATTEMPTS
+                    || !failure.is_retryable()
+                    || (failure.is_disconnected() && matches!(left, Job::Apply { .. })) =>
+            {
+                left.fail(failure.or_failed("commit"));
+                return;
+            }
+            None if attempt == ATTEMPTS => {
+                left.fail(Error::unavailable("others change the same things too fast; try again"));
+                return;
+            }
+            Some(_) | None => job = left,
+        }
+        // Those who get in each other's way come back at different times.
+        tokio::time::sleep(PAUSE * u32::try_from(attempt).unwrap_or(1).min(20)).await;
+    }
+}
+
+/// How long to leave the server alone after the first failed attempt.
+const PAUSE: Duration = Duration::from_millis(1);
+
+async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bool) -> Attempt {
+    let connection = match link.connection().await {
+        Ok(connection) => connection,
+        Err(error) => return Attempt::Failed(error.into(), jobs),
+    };
+    match attempt(connection, jobs, records, cached).await {
+        Attempt::Failed(failure, jobs) if failure.is_transient() => {
+            tracing::debug!(%failure, "the statement is made again");
+            Attempt::Again(jobs)
+        }
+        Attempt::Failed(failure, jobs) => {
+            if failure.is_disconnected() {
+                link.drop_connection();
+            }
+            Attempt::Failed(failure, jobs)
+        }
+        done => done,
+    }
+}
+
+/// A connection that is made again when it breaks.
+#[derive(Debug)]
+struct Link {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+}
+
+/// How many texts of statements a connection remembers: more than there are.
+const STATEMENTS: usize = 512;
+
+impl Link {
+    fn new(options: &PgOptions) -> Self {
+        Self { options: options.writing().statement_cache_capacity(STATEMENTS), connection: None }
+    }
+
+    async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn drop_connection(&mut self) {
+        self.connection = None;
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!(%error, "closing a connection failed");
+        }
+    }
+}
