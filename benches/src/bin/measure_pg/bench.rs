@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sqlx::{Connection as _, Executor as _};
 
 use crate::Result;
@@ -21,6 +23,8 @@ pub(crate) struct Size {
     pub(crate) quick: bool,
     /// How many connections each system has.
     pub(crate) pool: u32,
+    /// How long leases last where a worker is to lose them.
+    pub(crate) lease: Duration,
 }
 
 impl Size {
@@ -36,13 +40,19 @@ impl Bench {
         self.cluster.database().await
     }
 
-    /// Changes settings of the running server.
+    /// Changes settings of the running server, and returns when new connections have them.
     pub(crate) async fn set(&self, settings: &[(&str, &str)]) -> Result<()> {
         let mut admin = self.cluster.admin().await?;
         for (name, value) in settings {
             admin.execute(sqlx::AssertSqlSafe(format!("ALTER SYSTEM SET {name} = {value}"))).await?;
         }
         admin.execute("SELECT pg_reload_conf()").await?;
+        for (name, value) in settings {
+            let is_set = || sqlx::query_scalar("SELECT current_setting($1) = $2").bind(*name).bind(*value);
+            while !is_set().fetch_one(&mut admin).await? {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         admin.close().await?;
         Ok(())
     }

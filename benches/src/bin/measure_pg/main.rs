@@ -18,8 +18,10 @@ mod runtime;
 mod samples;
 mod settings;
 mod store;
+mod worker;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ use crate::bench::{Bench, Size};
 use crate::cluster::Cluster;
 use crate::parts::Part;
 use crate::peers::Peers;
+use crate::worker::WorkerArguments;
 
 /// What a measurement gives, or why it cannot be made.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -50,6 +53,11 @@ struct Arguments {
     /// Where the cluster is made; on the disk that is to be measured.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// How many seconds leases last where a worker is to lose them; 5, or 2 if it is quick.
+    #[arg(long)]
+    lease: Option<u64>,
+    #[command(flatten)]
+    worker: WorkerArguments,
     /// Prints JSON for programs, not a table for people.
     #[arg(long)]
     json: bool,
@@ -58,8 +66,12 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.worker.work(arguments.pool).await? {
+        return Ok(());
+    }
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 }).max(1);
-    let size = Size { rounds, quick: arguments.quick, pool: arguments.pool };
+    let lease = Duration::from_secs(arguments.lease.unwrap_or(if arguments.quick { 2 } else { 5 }));
+    let size = Size { rounds, quick: arguments.quick, pool: arguments.pool, lease };
     let peers = Peers::build(size.pool)?;
     let bench = Bench { cluster: Cluster::start(arguments.folder.as_deref())?, peers, size };
     let settings = settings::read(&bench).await?;
