@@ -12,7 +12,7 @@ use crate::entity::{Drafts, EntityBatch};
 use crate::error::Failure;
 use crate::run::{Batch, Records, Was, existing};
 use crate::statement::Statement;
-use crate::writer::Job;
+use crate::writer::{Job, Wire};
 
 /// What became of an attempt. Jobs that are not given back have been answered.
 pub(crate) enum Attempt {
@@ -64,13 +64,17 @@ enum Refusal {
 
 /// Commits `jobs` together. With `cached`, records are taken as this process remembers them.
 pub(crate) async fn attempt(
-    connection: &mut PgConnection,
+    wire: &mut Wire,
     jobs: Vec<Job>,
     records: &Records,
     cached: bool,
 ) -> Attempt {
     let mut group = Group::default();
-    match group.run(connection, jobs, records, cached).await {
+    let done = match group.run(&mut wire.connection, jobs, records, cached).await {
+        Ok(written) => wire.commit().await.map(|()| written).map_err(Failure::from),
+        failed => failed,
+    };
+    match done {
         Ok(true) => {
             let later = std::mem::take(&mut group.later);
             group.answer(records);

@@ -13,10 +13,10 @@ impl Fixture for Pg {
 
     async fn fresh() -> (Arc<dyn Store>, ()) {
         use sqlx::{Connection as _, Executor as _};
-        let mut admin = sqlx::PgConnection::connect("postgres://postgres@127.0.0.1:5499/postgres").await.expect("server");
+        let mut admin = sqlx::PgConnection::connect("postgres://postgres@127.0.0.1:5599/postgres").await.expect("server");
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("database");
-        let store = PgStore::open(&format!("postgres://postgres@127.0.0.1:5499/{name}")).await.expect("the store opens");
+        let store = PgStore::open(&format!("postgres://postgres@127.0.0.1:5599/{name}")).await.expect("the store opens");
         (Arc::new(store), ())
     }
 }

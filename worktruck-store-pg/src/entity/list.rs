@@ -21,7 +21,7 @@ pub(super) async fn list(store: &PgStore, tenant: TenantId, query: &ListQuery, n
     let mut head = clock.head;
     let plan = ListPlan::new(tenant, query, &mut head, now)?;
     if head.floor != clock.head.floor {
-        raise(&store.readers, tenant, head.floor).await?;
+        raise(store, tenant, head.floor).await?;
         // What was committed before the floor was raised belongs to the answer.
         clock = Clock::load(&mut connection, tenant, plan.point.valid).await?;
     }

@@ -48,7 +48,9 @@ pub(super) async fn enqueue(
 ) -> Result<(Vec<Run>, bool)> {
     runs.iter().try_for_each(NewRun::check)?;
     for attempt in 1.. {
-        let decided = decide(store, tenant, runs, now).await?;
+        // Ids are new as a rule: whether they are is asked only if the database has found that not.
+        let taken = if attempt == 1 { BTreeSet::new() } else { taken_ids(store, tenant, runs).await? };
+        let decided = decide(store, tenant, runs, &taken, now).await?;
         match write(store, tenant, &decided, now).await? {
             Ok(()) => return answer(store, tenant, decided).await,
             // Another call has used a key or an id since: the next look finds it.
@@ -59,9 +61,14 @@ pub(super) async fn enqueue(
     Ok((Vec::new(), false))
 }
 
-async fn decide(store: &PgStore, tenant: TenantId, runs: &[NewRun], now: Timestamp) -> Result<Decided> {
+async fn decide(
+    store: &PgStore,
+    tenant: TenantId,
+    runs: &[NewRun],
+    taken: &BTreeSet<Uuid>,
+    now: Timestamp,
+) -> Result<Decided> {
     let mut keys = used_keys(store, tenant, runs).await?;
-    let taken = taken_ids(store, tenant, runs).await?;
     let mut decided = Decided::default();
     let mut ids = BTreeSet::new();
     for run in runs {
@@ -192,9 +199,9 @@ async fn write(
             format!("INSERT INTO idempotency (tenant, key, digest, run) SELECT {owner}, key, digest, run FROM {keys}"),
         );
     }
-    let mut connection = store.readers.acquire().await.or_failed("accept a run")?;
-    match statement.fetch(&mut connection, "SELECT").await {
-        Ok(_) => Ok(Ok(())),
+    let mut writing = store.writing().await.or_failed("accept a run")?;
+    match statement.fetch(&mut writing, "SELECT").await {
+        Ok(_) => writing.done().await.or_failed("accept a run").map(Ok),
         Err(error) if is_duplicate(&error) => Ok(Err(error)),
         Err(error) => Err(error).or_failed("accept a run"),
     }

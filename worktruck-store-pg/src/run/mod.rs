@@ -42,9 +42,8 @@ impl RunStore for PgStore {
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let outcome = self.writer.commit(lease.clone(), commit, now).await?;
         if let CommitOutcome::Committed { run, .. } = &outcome
-            && run.status != RunStatus::Running
+            && run.status == RunStatus::Queued
         {
-            // It is to be claimed again, or makes room for another one of its tenant.
             self.work.announce();
         }
         Ok(outcome)
