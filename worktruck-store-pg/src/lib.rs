@@ -18,6 +18,8 @@ mod run;
 mod statement;
 mod store;
 mod tenant;
+#[cfg(all(feature = "testing", unix))]
+pub mod testing;
 mod work;
 mod writer;
 
