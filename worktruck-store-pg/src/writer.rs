@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use worktruck_core::run::{Commit, Lease};
@@ -12,7 +11,7 @@ use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
 use worktruck_core::{Error, Result, TenantId, Timestamp};
 
 use crate::group::{Attempt, attempt};
-use crate::options::PgOptions;
+use crate::options::{PgOptions, Session};
 use crate::run::Records;
 
 /// Hands commits to the tasks that write.
@@ -35,12 +34,7 @@ struct Queues {
 #[derive(Debug)]
 pub(crate) enum Job {
     /// What the holder of a lease did.
-    Commit {
-        lease: Lease,
-        commit: Box<Commit>,
-        now: Timestamp,
-        reply: oneshot::Sender<Result<CommitOutcome>>,
-    },
+    Commit { lease: Lease, commit: Box<Commit>, now: Timestamp, reply: oneshot::Sender<Result<CommitOutcome>> },
     /// Changes that somebody without a run makes.
     Apply {
         tenant: TenantId,
@@ -192,11 +186,11 @@ async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
 const PAUSE: Duration = Duration::from_millis(1);
 
 async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bool) -> Attempt {
-    let connection = match link.connection().await {
-        Ok(connection) => connection,
+    let wire = match link.wire().await {
+        Ok(wire) => wire,
         Err(error) => return Attempt::Failed(error.into(), jobs),
     };
-    match attempt(connection, jobs, records, cached).await {
+    match attempt(wire, jobs, records, cached).await {
         Attempt::Failed(failure, jobs) if failure.is_transient() => {
             tracing::debug!(%failure, "the statement is made again");
             Attempt::Again(jobs)
@@ -214,8 +208,37 @@ async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bo
 /// A connection that is made again when it breaks.
 #[derive(Debug)]
 struct Link {
-    options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    session: Session,
+    wire: Option<Wire>,
+}
+
+/// A connection, and whether it has a transaction to be committed.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) connection: PgConnection,
+    begin: Option<String>,
+    has_begun: bool,
+}
+
+impl Wire {
+    /// Begins a transaction where one is needed.
+    async fn begin(&mut self) -> sqlx::Result<()> {
+        // One that only read is still open.
+        self.commit().await?;
+        if let Some(begin) = &self.begin {
+            self.connection.execute(sqlx::raw_sql(AssertSqlSafe(begin.clone()))).await?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
+    /// Makes what was written last.
+    pub(crate) async fn commit(&mut self) -> sqlx::Result<()> {
+        if std::mem::take(&mut self.has_begun) {
+            self.connection.execute("COMMIT").await?;
+        }
+        Ok(())
+    }
 }
 
 /// How many texts of statements a connection remembers: more than there are.
@@ -223,24 +246,31 @@ const STATEMENTS: usize = 512;
 
 impl Link {
     fn new(options: &PgOptions) -> Self {
-        Self { options: options.writing().statement_cache_capacity(STATEMENTS), connection: None }
+        Self { session: options.writing(), wire: None }
     }
 
-    async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
+    async fn wire(&mut self) -> sqlx::Result<&mut Wire> {
+        let mut wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => {
+                let begin = self.session.begin();
+                let connect = self.session.connect();
+                // A pool that shares connections keeps no statements.
+                let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
+                Wire { connection: connect.connect().await?, begin, has_begun: false }
+            }
         };
-        Ok(self.connection.insert(connection))
+        wire.begin().await?;
+        Ok(self.wire.insert(wire))
     }
 
     fn drop_connection(&mut self) {
-        self.connection = None;
+        self.wire = None;
     }
 
     async fn close(self) {
-        if let Some(connection) = self.connection
-            && let Err(error) = connection.close().await
+        if let Some(wire) = self.wire
+            && let Err(error) = wire.connection.close().await
         {
             tracing::debug!(%error, "closing a connection failed");
         }

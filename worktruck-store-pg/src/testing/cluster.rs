@@ -1,23 +1,19 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use worktruck_core::{Error, Result};
 
 use super::account::run;
+use super::database::{self, on_another_thread, url_by_socket};
 use super::home::{Home, Place};
 use super::server::Server;
-use super::{blocking, database};
 
 /// A PostgreSQL server of one test's own, to be stopped, restarted and killed.
 ///
 /// When it is dropped, the server is stopped at once and everything is deleted; so it is when this
 /// process is killed. A test that only needs a database takes [`Database`](super::Database).
 ///
-/// # Cancel safety
-///
-/// What a method has begun goes on when its future is dropped, and the next one waits for it.
+/// Its methods block; each takes a second at most.
 ///
 /// # Examples
 ///
@@ -27,9 +23,9 @@ use super::{blocking, database};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cluster = Cluster::start(ClusterOptions::default()).await?;
+/// let cluster = Cluster::start(&ClusterOptions::new())?;
 /// let mut before = PgConnection::connect(&cluster.url("postgres")).await?;
-/// cluster.restart_immediate().await?;
+/// cluster.restart_immediate()?;
 ///
 /// assert!(before.ping().await.is_err());
 /// PgConnection::connect(&cluster.url("postgres")).await?.ping().await?;
@@ -38,7 +34,7 @@ use super::{blocking, database};
 /// ```
 #[derive(Debug)]
 pub struct Cluster {
-    server: Arc<Server>,
+    server: Server,
     password: Option<String>,
 }
 
@@ -47,11 +43,17 @@ pub struct Cluster {
 pub struct ClusterOptions {
     home: Option<Home>,
     settings: Vec<(String, String)>,
-    durable: bool,
+    syncs: bool,
     listens: bool,
 }
 
 impl ClusterOptions {
+    /// A server that only takes connections at its socket, and writes without waiting for the disk.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { home: None, settings: Vec::new(), syncs: false, listens: false }
+    }
+
     /// Lives in `home`.
     #[must_use]
     pub fn with_home(mut self, home: Home) -> Self {
@@ -66,17 +68,16 @@ impl ClusterOptions {
         self
     }
 
-    /// Waits at each commit until it is on the disk, as a server in production does; unless set, it
-    /// does not, and only a loss of the whole machine would show.
+    /// Waits at each commit for the disk, as a server in use does.
     #[must_use]
-    pub const fn durable(mut self) -> Self {
-        self.durable = true;
+    pub const fn with_sync(mut self) -> Self {
+        self.syncs = true;
         self
     }
 
     /// Takes connections at a free port of 127.0.0.1, too, with a password that is made up.
     #[must_use]
-    pub const fn on_loopback(mut self) -> Self {
+    pub const fn with_loopback(mut self) -> Self {
         self.listens = true;
         self
     }
@@ -89,25 +90,23 @@ impl Cluster {
     ///
     /// - `InvalidRequest`: there are no programs of a server, or no folder to run it in.
     /// - `Internal`: the server does not start; the source has its log.
-    pub async fn start(options: ClusterOptions) -> Result<Self> {
-        let ClusterOptions { home, settings: given, durable, listens } = options;
-        let server = blocking(move || {
-            let place = home.map_or_else(Place::usual, |home| home.open())?;
-            let mut settings = Vec::new();
-            if !durable {
-                settings.extend(["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned())));
-            }
-            settings.extend(given);
-            let lock = place.lock()?;
-            let mut server = Server::prepare(&place, &settings, listens, Duration::ZERO)?;
-            drop(lock);
-            server.start()?;
-            Ok(server)
-        });
-        let mut cluster = Self { server: Arc::new(server.await?), password: None };
-        if listens {
+    pub fn start(options: &ClusterOptions) -> Result<Self> {
+        let place = options.home.as_ref().map_or_else(Place::usual, Home::open)?;
+        let mut settings = Vec::new();
+        if !options.syncs {
+            settings.extend(["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned())));
+        }
+        settings.extend(options.settings.iter().cloned());
+        let lock = place.lock()?;
+        let mut server = Server::prepare(&place, &settings, options.listens, Duration::ZERO)?;
+        drop(lock);
+        server.start()?;
+        let mut cluster = Self { server, password: None };
+        if options.listens {
             let password = uuid::Uuid::new_v4().simple().to_string();
-            cluster.set_password(&password).await?;
+            let sql = format!("ALTER ROLE postgres PASSWORD '{password}'");
+            let set = on_another_thread(database::options(&cluster.url("postgres"))?, sql);
+            set.map_err(|error| Error::internal("the test server takes no password").with_source(error))?;
             cluster.password = Some(password);
         }
         Ok(cluster)
@@ -116,7 +115,7 @@ impl Cluster {
     /// The address of `database`, which need not exist, by the server's socket.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        database::url_by_socket(&self.server.folder, self.server.port(), database)
+        url_by_socket(&self.server.folder, self.server.port(), database)
     }
 
     /// The address of `database` by TCP; nothing if the server does not listen.
@@ -133,8 +132,8 @@ impl Cluster {
     /// # Errors
     ///
     /// `Internal` if it does not come back.
-    pub async fn restart_immediate(&self) -> Result<()> {
-        self.with_server(|server| server.control(&["restart", "-m", "immediate"])).await
+    pub fn restart_immediate(&self) -> Result<()> {
+        self.server.control(&["restart", "-m", "immediate"])
     }
 
     /// Stops the server in order: transactions are broken off, and nothing is left to recover.
@@ -142,8 +141,8 @@ impl Cluster {
     /// # Errors
     ///
     /// `Internal` if it does not run.
-    pub async fn stop(&self) -> Result<()> {
-        self.with_server(|server| server.control(&["stop", "-m", "fast"])).await
+    pub fn stop(&self) -> Result<()> {
+        self.server.control(&["stop", "-m", "fast"])
     }
 
     /// Stops the server as in a crash, breaking every connection off.
@@ -151,8 +150,8 @@ impl Cluster {
     /// # Errors
     ///
     /// `Internal` if it does not run.
-    pub async fn stop_immediate(&self) -> Result<()> {
-        self.with_server(|server| server.control(&["stop", "-m", "immediate"])).await
+    pub fn stop_immediate(&self) -> Result<()> {
+        self.server.control(&["stop", "-m", "immediate"])
     }
 
     /// Kills the first process of the server. The others go by themselves, each when it sees it.
@@ -160,13 +159,10 @@ impl Cluster {
     /// # Errors
     ///
     /// `Internal` if it does not run.
-    pub async fn kill(&self) -> Result<()> {
-        self.with_server(|server| {
-            let pid = server.postmaster().ok_or_else(|| Error::internal("the test server does not run"))?;
-            let mut kill = server.place.account.command("kill");
-            run("killing the server", kill.args(["-KILL", &pid.to_string()]), "").map(drop)
-        })
-        .await
+    pub fn kill(&self) -> Result<()> {
+        let pid = self.postmaster().ok_or_else(|| Error::internal("the test server does not run"))?;
+        let mut kill = self.server.place.account.command("kill");
+        run("killing the server", kill.args(["-KILL", &pid.to_string()]), "").map(drop)
     }
 
     /// Starts the server again after it was stopped or killed, at the same addresses.
@@ -174,8 +170,8 @@ impl Cluster {
     /// # Errors
     ///
     /// `Internal` if it does not start, or runs already; the source has its log.
-    pub async fn start_again(&self) -> Result<()> {
-        self.with_server(Server::start_again).await
+    pub fn start_again(&self) -> Result<()> {
+        self.server.start_again()
     }
 
     /// The server's first process, the postmaster; nothing if it was stopped.
@@ -184,22 +180,15 @@ impl Cluster {
         self.server.postmaster()
     }
 
+    /// The folder of the server's socket.
+    #[must_use]
+    pub fn socket_folder(&self) -> PathBuf {
+        self.server.folder.clone()
+    }
+
     /// The file with the server's log. It is deleted with the cluster.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.server.log()
-    }
-
-    async fn with_server(&self, work: impl FnOnce(&Server) -> Result<()> + Send + 'static) -> Result<()> {
-        let server = self.server.clone();
-        blocking(move || work(&server)).await
-    }
-
-    async fn set_password(&self, password: &str) -> Result<()> {
-        let failed = |error| Error::internal("the test server takes no password").with_source(error);
-        let mut connection = PgConnection::connect(&self.url("postgres")).await.map_err(failed)?;
-        let sql = format!("ALTER ROLE postgres PASSWORD '{password}'");
-        connection.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
-        Ok(())
     }
 }

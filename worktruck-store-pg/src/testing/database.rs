@@ -1,13 +1,14 @@
 use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, io, thread};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use worktruck_core::{Error, Result};
 
-use super::cluster::Cluster;
+use crate::error::cannot_open;
+
 use super::home::{Home, Place};
 use super::server::Server;
 use super::{blocking, shared};
@@ -44,7 +45,7 @@ impl Database {
     /// If the future is dropped, a database may be left behind.
     pub async fn fresh() -> Result<Self> {
         match env::var(VARIABLE) {
-            Ok(url) => Self::create(&url, |name| with_database(&url, name), None).await,
+            Ok(url) => Self::on(url).await,
             Err(env::VarError::NotPresent) => Self::on_shared(Place::usual).await,
             Err(error) => Err(Error::invalid(format!("{VARIABLE} cannot be read")).with_source(error)),
         }
@@ -60,13 +61,13 @@ impl Database {
         Self::on_shared(move || home.open()).await
     }
 
-    /// A new database in `cluster`, which must outlive it for it to be dropped.
+    /// A new database on the server that `admin`, the address of one of its databases, is on.
     ///
     /// # Errors
     ///
-    /// `Internal` if the server does not run.
-    pub async fn fresh_on(cluster: &Cluster) -> Result<Self> {
-        Self::create(&cluster.url("postgres"), |name| cluster.url(name), None).await
+    /// As for [`fresh`](Self::fresh).
+    pub async fn on(admin: String) -> Result<Self> {
+        Self::create(&admin, |name| with_database(&admin, name), None).await
     }
 
     /// The address of the database.
@@ -81,6 +82,18 @@ impl Database {
         &self.name
     }
 
+    /// Runs statements on the database, one or several.
+    ///
+    /// # Errors
+    ///
+    /// As for opening a store if the database cannot be reached; `Internal`, with what the server
+    /// said, if it refuses a statement.
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        execute(&options(&self.url)?, sql.to_owned())
+            .await
+            .map_err(|error| failed("a statement of a test failed", error))
+    }
+
     async fn on_shared(place: impl FnOnce() -> Result<Place> + Send + 'static) -> Result<Self> {
         let server = blocking(move || shared::join(&place()?)).await?;
         let (folder, port) = (server.folder.clone(), server.port());
@@ -89,39 +102,53 @@ impl Database {
     }
 
     async fn create(admin: &str, url: impl FnOnce(&str) -> String, shared: Option<Server>) -> Result<Self> {
-        // The error repeats parts of the address, which may have a password in it.
-        let admin = PgConnectOptions::from_str(admin)
-            .map_err(|_| Error::invalid("the address of the test server cannot be read"))?;
+        let admin = options(admin)?;
         let name = format!("worktruck_test_{}", uuid::Uuid::new_v4().simple());
         // Nobody is ever connected to this template, so that any number can be copied at a time.
         let created = execute(&admin, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
-        created.map_err(|error| Error::internal("a test database cannot be made").with_source(error))?;
+        created.map_err(|error| failed("a test database cannot be made", error))?;
         Ok(Self { url: url(&name), name, admin, _shared: shared })
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (admin, name) = (self.admin.clone(), std::mem::take(&mut self.name));
-        // A runtime of its own: this thread may be inside one, which it must not block on.
-        let dropped = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            let dropped = runtime.block_on(async { tokio::time::timeout(PATIENCE, execute(&admin, sql)).await });
-            std::io::Result::Ok(dropped.is_ok_and(|result| result.is_ok()))
-        });
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // A database that stays is in nobody's way.
-        dropped.join().ok();
+        on_another_thread(self.admin.clone(), sql).ok();
     }
+}
+
+/// Runs statements, blocking. This thread may be inside a runtime, which must not be blocked on.
+pub(super) fn on_another_thread(server: PgConnectOptions, sql: String) -> sqlx::Result<()> {
+    let done = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, execute(&server, sql)).await })
+            .map_err(io::Error::other)?
+    });
+    done.join().unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// How long to wait for a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn execute(admin: &PgConnectOptions, sql: String) -> sqlx::Result<()> {
-    let mut connection = admin.connect().await?;
-    connection.execute(AssertSqlSafe(sql)).await?;
+async fn execute(server: &PgConnectOptions, sql: String) -> sqlx::Result<()> {
+    let mut connection = server.connect().await?;
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
     connection.close().await
+}
+
+fn failed(what: &str, error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::Database(error) => Error::internal(what).with_source(error.into_error()),
+        error => cannot_open("for tests", error),
+    }
+}
+
+/// The server at `url`. What it may be wrong with is not repeated: there may be a password in it.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
+    PgConnectOptions::from_str(url).map_err(|_| Error::invalid("the address of a test server cannot be read"))
 }
 
 /// The address of `database` on the server whose socket is in `folder`.
