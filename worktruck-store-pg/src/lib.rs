@@ -19,7 +19,7 @@ mod run;
 mod statement;
 mod store;
 mod tenant;
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "testing", unix))]
 pub mod testing;
 mod work;
 mod writer;
