@@ -1,7 +1,5 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+use worktruck_store_pg::testing::Database;
 
 /// A kind of store that keeps what it is given when its process ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,6 +16,7 @@ pub struct Place {
     /// Names the store.
     pub url: String,
     _folder: Option<TempDir>,
+    _database: Option<Database>,
 }
 
 impl Place {
@@ -33,21 +32,12 @@ impl Place {
             Backend::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("store.db").display());
-                Self { url, _folder: Some(folder) }
+                Self { url, _folder: Some(folder), _database: None }
             }
-            Backend::Postgres => Self { url: database().await, _folder: None },
+            Backend::Postgres => {
+                let database = Database::fresh().await.unwrap();
+                Self { url: database.url().to_owned(), _folder: None, _database: Some(database) }
+            }
         }
     }
-}
-
-/// A new database of the server that `WORKTRUCK_POSTGRES` names.
-#[expect(clippy::unwrap_used, reason = "whatever goes wrong here fails the test")]
-async fn database() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("WORKTRUCK_POSTGRES").unwrap();
-    let name = format!("worktruck_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut connection = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
-    connection.execute(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await.unwrap();
-    connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-    format!("{server}/{name}")
 }

@@ -11,15 +11,16 @@ use crate::rows::Columns as _;
 impl TenantStore for PgStore {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         tenant.check()?;
+        let mut writing = self.writing().await.or_failed("create a tenant")?;
         let written = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)")
             .bind(tenant.id.as_uuid())
             .bind(&tenant.slug)
             .bind(&tenant.name)
             .bind(now.as_micros())
-            .execute(&self.readers)
+            .execute(&mut *writing)
             .await;
         match written {
-            Ok(_) => Ok(tenant.made(now)),
+            Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| tenant.made(now)),
             Err(error) if is_duplicate(&error) => Err(tenant.taken()),
             Err(error) => Err(error).or_failed("create a tenant"),
         }
