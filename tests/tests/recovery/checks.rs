@@ -9,8 +9,8 @@ use worktruck_core::journal::{Journal, Step, StepKind, StepOutcome, verify};
 use worktruck_core::run::{EventType, RunStatus, WaitingReason};
 use worktruck_core::{Digest, RunId};
 
-use crate::backend::Backend;
 use crate::world::{Kept, World};
+use worktruck_tests::Backend;
 
 const LETTER: &str = "letters_send";
 const FAX: &str = "faxes_send";

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use futures::stream::{self, StreamExt as _};
 use serde_json::json;
 use worktruck_core::run::RunStatus;
-use worktruck_tests::{CommitSummary, Moment, Position, Which};
+use worktruck_tests::{Backend, CommitSummary, Moment, Position, Which};
 
-use crate::backend::{Backend, on_every_backend};
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_recovered};
 use crate::server::Arrival;
 use crate::world::{Kept, World};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{EventType, RunStatus};
-use worktruck_tests::Announcement;
+use worktruck_tests::{Announcement, Backend};
 
-use crate::backend::{Backend, on_every_backend};
+use crate::backend::on_every_backend;
 use crate::checks::assert_exactly_once;
 use crate::worker::{Setup, Worker};
 use crate::world::World;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use worktruck_core::run::{EventType, RunStatus, WaitingReason};
-use worktruck_tests::Announcement;
+use worktruck_tests::{Announcement, Backend};
 
-use crate::backend::{Backend, on_every_backend};
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_exactly_once};
 use crate::server::Arrival;
 use crate::worker::{Setup, Worker};

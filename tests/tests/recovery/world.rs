@@ -11,9 +11,8 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Event, NewRun, Run};
 use worktruck_core::store::{Changes, EntityKey, ListQuery, NewTenant, Provenance, Store, Version};
 use worktruck_core::{Clock as _, PageRequest, RunId, TenantId, Timestamp};
-use worktruck_tests::AnyStore;
+use worktruck_tests::{AnyStore, Backend, Place};
 
-use crate::backend::{Backend, Database};
 use crate::server::Server;
 use crate::worker::{Setup, Worker};
 
@@ -24,7 +23,7 @@ const TWINS: [&str; 2] = ["0194a8b3-7e5a-77c1-9d0f-000000000001", "0194a8b3-7e5a
 pub(crate) const BEHIND: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct World {
-    pub(crate) database: Database,
+    pub(crate) place: Place,
     pub(crate) server: Server,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) tenant: TenantId,
@@ -41,8 +40,8 @@ pub(crate) struct Kept {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
-        let database = Database::fresh(backend).await;
-        let store = AnyStore::open(&database.url).await.unwrap().ports();
+        let place = Place::new(backend).await;
+        let store = AnyStore::open(&place.url).await.unwrap().ports();
         let ids = RandomIds::new();
         let tenant = TenantId::new(&ids, before_all());
         let new = NewTenant { id: tenant, slug: "acme".into(), name: None };
@@ -54,7 +53,7 @@ impl World {
             changes = changes.create(EntityKey::new(Kind::Contact, id.parse().unwrap()), json!(contact));
         }
         store.apply(tenant, changes, Provenance::new("test", "import"), before_all()).await.unwrap();
-        Self { database, server: Server::start().await, store, tenant, ids }
+        Self { place, server: Server::start().await, store, tenant, ids }
     }
 
     /// A run that does everything a run can do.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use worktruck_core::run::RunStatus;
-use worktruck_tests::{Announcement, Answer, Position};
+use worktruck_tests::{Announcement, Answer, Backend, Position};
 
-use crate::backend::{Backend, on_every_backend};
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_exactly_once};
 use crate::server::Arrival;
 use crate::worker::{Setup, Worker};
