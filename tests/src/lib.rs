@@ -2,6 +2,8 @@
 
 mod announcement;
 mod position;
+mod store;
 
 pub use announcement::{Announcement, Answer, CommitSummary};
 pub use position::{Moment, Position, Which};
+pub use store::AnyStore;

@@ -21,11 +21,12 @@ CREATE TABLE head (
     -- The index terms as an array of [name, value]; the sort keys as an object of values in hexadecimal
     -- digits, which sort as the values do.
     terms      json    NOT NULL,
-    sort       json    NOT NULL,
-    PRIMARY KEY (tenant, kind, id)
+    sort       json    NOT NULL
 ) WITH (fillfactor = 70);
 
+-- The key comes last: see `run`.
 CREATE INDEX head_created ON head (tenant, kind, created_at, id);
+ALTER TABLE head ADD PRIMARY KEY (tenant, kind, id);
 
 CREATE TABLE slice (
     tenant     uuid    NOT NULL,
@@ -48,9 +49,9 @@ CREATE TABLE slice (
 );
 
 -- All bounds are keys, so that what holds at a point is found in the index alone.
-CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from, valid_from, sys_to, valid_to);
-CREATE INDEX slice_in_order ON slice (tenant, kind, created_at, id, sys_from, sys_to, valid_from, valid_to);
 CREATE INDEX slice_due ON slice (tenant, valid_from) WHERE scheduled;
+CREATE INDEX slice_in_order ON slice (tenant, kind, created_at, id, sys_from, sys_to, valid_from, valid_to);
+CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from, valid_from, sys_to, valid_to);
 
 -- Of `head`: what entities are found by, sorted by and searched for.
 CREATE TABLE term (

@@ -12,7 +12,7 @@ use crate::entity::{Drafts, EntityBatch};
 use crate::error::Failure;
 use crate::run::{Batch, Records, Was, existing};
 use crate::statement::Statement;
-use crate::writer::Job;
+use crate::writer::{Job, Wire};
 
 /// What became of an attempt. Jobs that are not given back have been answered.
 pub(crate) enum Attempt {
@@ -63,14 +63,13 @@ enum Refusal {
 }
 
 /// Commits `jobs` together. With `cached`, records are taken as this process remembers them.
-pub(crate) async fn attempt(
-    connection: &mut PgConnection,
-    jobs: Vec<Job>,
-    records: &Records,
-    cached: bool,
-) -> Attempt {
+pub(crate) async fn attempt(wire: &mut Wire, jobs: Vec<Job>, records: &Records, cached: bool) -> Attempt {
     let mut group = Group::default();
-    match group.run(connection, jobs, records, cached).await {
+    let done = match group.run(&mut wire.connection, jobs, records, cached).await {
+        Ok(written) => wire.commit().await.map(|()| written).map_err(Failure::of_write),
+        failed => failed,
+    };
+    match done {
         Ok(true) => {
             let later = std::mem::take(&mut group.later);
             group.answer(records);
@@ -172,7 +171,8 @@ impl Group {
     async fn draft(&mut self, connection: &mut PgConnection, cached: bool) -> Result<EntityBatch, Failure> {
         let of_runs = self.advances.iter().flat_map(|advance| {
             let sets = advance.job.commit.steps.iter().map(|step| &step.changes);
-            sets.filter(|changes| !changes.is_empty()).map(|changes| (advance.job.lease.tenant(), changes, advance.job.now))
+            sets.filter(|changes| !changes.is_empty())
+                .map(|changes| (advance.job.lease.tenant(), changes, advance.job.now))
         });
         let others = self.unplanned.iter().map(|job| (job.tenant, &job.changes, job.now));
         let sets: Vec<_> = of_runs.chain(others).collect();
@@ -182,7 +182,12 @@ impl Group {
         let mut drafts = Drafts::load(connection, &sets).await?;
         let mut kept = Vec::with_capacity(self.advances.len());
         for advance in std::mem::take(&mut self.advances) {
-            match drafts.apply_steps(&advance.job.lease, &advance.record.run.agent_blueprint, &advance.job.commit, advance.job.now) {
+            match drafts.apply_steps(
+                &advance.job.lease,
+                &advance.record.run.agent_blueprint,
+                &advance.job.commit,
+                advance.job.now,
+            ) {
                 Ok(()) => kept.push(advance),
                 Err(_) if cached => self.later.push(advance.job.into()),
                 Err((seq, error)) => self.refused.push((advance.job.into(), Refusal::Step(seq, error))),
@@ -206,7 +211,9 @@ impl Group {
         }
         let mut batch = Batch::default();
         for advance in &self.advances {
-            batch.push(advance.was, &advance.record, &advance.events, Some(&advance.job.commit)).map_err(Failure::Core)?;
+            batch
+                .push(advance.was, &advance.record, &advance.events, Some(&advance.job.commit))
+                .map_err(Failure::Core)?;
         }
         let mut statement = Statement::default();
         let together = !entities.is_empty();
@@ -221,11 +228,11 @@ impl Group {
         }
         if together {
             entities.write(&mut statement);
-            let rows = statement.fetch(connection, "SELECT holds FROM guard").await?;
+            let rows = statement.fetch(connection, "SELECT holds FROM guard").await.map_err(Failure::of_write)?;
             let held = rows.first().map(|row| row.try_get("holds")).transpose()?;
             return Ok(held.unwrap_or(false));
         }
-        let rows = statement.fetch(connection, "SELECT i FROM written").await?;
+        let rows = statement.fetch(connection, "SELECT i FROM written").await.map_err(Failure::of_write)?;
         let written: BTreeSet<i32> = rows.iter().map(|row| row.try_get("i")).collect::<sqlx::Result<_>>()?;
         let advances = std::mem::take(&mut self.advances);
         for (i, advance) in (0..).zip(advances) {

@@ -19,6 +19,8 @@ mod run;
 mod statement;
 mod store;
 mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod work;
 mod writer;
 

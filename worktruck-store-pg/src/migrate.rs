@@ -26,22 +26,24 @@ const MIGRATIONS: [Migration; 3] = [
 /// Checks the schema, and brings it up to date where the options allow.
 pub(crate) async fn migrate(options: &PgOptions) -> Result<()> {
     let place = options.place();
-    let connect = options.migrating();
+    let connect = options.plain();
     let mut connection = PgConnection::connect_with(&connect).await.map_err(|e| cannot_open(&place, e))?;
-    check_server(&mut connection, &place).await?;
+    let mut tx = connection.begin().await.map_err(|e| cannot_open(&place, e))?;
+    // A pool may have given this connection to others before.
+    run(&mut tx, &place, format!("DEALLOCATE ALL; SET LOCAL search_path = '{}'", options.schema())).await?;
+    check_server(&mut tx, &place).await?;
     if options.migrates() {
         // Two processes that begin at once take turns; the second finds nothing left to do.
-        let mut tx = connection.begin().await.map_err(|e| cannot_open(&place, e))?;
         sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('worktruck migrations ' || $1, 0))")
             .bind(options.schema())
             .execute(&mut *tx)
             .await
             .map_err(|e| cannot_open(&place, e))?;
         catch_up(&mut tx, options).await?;
-        tx.commit().await.map_err(|e| cannot_open(&place, e))?;
     }
-    let applied = applied(&mut connection, options).await?;
+    let applied = applied(&mut tx, options).await?;
     check_versions(&applied, options)?;
+    tx.commit().await.map_err(|e| cannot_open(&place, e))?;
     connection.close().await.or_failed("close a connection")
 }
 
@@ -87,7 +89,11 @@ async fn applied(connection: &mut PgConnection, options: &PgOptions) -> Result<V
         .await
         .map_err(|e| cannot_open(&place, e))?;
     let read = |row: &sqlx::postgres::PgRow| {
-        Ok(Applied { version: row.number("version")?, oldest: row.number("oldest")?, digest: row.maybe_digest("digest")? })
+        Ok(Applied {
+            version: row.number("version")?,
+            oldest: row.number("oldest")?,
+            digest: row.maybe_digest("digest")?,
+        })
     };
     rows.iter().map(read).collect()
 }

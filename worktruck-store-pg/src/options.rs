@@ -27,6 +27,7 @@ pub struct PgOptions {
     statement_timeout: Duration,
     listens: bool,
     migrates: bool,
+    shares: bool,
 }
 
 /// How long the server lets a transaction of ours stand still: a process may be stopped in one.
@@ -56,6 +57,7 @@ impl PgOptions {
             statement_timeout: Duration::from_secs(30),
             listens: true,
             migrates: true,
+            shares: false,
         })
     }
 
@@ -111,6 +113,19 @@ impl PgOptions {
         self
     }
 
+    /// Works through a pool that gives every transaction another connection of the server, such as
+    /// PgBouncer in its transaction mode.
+    ///
+    /// Such a pool knows no notifications, so that workers look for work as often as the poll
+    /// interval says; no settings of a connection and no prepared statements, so that every call
+    /// takes two more round trips and is planned anew.
+    #[must_use]
+    pub const fn behind_transaction_pool(mut self) -> Self {
+        self.listens = false;
+        self.shares = true;
+        self
+    }
+
     /// Leaves the schema as it is: opening fails if it is not what this software needs.
     #[must_use]
     pub const fn without_migrations(mut self) -> Self {
@@ -153,25 +168,69 @@ impl PgOptions {
         }
     }
 
-    /// A connection for what may take as long as it takes.
-    pub(crate) fn migrating(&self) -> PgConnectOptions {
-        self.connect.clone().options([("search_path", self.schema.as_str())])
+    /// A connection with the settings of the server.
+    pub(crate) fn plain(&self) -> PgConnectOptions {
+        self.connect.clone()
     }
 
     /// A connection for reads and claims.
-    pub(crate) fn reading(&self) -> PgConnectOptions {
+    pub(crate) fn reading(&self) -> Session {
         let millis = |time: Duration| time.as_millis().to_string();
-        self.migrating().options([
-            ("statement_timeout", millis(self.statement_timeout).as_str()),
-            ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION).as_str()),
-            ("jit", "off"),
-        ])
+        Session {
+            connect: self.connect.clone(),
+            shares: self.shares,
+            settings: vec![
+                ("search_path", self.schema.clone()),
+                ("statement_timeout", millis(self.statement_timeout)),
+                ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
+                ("jit", "off".to_owned()),
+            ],
+        }
     }
 
-    /// A connection for writes: they name each row by its key, and a plan that was made while a
-    /// table was small must not read the table when it is not.
-    pub(crate) fn writing(&self) -> PgConnectOptions {
-        self.reading().options([("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")])
+    /// A connection for writes: they name each row by its key. Their plans are made once, and a plan
+    /// that was made while a table was small must not read the table when it is not. So rows are
+    /// what counts: a few by their keys are always less than all of them.
+    pub(crate) fn writing(&self) -> Session {
+        let mut session = self.reading();
+        let settings = [
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("seq_page_cost", "0.01"),
+            ("random_page_cost", "0.01"),
+            ("cpu_tuple_cost", "1"),
+            ("cpu_index_tuple_cost", "1"),
+        ];
+        session.settings.extend(settings.map(|(name, value)| (name, value.to_owned())));
+        session
+    }
+}
+
+/// How to connect, and the settings that statements rely on.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    connect: PgConnectOptions,
+    settings: Vec<(&'static str, String)>,
+    shares: bool,
+}
+
+impl Session {
+    /// How to connect: with the settings, where they last as long as the connection.
+    pub(crate) fn connect(&self) -> PgConnectOptions {
+        if self.shares {
+            // A statement that was prepared in one transaction may not be there in the next.
+            return self.connect.clone().statement_cache_capacity(0);
+        }
+        self.connect.clone().options(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    /// What begins each transaction, where the settings last no longer than one.
+    pub(crate) fn begin(&self) -> Option<String> {
+        let set = self.settings.iter().map(|(name, value)| format!("; SET LOCAL {name} = '{value}'"));
+        // Others have prepared statements of the same names on this connection of the server.
+        self.shares.then(|| format!("BEGIN; DEALLOCATE ALL{}", set.collect::<String>()))
     }
 }
 

@@ -1,7 +1,9 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres};
 use worktruck_core::Result;
 
 use crate::error::cannot_open;
@@ -44,19 +46,17 @@ impl PgStore {
     pub async fn open_with(options: PgOptions) -> Result<Self> {
         migrate(&options).await?;
         let place = options.place();
-        let readers = PgPoolOptions::new()
-            .max_connections(options.readers())
-            // A connection is looked at when it is given back; a server that went away since is
-            // an error like any other.
-            .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE)
-            .connect_with(options.reading())
-            .await
-            .map_err(|e| cannot_open(&place, e))?;
+        let readers = pool(&options).await.map_err(|e| cannot_open(&place, e))?;
         let records = Arc::new(Records::default());
         let writer = Writer::start(&options, &records);
         let work = Work::start(&readers, &options).await;
         Ok(Self { readers, writer, work, records, options })
+    }
+
+    /// A connection for statements that write: they have taken effect when it is
+    /// [done](Writing::done).
+    pub(crate) async fn writing(&self) -> sqlx::Result<Writing> {
+        Ok(Writing { connection: self.readers.acquire().await?, shares: self.options.reading().begin().is_some() })
     }
 
     /// Where the store is, and how it is used.
@@ -73,5 +73,68 @@ impl PgStore {
     }
 }
 
+/// A connection of the pool for statements that write.
+pub(crate) struct Writing {
+    connection: PoolConnection<Postgres>,
+    shares: bool,
+}
+
+impl Writing {
+    /// Makes what was written last, where each call is a transaction.
+    pub(crate) async fn done(mut self) -> sqlx::Result<()> {
+        if self.shares {
+            self.connection.execute("COMMIT").await?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Writing {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+/// The connections for reads and claims. Where settings last no longer than a transaction, each use
+/// of a connection is one.
+async fn pool(options: &PgOptions) -> sqlx::Result<PgPool> {
+    let session = options.reading();
+    let mut pool = PgPoolOptions::new()
+        .max_connections(options.readers())
+        // A connection is looked at when it is given back, and again only if that is a while ago: a
+        // server that went away in between is an error like any other.
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE);
+    if let Some(begin) = session.begin() {
+        let begin: Arc<str> = begin.into();
+        let again = Arc::clone(&begin);
+        pool = pool
+            .after_connect(move |connection, _| {
+                let begin = AssertSqlSafe(begin.to_string());
+                Box::pin(async move { connection.execute(sqlx::raw_sql(begin)).await.map(drop) })
+            })
+            .before_acquire(move |connection, _| {
+                let begin = AssertSqlSafe(again.to_string());
+                Box::pin(async move { connection.execute(sqlx::raw_sql(begin)).await.map(|_| true) })
+            })
+            .after_release(|connection, _| Box::pin(async move { connection.execute("COMMIT").await.map(|_| true) }));
+    } else {
+        pool = pool.before_acquire(|connection, been| {
+            Box::pin(async move { Ok(been.idle_for < LONG_IDLE || connection.ping().await.is_ok()) })
+        });
+    }
+    pool.connect_with(session.connect()).await
+}
+
+/// A connection that nobody used for so long may have broken unnoticed.
+const LONG_IDLE: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long to wait for a connection while all are in use.
 const ACQUIRE: std::time::Duration = std::time::Duration::from_secs(10);

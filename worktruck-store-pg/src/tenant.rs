@@ -13,15 +13,16 @@ impl TenantStore for PgStore {
         tenant.check()?;
         let NewTenant { id, slug, name } = tenant;
         let made = Tenant { id, slug, name, created_at: now };
+        let mut writing = self.writing().await.or_failed("create a tenant")?;
         let written = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)")
             .bind(made.id.as_uuid())
             .bind(&made.slug)
             .bind(&made.name)
             .bind(now.as_micros())
-            .execute(&self.readers)
+            .execute(&mut *writing)
             .await;
         match written {
-            Ok(_) => Ok(made),
+            Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| made),
             Err(error) if is_duplicate(&error) => {
                 Err(Error::conflict(format!("a tenant {} or with the slug {:?} exists", made.id, made.slug)))
             }

@@ -93,7 +93,8 @@ async fn listen(options: PgOptions, mark: Arc<watch::Sender<u64>>, listening: Ar
 }
 
 async fn listen_once(options: &PgOptions, mark: &watch::Sender<u64>, listening: &Notify) -> sqlx::Result<()> {
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(options.reading()).await?;
+    let pool =
+        sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(options.reading().connect()).await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(&channel(options.schema())).await?;
     listening.notify_one();

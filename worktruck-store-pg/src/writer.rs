@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use worktruck_core::run::{Commit, Lease};
@@ -12,7 +11,7 @@ use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
 use worktruck_core::{Error, Result, TenantId, Timestamp};
 
 use crate::group::{Attempt, attempt};
-use crate::options::PgOptions;
+use crate::options::{PgOptions, Session};
 use crate::run::Records;
 
 /// Hands commits to the tasks that write.
@@ -35,12 +34,7 @@ struct Queues {
 #[derive(Debug)]
 pub(crate) enum Job {
     /// What the holder of a lease did.
-    Commit {
-        lease: Lease,
-        commit: Box<Commit>,
-        now: Timestamp,
-        reply: oneshot::Sender<Result<CommitOutcome>>,
-    },
+    Commit { lease: Lease, commit: Box<Commit>, now: Timestamp, reply: oneshot::Sender<Result<CommitOutcome>> },
     /// Changes that somebody without a run makes.
     Apply {
         tenant: TenantId,
@@ -151,7 +145,7 @@ async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
                 return;
             }
             tracing::debug!(%failure, "committing one by one after a failed commit");
-            jobs
+            if failure.is_unanswered() { repeatable(jobs) } else { jobs }
         }
     };
     for job in left {
@@ -167,13 +161,11 @@ async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
         };
         let Some(left) = left else { return };
         match failure {
-            // Whether changes outside a run were committed by a connection that broke is not known,
-            // so that they must not be made again; a commit of a run knows its number.
-            Some(failure)
-                if attempt == ATTEMPTS
-                    || !failure.is_retryable()
-                    || (failure.is_disconnected() && matches!(left, Job::Apply { .. })) =>
-            {
+            Some(failure) if failure.is_unanswered() && matches!(left, Job::Apply { .. }) => {
+                drop(repeatable(vec![left]));
+                return;
+            }
+            Some(failure) if attempt == ATTEMPTS || !failure.is_retryable() => {
                 left.fail(failure.or_failed("commit"));
                 return;
             }
@@ -188,15 +180,25 @@ async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
     }
 }
 
+/// What may be committed again after its answer was lost: a commit of a run knows its number, and
+/// changes outside a run would be made twice.
+fn repeatable(jobs: Vec<Job>) -> Vec<Job> {
+    let (repeatable, changes): (Vec<Job>, _) = jobs.into_iter().partition(|job| matches!(job, Job::Commit { .. }));
+    for job in changes {
+        job.fail(Error::unavailable("the store went away: whether the changes were made is not known"));
+    }
+    repeatable
+}
+
 /// How long to leave the server alone after the first failed attempt.
 const PAUSE: Duration = Duration::from_millis(1);
 
 async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bool) -> Attempt {
-    let connection = match link.connection().await {
-        Ok(connection) => connection,
+    let wire = match link.wire().await {
+        Ok(wire) => wire,
         Err(error) => return Attempt::Failed(error.into(), jobs),
     };
-    match attempt(connection, jobs, records, cached).await {
+    match attempt(wire, jobs, records, cached).await {
         Attempt::Failed(failure, jobs) if failure.is_transient() => {
             tracing::debug!(%failure, "the statement is made again");
             Attempt::Again(jobs)
@@ -214,8 +216,37 @@ async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bo
 /// A connection that is made again when it breaks.
 #[derive(Debug)]
 struct Link {
-    options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    session: Session,
+    wire: Option<Wire>,
+}
+
+/// A connection, and whether it has a transaction to be committed.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) connection: PgConnection,
+    begin: Option<String>,
+    has_begun: bool,
+}
+
+impl Wire {
+    /// Begins a transaction where one is needed.
+    async fn begin(&mut self) -> sqlx::Result<()> {
+        // One that only read is still open.
+        self.commit().await?;
+        if let Some(begin) = &self.begin {
+            self.connection.execute(sqlx::raw_sql(AssertSqlSafe(begin.clone()))).await?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
+    /// Makes what was written last.
+    pub(crate) async fn commit(&mut self) -> sqlx::Result<()> {
+        if std::mem::take(&mut self.has_begun) {
+            self.connection.execute("COMMIT").await?;
+        }
+        Ok(())
+    }
 }
 
 /// How many texts of statements a connection remembers: more than there are.
@@ -223,24 +254,31 @@ const STATEMENTS: usize = 512;
 
 impl Link {
     fn new(options: &PgOptions) -> Self {
-        Self { options: options.writing().statement_cache_capacity(STATEMENTS), connection: None }
+        Self { session: options.writing(), wire: None }
     }
 
-    async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
+    async fn wire(&mut self) -> sqlx::Result<&mut Wire> {
+        let mut wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => {
+                let begin = self.session.begin();
+                let connect = self.session.connect();
+                // A pool that shares connections keeps no statements.
+                let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
+                Wire { connection: connect.connect().await?, begin, has_begun: false }
+            }
         };
-        Ok(self.connection.insert(connection))
+        wire.begin().await?;
+        Ok(self.wire.insert(wire))
     }
 
     fn drop_connection(&mut self) {
-        self.connection = None;
+        self.wire = None;
     }
 
     async fn close(self) {
-        if let Some(connection) = self.connection
-            && let Err(error) = connection.close().await
+        if let Some(wire) = self.wire
+            && let Err(error) = wire.connection.close().await
         {
             tracing::debug!(%error, "closing a connection failed");
         }

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use worktruck_core::store::Store;
 use worktruck_core::testing::conformance::Fixture;
 use worktruck_store_pg::PgStore;
+use worktruck_store_pg::testing::Database;
 
 struct Pg;
 
 impl Fixture for Pg {
-    type Guard = ();
+    type Guard = Database;
 
-    async fn fresh() -> (Arc<dyn Store>, ()) {
-        use sqlx::{Connection as _, Executor as _};
-        let mut admin = sqlx::PgConnection::connect("postgres://postgres@127.0.0.1:5499/postgres").await.expect("server");
-        let name = format!("t{}", uuid::Uuid::new_v4().simple());
-        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("database");
-        let store = PgStore::open(&format!("postgres://postgres@127.0.0.1:5499/{name}")).await.expect("the store opens");
-        (Arc::new(store), ())
+    async fn fresh() -> (Arc<dyn Store>, Database) {
+        let database = Database::fresh().await.expect("a database is made");
+        let store = PgStore::open(database.url()).await.expect("the store opens");
+        (Arc::new(store), database)
     }
 }
 

@@ -97,6 +97,8 @@ pub(crate) trait Columns {
     fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
     /// A moment.
     fn time(&self, column: &'static str) -> Result<Timestamp>;
+    /// A moment that may be absent.
+    fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>>;
     /// A text.
     fn text(&self, column: &'static str) -> Result<&str>;
     /// A JSON text.
@@ -122,6 +124,11 @@ impl Columns for SqliteRow {
 
     fn time(&self, column: &'static str) -> Result<Timestamp> {
         self.number(column).map(Timestamp::from_micros)
+    }
+
+    fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>> {
+        let micros: Option<i64> = self.try_get(column).or_failed("read a row")?;
+        Ok(micros.map(Timestamp::from_micros))
     }
 
     fn text(&self, column: &'static str) -> Result<&str> {

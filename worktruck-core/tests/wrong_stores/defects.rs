@@ -78,8 +78,8 @@ wrong_stores! {
         first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
         first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
-        read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods read_of_the_future_is_refused
-        retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
+        limit_holds_as_it_is_at_the_claim read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods
+        read_of_the_future_is_refused retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
     valid_time_ignored_is_noticed, ValidTimeIgnored: [
@@ -106,7 +106,7 @@ wrong_stores! {
     ],
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
-        read_as_of_never_changes walk_returns_each_entity_once_under_writes
+        limit_holds_as_it_is_at_the_claim read_as_of_never_changes walk_returns_each_entity_once_under_writes
     ],
     /// A read as of the future is answered with the present.
     future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
@@ -213,7 +213,7 @@ wrong_stores! {
     claim_before_expiry_is_noticed, ClaimBeforeExpiry: [
         busy_tenant_delays_another_by_one_claim cancel_marks_a_running_run claim_gives_a_run_to_one_worker
         claim_keeps_to_the_limit_of_runs claim_takes_one_run_of_every_tenant_before_a_second
-        claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant
+        claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at
         commits_of_many_runs_at_once_are_all_kept empty_claim_is_nobodys_turn enqueue_wakes_a_waiting_worker
         expired_run_counts_and_is_taken_over_at_the_limit expired_run_is_taken_over_by_one_worker
         expired_runs_stand_among_the_queued illegal_moves_are_refused late_commit_before_a_takeover_takes_effect
@@ -237,9 +237,10 @@ wrong_stores! {
     limit_of_claim_ignored_is_noticed, LimitOfClaimIgnored: [
         busy_tenant_delays_another_by_one_claim claim_gives_a_run_to_one_worker
         claim_takes_one_run_of_every_tenant_before_a_second claim_takes_priority_then_age
-        claim_takes_up_to_its_limit_of_every_tenant empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued
-        run_held_back_by_a_limit_blocks_no_other runs_are_listed_newest_first_and_filtered takeover_is_a_turn
-        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
+        claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at empty_claim_is_nobodys_turn
+        expired_runs_stand_among_the_queued run_held_back_by_a_limit_blocks_no_other
+        runs_are_listed_newest_first_and_filtered takeover_is_a_turn tenant_served_longest_ago_goes_first
+        turns_do_not_depend_on_clocks
     ],
     /// Runs that were given up wait until no other is queued.
     queued_first_is_noticed, QueuedFirst: [expired_runs_stand_among_the_queued takeover_is_a_turn],

@@ -42,8 +42,11 @@ pub(super) fn from_hex(sort: BTreeMap<String, String>) -> Result<BTreeMap<String
 /// The text whose bytes these digits are.
 pub(super) fn text_of(hex: &str) -> Result<String> {
     let damaged = || Error::internal("the store holds a damaged sort key");
-    let digits: Vec<u8> =
-        hex.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>().ok_or_else(damaged)?;
+    let digits: Vec<u8> = hex
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()
+        .ok_or_else(damaged)?;
     let bytes = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit)).collect();
     String::from_utf8(bytes).map_err(|_| damaged())
 }

@@ -14,14 +14,19 @@ use super::read::raise;
 use super::version::{self, version_columns};
 
 /// A page of entities.
-pub(super) async fn list(store: &PgStore, tenant: TenantId, query: &ListQuery, now: Timestamp) -> Result<Page<Version>> {
+pub(super) async fn list(
+    store: &PgStore,
+    tenant: TenantId,
+    query: &ListQuery,
+    now: Timestamp,
+) -> Result<Page<Version>> {
     let mut connection = store.readers.acquire().await.or_failed("list entities")?;
     let present = query.at.valid_at.map_or(now, |at| at.max(now));
     let mut clock = Clock::load(&mut connection, tenant, present).await?;
     let mut head = clock.head;
     let plan = ListPlan::new(tenant, query, &mut head, now)?;
     if head.floor != clock.head.floor {
-        raise(&store.readers, tenant, head.floor).await?;
+        raise(store, tenant, head.floor).await?;
         // What was committed before the floor was raised belongs to the answer.
         clock = Clock::load(&mut connection, tenant, plan.point.valid).await?;
     }
@@ -163,7 +168,9 @@ async fn among_heads(
             sql.push(" AND d.kind = ").push_bind(query.kind.as_str());
             sql.push(" AND d.words @@ ").push_bind(words).push("::tsquery");
         } else {
-            sql.push(" AND EXISTS (SELECT 1 FROM search w WHERE w.tenant = e.tenant AND w.kind = e.kind AND w.id = e.id");
+            sql.push(
+                " AND EXISTS (SELECT 1 FROM search w WHERE w.tenant = e.tenant AND w.kind = e.kind AND w.id = e.id",
+            );
             sql.push(" AND w.words @@ ").push_bind(words).push("::tsquery)");
         }
     }
@@ -265,9 +272,7 @@ pub(super) fn follow(
         SortKey::Time(at) if is_key => sql.push_bind(time_key(*at)),
         SortKey::Time(at) => sql.push_bind(at.as_micros()),
         SortKey::Text(text) if is_key => sql.push_bind(key_bytes(text)),
-        SortKey::Text(text) => {
-            sql.push_bind(text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
-        }
+        SortKey::Text(text) => sql.push_bind(text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()),
     };
     sql.push(", ").push_bind(last_id.as_uuid()).push(")");
 }

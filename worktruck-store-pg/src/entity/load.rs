@@ -37,10 +37,11 @@ struct Drafting {
 
 /// What the commits of one tenant need.
 struct Wanted {
-    /// Of each entity, the begin of what may be touched of its valid time.
+    /// Of each entity, the begin of what is touched of its valid time, if it is before the present.
     keys: BTreeMap<EntityKey, Timestamp>,
     terms: BTreeSet<(worktruck_core::entity::Kind, Term)>,
-    /// No commit of them gets a later system time, unless the floor is later.
+    /// The earliest and the latest present of the commits, unless the floor is later.
+    from: Timestamp,
     until: Timestamp,
     commits: i64,
 }
@@ -169,17 +170,18 @@ const FIRST: Timestamp = Timestamp::from_micros(i64::MIN);
 
 impl Wanted {
     const fn new() -> Self {
-        Self { keys: BTreeMap::new(), terms: BTreeSet::new(), until: FIRST, commits: 0 }
+        Self { keys: BTreeMap::new(), terms: BTreeSet::new(), from: Timestamp::FOREVER, until: FIRST, commits: 0 }
     }
 
     fn add(&mut self, changes: &Changes, now: Timestamp) {
+        self.from = self.from.min(now);
         self.until = self.until.max(now);
         self.commits += 1;
         for key in keys(changes) {
-            self.want(key, now);
+            self.want(key, Timestamp::FOREVER);
         }
         for change in &changes.writes {
-            self.want(change.key, change.write.valid_from.unwrap_or(now));
+            self.want(change.key, change.write.valid_from.unwrap_or(Timestamp::FOREVER));
         }
         for require in &changes.requires {
             if let Require::UniqueTerm { kind, term } = require {
@@ -224,11 +226,12 @@ impl Loaded {
 
 /// All of it is one statement, so that it is about one moment and takes one round trip.
 async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>) -> Result<Loaded, Failure> {
-    let (mut tenants, mut untils, mut commits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tenants, mut froms, mut untils, mut commits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut of, mut kinds, mut ids, mut touched) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut term_of, mut term_kinds, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (tenant, wanted) in wanted {
         tenants.push(tenant.as_uuid());
+        froms.push(wanted.from.as_micros());
         untils.push(wanted.until.as_micros());
         commits.push(wanted.commits);
         for (key, from) in &wanted.keys {
@@ -247,16 +250,19 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
     let rows = sqlx::query(
         "WITH k AS (SELECT * FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::bigint[]) k(tenant, kind, id, touched)),
          held AS MATERIALIZED (
-             SELECT h.* FROM k JOIN head h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id)
+             SELECT h.* FROM k JOIN head h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id),
+         w AS MATERIALIZED (
+             SELECT h.*, w.commits, greatest(w.from_, h.floor) AS from_, greatest(w.until, h.floor) AS until
+             FROM unnest($1::uuid[], $12::bigint[], $2::bigint[], $3::bigint[]) w(tenant, from_, until, commits)
+             JOIN tenant_head h ON h.tenant = w.tenant)
          SELECT 't' AS what, h.tenant, NULL::text AS kind, NULL::uuid AS id, h.committed_at AS created_at,
              NULL::bigint AS version, NULL::bigint AS newest, h.tx_id, NULL::bigint AS sys_from,
              h.floor AS valid_from, NULL::bigint AS valid_to, EXISTS (
                  SELECT 1 FROM slice s WHERE s.tenant = h.tenant AND s.scheduled
-                     AND s.valid_from <= greatest(w.until, h.floor) + w.commits
+                     AND s.valid_from <= h.until + h.commits
              ) AS carried, FALSE AS scheduled, NULL AS body, NULL AS terms, NULL AS sort, NULL::text AS name,
              NULL::bytea AS value
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) w(tenant, until, commits)
-             JOIN tenant_head h ON h.tenant = w.tenant
+         FROM w h
          UNION ALL
          SELECT 'h', tenant, kind, id, created_at, version, newest, tx_id, sys_from, valid_from, valid_to, carried,
              FALSE, body::text, terms::text, sort::text, NULL, NULL
@@ -264,10 +270,13 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
          UNION ALL
          SELECT 's', s.tenant, s.kind, s.id, s.created_at, s.version, h.newest, s.tx_id, s.sys_from, s.valid_from,
              s.valid_to, s.carried, s.scheduled, s.body::text, s.terms::text, s.sort::text, NULL, NULL
-         FROM k LEFT JOIN held h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id
-             JOIN slice s ON s.tenant = k.tenant AND s.kind = k.kind AND s.id = k.id
-                 AND s.sys_to = 9223372036854775807
-                 AND (h.id IS NULL OR s.valid_to > k.touched)
+         FROM k JOIN w ON w.tenant = k.tenant
+             LEFT JOIN held h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id
+             CROSS JOIN LATERAL (
+                 SELECT * FROM slice s WHERE s.tenant = k.tenant AND s.kind = k.kind AND s.id = k.id
+                     AND s.sys_to = 9223372036854775807
+                     AND s.valid_to > CASE WHEN h.id IS NULL THEN $13 ELSE least(k.touched, w.from_) END
+                 OFFSET 0) s
          UNION ALL
          SELECT 'e', e.tenant, e.kind, e.id, NULL, e.version, NULL, NULL, NULL, NULL, NULL, FALSE, FALSE, NULL, NULL,
              NULL, NULL, NULL
@@ -290,6 +299,8 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
     .bind(term_kinds)
     .bind(names)
     .bind(values)
+    .bind(froms)
+    .bind(FIRST.as_micros())
     .fetch_all(connection)
     .await?;
     let mut loaded = Loaded::default();

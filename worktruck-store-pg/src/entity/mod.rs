@@ -8,9 +8,7 @@ mod version;
 mod write;
 
 use async_trait::async_trait;
-use worktruck_core::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Version,
-};
+use worktruck_core::store::{Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Version};
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 

@@ -38,7 +38,8 @@ pub(super) async fn among_all(
     fetch(connection, tenant, &mut sql, plan).await
 }
 
-const COLUMNS: &str = "tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body, terms, sort";
+const COLUMNS: &str =
+    "tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body, terms, sort";
 
 /// The part `found`, in order of creation.
 ///
@@ -66,11 +67,8 @@ fn in_order_of_creation(
     sql.push(" AND ");
     follow(sql, "h.created_at", "h.id", plan, after, false);
     in_order(sql, "h.created_at", "h.id", plan);
-    let (end, last_id, direction, within) = if plan.sort.descending {
-        (i64::MIN, Uuid::nil(), "", ">=")
-    } else {
-        (i64::MAX, Uuid::max(), " DESC", "<=")
-    };
+    let (end, last_id, direction, within) =
+        if plan.sort.descending { (i64::MIN, Uuid::nil(), "", ">=") } else { (i64::MAX, Uuid::max(), " DESC", "<=") };
     sql.push("), bound AS MATERIALIZED (SELECT created_at, id FROM living WHERE (SELECT count(*) FROM living) > ");
     sql.push_bind(i64::try_from(plan.limit).unwrap_or(i64::MAX));
     sql.push(format_args!(" ORDER BY created_at{direction}, id{direction} LIMIT 1), "));

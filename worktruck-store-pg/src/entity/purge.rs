@@ -26,14 +26,15 @@ pub(super) async fn purge(
     provenance: Provenance,
     now: Timestamp,
 ) -> Result<()> {
-    let mut connection = store.readers.acquire().await.or_failed("erase an entity")?;
+    let mut connection = store.writing().await.or_failed("erase an entity")?;
     for attempt in 1..=ATTEMPTS {
         let done = purge_once(&mut connection, tenant, key, &provenance, now).await;
         if matches!(&done, Err(failure) if failure.is_transient()) || matches!(done, Ok(false)) {
             tokio::time::sleep(Duration::from_millis(u64::from(attempt))).await;
             continue;
         }
-        return done.or_failed("erase an entity").map(drop);
+        done.or_failed("erase an entity")?;
+        return connection.done().await.or_failed("erase an entity");
     }
     Err(Error::unavailable("others change the tenant's entities too fast; try again"))
 }
@@ -91,7 +92,11 @@ async fn purge_once(
     Ok(holds.unwrap_or(false))
 }
 
-async fn newest_version(connection: &mut PgConnection, tenant: TenantId, key: EntityKey) -> Result<Option<u64>, Failure> {
+async fn newest_version(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    key: EntityKey,
+) -> Result<Option<u64>, Failure> {
     let row = sqlx::query(
         "SELECT max(version) AS version FROM (
              SELECT version FROM head WHERE tenant = $1 AND kind = $2 AND id = $3

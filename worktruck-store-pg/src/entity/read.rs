@@ -31,7 +31,7 @@ pub(super) async fn entity(
     if head.floor == floor {
         return Ok(found);
     }
-    raise(&store.readers, tenant, head.floor).await?;
+    raise(store, tenant, head.floor).await?;
     // What was committed before the floor was raised belongs to the answer.
     Ok(visible(&store.readers, tenant, key, at, now).await?.1)
 }
@@ -100,17 +100,18 @@ async fn visible(
 }
 
 /// Raises the floor to `to` without a commit.
-pub(super) async fn raise(readers: &PgPool, tenant: TenantId, to: Timestamp) -> Result<()> {
+pub(super) async fn raise(store: &PgStore, tenant: TenantId, to: Timestamp) -> Result<()> {
+    let mut writing = store.writing().await.or_failed("fix a moment")?;
     sqlx::query(
         "INSERT INTO tenant_head AS h (tenant, tx_id, floor) VALUES ($1, 0, $2)
          ON CONFLICT (tenant) DO UPDATE SET floor = greatest(h.floor, $2)",
     )
     .bind(tenant.as_uuid())
     .bind(to.as_micros())
-    .execute(readers)
+    .execute(&mut *writing)
     .await
-    .or_failed("fix a moment")
-    .map(drop)
+    .or_failed("fix a moment")?;
+    writing.done().await.or_failed("fix a moment")
 }
 
 /// The writes to an entity, newest first.

@@ -12,9 +12,28 @@ use super::load::key;
 macro_rules! version_columns {
     ($slice:literal, $sys_to:literal) => {
         concat!(
-            $slice, ".kind, ", $slice, ".id, ", $slice, ".created_at, ", $slice, ".version, ", $slice, ".carried, ",
-            $slice, ".tx_id, ", $slice, ".sys_from, ", $sys_to, " AS sys_to, ", $slice, ".valid_from, ",
-            $slice, ".valid_to, ", $slice, ".body::text AS body, c.provenance::text AS provenance"
+            $slice,
+            ".kind, ",
+            $slice,
+            ".id, ",
+            $slice,
+            ".created_at, ",
+            $slice,
+            ".version, ",
+            $slice,
+            ".carried, ",
+            $slice,
+            ".tx_id, ",
+            $slice,
+            ".sys_from, ",
+            $sys_to,
+            " AS sys_to, ",
+            $slice,
+            ".valid_from, ",
+            $slice,
+            ".valid_to, ",
+            $slice,
+            ".body::text AS body, c.provenance::text AS provenance"
         )
     };
 }

@@ -347,10 +347,8 @@ fn write_heads(heads: Heads, kept: Kept, old: Keys, statement: &mut Statement) {
     }
     if !kept.is_empty() {
         let rows = kept.bind(statement, "c");
-        statement.with(
-            "kept",
-            format!("UPDATE head o SET newest = c.newest FROM {rows} WHERE {SAME_ENTITY} AND {HOLDS}"),
-        );
+        statement
+            .with("kept", format!("UPDATE head o SET newest = c.newest FROM {rows} WHERE {SAME_ENTITY} AND {HOLDS}"));
     }
     if !old.is_empty() {
         let rows = old.bind(statement, "c");

@@ -97,7 +97,13 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Adds a record with the events that its change made, and what its commit journals.
-    pub(crate) fn push(&mut self, was: Was, record: &RunRecord, events: &[Event], commit: Option<&Commit>) -> Result<()> {
+    pub(crate) fn push(
+        &mut self,
+        was: Was,
+        record: &RunRecord,
+        events: &[Event],
+        commit: Option<&Commit>,
+    ) -> Result<()> {
         let i = self.len;
         self.place(i, was, record, commit)?;
         if let Some(commit) = commit {
@@ -122,7 +128,8 @@ impl Batch {
             let output = run.output.as_ref().map(to_json).transpose()?;
             self.runs.push(i, ended.then(|| run.status.as_str()), record::state(run)?, output, snapshot);
         }
-        let lease_for = record.lease_expires_at.map_or(0, |at| at.as_micros().saturating_sub(run.updated_at.as_micros()));
+        let lease_for =
+            record.lease_expires_at.map_or(0, |at| at.as_micros().saturating_sub(run.updated_at.as_micros()));
         let places = if ended { &mut self.leaving } else { &mut self.staying };
         places.push(
             i,
@@ -369,11 +376,8 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
 
 /// Events that follow each other, as a row of `event` has them.
 pub(super) fn compact(events: &[Event]) -> Result<String> {
-    let compact = |event: &Event| NewEvent {
-        event_type: event.event_type,
-        data: event.data.clone(),
-        actor: event.actor.clone(),
-    };
+    let compact =
+        |event: &Event| NewEvent { event_type: event.event_type, data: event.data.clone(), actor: event.actor.clone() };
     to_json(&events.iter().map(compact).collect::<Vec<_>>())
 }
 

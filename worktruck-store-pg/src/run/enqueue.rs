@@ -100,11 +100,7 @@ async fn decide(
     Ok(decided)
 }
 
-async fn used_keys(
-    store: &PgStore,
-    tenant: TenantId,
-    runs: &[NewRun],
-) -> Result<BTreeMap<String, (Digest, RunId)>> {
+async fn used_keys(store: &PgStore, tenant: TenantId, runs: &[NewRun]) -> Result<BTreeMap<String, (Digest, RunId)>> {
     let keys: Vec<&str> = runs.iter().filter_map(|run| run.idempotency_key.as_deref()).collect();
     if keys.is_empty() {
         return Ok(BTreeMap::new());
@@ -134,12 +130,7 @@ async fn taken_ids(store: &PgStore, tenant: TenantId, runs: &[NewRun]) -> Result
 }
 
 /// Writes what is new; gives the error of a key or an id that is not new any more.
-async fn write(
-    store: &PgStore,
-    tenant: TenantId,
-    decided: &Decided,
-    now: Timestamp,
-) -> Result<sqlx::Result<()>> {
+async fn write(store: &PgStore, tenant: TenantId, decided: &Decided, now: Timestamp) -> Result<sqlx::Result<()>> {
     if decided.records.is_empty() {
         return Ok(Ok(()));
     }
@@ -199,9 +190,9 @@ async fn write(
             format!("INSERT INTO idempotency (tenant, key, digest, run) SELECT {owner}, key, digest, run FROM {keys}"),
         );
     }
-    let mut connection = store.readers.acquire().await.or_failed("accept a run")?;
-    match statement.fetch(&mut connection, "SELECT").await {
-        Ok(_) => Ok(Ok(())),
+    let mut writing = store.writing().await.or_failed("accept a run")?;
+    match statement.fetch(&mut writing, "SELECT").await {
+        Ok(_) => writing.done().await.or_failed("accept a run").map(Ok),
         Err(error) if is_duplicate(&error) => Ok(Err(error)),
         Err(error) => Err(error).or_failed("accept a run"),
     }

@@ -1,8 +1,8 @@
 use serde_json::Value;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 use worktruck_core::journal::{Journal, Step, StepKind, StepOutcome};
-use worktruck_core::run::{Cost, Event, NewEvent};
+use worktruck_core::run::{Cost, Event, NewEvent, RunRecord};
 use worktruck_core::store::event_scope;
 use worktruck_core::{Cursor, Error, NanoUsd, Page, PageRequest, Result, RunId, StepId, TenantId};
 
@@ -12,24 +12,36 @@ use crate::rows::{Columns as _, number};
 
 use super::record;
 
-/// All that is recorded of a run, at one moment.
+/// All that is recorded of a run, as of one moment.
 pub(super) async fn read(store: &PgStore, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
     let mut connection = store.readers.acquire().await.or_failed("read a journal")?;
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut tx = connection.begin_with(begin).await.or_failed("read a journal")?;
-    let journal = read_at_once(&mut tx, tenant, run).await?;
-    tx.commit().await.or_failed("read a journal")?;
-    Ok(journal)
+    let mut before = record::load(&mut connection, tenant, run).await.or_failed("read a run")?;
+    for _ in 0..ATTEMPTS {
+        let Some(record) = before else { return Ok(None) };
+        let journal = read_parts(&mut connection, tenant, run, &record).await?;
+        let after = record::load(&mut connection, tenant, run).await.or_failed("read a run")?;
+        if after.as_ref().is_some_and(|after| after.commits == record.commits) {
+            return Ok(Some(journal));
+        }
+        before = after;
+    }
+    Err(Error::unavailable(format!("run {run} commits too fast to be read")))
 }
 
-async fn read_at_once(tx: &mut PgConnection, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
-    let Some(record) = record::load(tx, tenant, run).await.or_failed("read a run")? else {
-        return Ok(None);
-    };
+/// How often a journal is read when its run commits meanwhile.
+const ATTEMPTS: usize = 50;
+
+/// The parts of a journal, which are of one moment if the run has made no commit meanwhile.
+async fn read_parts(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    run: RunId,
+    record: &RunRecord,
+) -> Result<Journal> {
     let snapshot = sqlx::query("SELECT snapshot::text AS snapshot FROM run WHERE tenant = $1 AND id = $2")
         .bind(tenant.as_uuid())
         .bind(run.as_uuid())
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut *connection)
         .await
         .or_failed("read a snapshot")?;
     let steps = sqlx::query(
@@ -43,7 +55,7 @@ async fn read_at_once(tx: &mut PgConnection, tenant: TenantId, run: RunId) -> Re
     )
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *connection)
     .await
     .or_failed("read a journal")?;
     let calls = sqlx::query(
@@ -52,17 +64,17 @@ async fn read_at_once(tx: &mut PgConnection, tenant: TenantId, run: RunId) -> Re
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
     .bind(i64::from(record.head_seq))
-    .fetch_all(tx)
+    .fetch_all(connection)
     .await
     .or_failed("read open calls")?;
-    Ok(Some(Journal {
+    Ok(Journal {
         snapshot: snapshot.maybe_json("snapshot")?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
         commits: record.commits,
         reserved: record.reserved,
         forfeited: record.forfeited,
-    }))
+    })
 }
 
 fn step(row: &PgRow) -> Result<Step> {

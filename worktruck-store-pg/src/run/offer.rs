@@ -58,11 +58,8 @@ pub(super) async fn look(store: &PgStore, request: &ClaimRequest, limit: usize, 
         queues(store, request, &seen.lanes, limit, now).await?
     };
     let candidates = in_turn(queues.into_values(), room, limit);
-    let limits = seen
-        .lanes
-        .iter()
-        .filter_map(|lane| Some(((lane.tenant, lane.blueprint.clone()), lane.limit?.0)))
-        .collect();
+    let limits =
+        seen.lanes.iter().filter_map(|lane| Some(((lane.tenant, lane.blueprint.clone()), lane.limit?.0))).collect();
     Ok(Offer { candidates, latest_turn: seen.latest_turn, limits })
 }
 
@@ -161,6 +158,7 @@ async fn limit_at(store: &PgStore, tenant: TenantId, blueprint: &str, now: Times
 
 /// Lets delayed runs whose time has come wait with the others; gives how many.
 async fn take_in_due(store: &PgStore, now: Timestamp) -> Result<u64> {
+    let mut writing = store.writing().await.or_failed("look for delayed runs")?;
     let done = sqlx::query(
         "UPDATE queue q SET delayed = FALSE FROM (
              SELECT tenant, run FROM queue WHERE delayed AND run_at <= $1 ORDER BY run_at LIMIT $2
@@ -169,9 +167,10 @@ async fn take_in_due(store: &PgStore, now: Timestamp) -> Result<u64> {
     )
     .bind(now.as_micros())
     .bind(DUE)
-    .execute(&store.readers)
+    .execute(&mut *writing)
     .await
     .or_failed("look for delayed runs")?;
+    writing.done().await.or_failed("look for delayed runs")?;
     Ok(done.rows_affected())
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn send(
     signal: &Signal,
     now: Timestamp,
 ) -> Result<Run> {
-    let mut connection = store.readers.acquire().await.or_failed("read a run")?;
+    let mut connection = store.writing().await.or_failed("read a run")?;
     for _ in 0..ATTEMPTS {
         let mut record = record::existing(&mut connection, tenant, run).await.or_failed("read a run")?;
         let was = Was::of(&record);
@@ -34,6 +34,7 @@ pub(super) async fn send(
         batch.write(&mut statement, "TRUE");
         let written = statement.fetch(&mut connection, "SELECT i FROM written").await.or_failed("signal a run")?;
         if !written.is_empty() {
+            connection.done().await.or_failed("signal a run")?;
             return Ok(record.run);
         }
     }
@@ -51,6 +52,7 @@ pub(super) async fn renew(
     let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
     let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
     let fences = leases.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
+    let mut writing = store.writing().await.or_failed("renew leases")?;
     let rows = sqlx::query(
         "UPDATE queue q SET lease_expires_at = $4, look_at = $4
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
@@ -61,9 +63,10 @@ pub(super) async fn renew(
     .bind(runs)
     .bind(fences)
     .bind(expires_at.as_micros())
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *writing)
     .await
     .or_failed("renew leases")?;
+    writing.done().await.or_failed("renew leases")?;
     let mut renewed = std::collections::BTreeMap::new();
     for row in &rows {
         let lease = (row.id("tenant")?, row.id("run")?, row.number::<u64>("fence")?);

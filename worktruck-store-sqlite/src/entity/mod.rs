@@ -1,6 +1,7 @@
 mod head;
 mod list;
 mod load;
+mod present;
 mod version;
 mod write;
 
@@ -23,6 +24,8 @@ use crate::rows::{Columns as _, IdBytes as _, number};
 use crate::writer::Transact;
 
 use write::write;
+
+pub(crate) use present::bodies_with;
 
 #[async_trait]
 impl EntityStore for SqliteStore {

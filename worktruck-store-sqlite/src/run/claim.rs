@@ -1,15 +1,18 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
-use worktruck_core::run::{ClaimRequest, Claimed, Lease, Renewal, Run, RunStatus, Signal};
+use worktruck_core::run::{ClaimRequest, Claimed, Lease, Renewal, Run, RunRecord, RunStatus, Signal};
+use worktruck_core::store::{Candidate, turn};
 use worktruck_core::{Result, RunId, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
-use crate::rows::{number, to_json};
+use crate::rows::{IdBytes as _, to_json};
 use crate::work;
 use crate::writer::Transact;
 
+use super::candidates;
 use super::record::{self, records};
 
 /// Takes runs that may be claimed.
@@ -24,46 +27,24 @@ impl Transact for Claim {
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Vec<Claimed>> {
         let Self { request, now } = self;
-        let has: Vec<(&str, u32)> =
-            request.blueprints.iter().map(|has| (has.blueprint.as_str(), has.version)).collect();
-        let rows = sqlx::query(records!(
-            "FROM (
-                 SELECT * FROM (
-                     SELECT tenant, id, priority, created_at FROM run q WHERE status = 'queued' AND run_at <= ?1
-                         AND EXISTS (SELECT 1 FROM json_each(?2) w WHERE w.value ->> 0 = q.blueprint
-                             AND (q.blueprint_version IS NULL OR q.blueprint_version = w.value ->> 1))
-                     ORDER BY priority DESC, created_at, id, tenant LIMIT ?3
-                 )
-                 UNION ALL
-                 SELECT * FROM (
-                     SELECT tenant, id, priority, created_at FROM run q
-                     WHERE status = 'running' AND (lease_expires_at <= ?1 OR lease_expires_at IS NULL)
-                         AND EXISTS (SELECT 1 FROM json_each(?2) w WHERE w.value ->> 0 = q.blueprint
-                             AND (q.blueprint_version IS NULL OR q.blueprint_version = w.value ->> 1))
-                     ORDER BY priority DESC, created_at, id, tenant LIMIT ?3
-                 )
-                 ORDER BY priority DESC, created_at, id, tenant LIMIT ?3
-             ) q
-             CROSS JOIN run r ON r.tenant = q.tenant AND r.id = q.id
-             JOIN run_content c ON c.tenant = r.tenant AND c.id = r.id
-             ORDER BY q.priority DESC, q.created_at, q.id, q.tenant"
-        ))
-        .bind(now.as_micros())
-        .bind(to_json(&has)?)
-        .bind(number(request.limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *tx)
-        .await
-        .or_failed("look for runs to claim")?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let mut record = match record::read(row) {
-                Ok(record) => record,
-                Err(error) => {
-                    // One damaged run must not keep all others from being claimed.
-                    tracing::error!(error = %error.chain(), "a run cannot be read and is passed over");
-                    continue;
-                }
-            };
+        if request.limit == 0 || request.blueprints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let due = sqlx::query("UPDATE run SET delayed = 0 WHERE status = 'queued' AND delayed = 1 AND run_at <= ?");
+        due.bind(now.as_micros()).execute(&mut *tx).await.or_failed("look for runs whose time has come")?;
+        let mut damaged = BTreeSet::new();
+        let records = loop {
+            let taken = candidates::choose(tx, request, &damaged, *now).await?;
+            let known = damaged.len();
+            let records = load(tx, &taken, &mut damaged).await?;
+            if damaged.len() == known {
+                break records;
+            }
+        };
+        let served: BTreeSet<TenantId> = records.iter().map(|record| record.run.tenant_id).collect();
+        serve(tx, &served, *now).await?;
+        let mut claimed = Vec::with_capacity(records.len());
+        for mut record in records {
             let (taken, events) = record.claim(request.lease_for, *now);
             record::save(tx, &record).await?;
             record::add_events(tx, record.run.tenant_id, &[events]).await?;
@@ -71,6 +52,63 @@ impl Transact for Claim {
         }
         Ok(claimed)
     }
+}
+
+/// Keeps that a claim at `now` serves these tenants.
+async fn serve(tx: &mut SqliteConnection, tenants: &BTreeSet<TenantId>, now: Timestamp) -> Result<()> {
+    if tenants.is_empty() {
+        return Ok(());
+    }
+    let latest: Option<i64> = sqlx::query_scalar(
+        "SELECT max(latest) FROM (
+             SELECT max(served) AS latest FROM turn WHERE waiting = 0
+             UNION ALL SELECT max(served) FROM turn WHERE waiting = 1)",
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .or_failed("look whose turn it was")?;
+    let turn = turn(now, latest.map(Timestamp::from_micros));
+    let tenants: Vec<String> = tenants.iter().map(|tenant| tenant.hex()).collect();
+    sqlx::query(
+        "INSERT INTO turn (tenant, served, waiting) SELECT unhex(value), ?1, 0 FROM json_each(?2) WHERE TRUE
+         ON CONFLICT (tenant) DO UPDATE SET served = ?1",
+    )
+    .bind(turn.as_micros())
+    .bind(to_json(&tenants)?)
+    .execute(tx)
+    .await
+    .or_failed("keep whose turn it was")
+    .map(drop)
+}
+
+/// The records of `taken`, but for those that cannot be read: one damaged run must not keep all
+/// others from being claimed.
+async fn load(
+    tx: &mut SqliteConnection,
+    taken: &[Candidate],
+    damaged: &mut BTreeSet<(TenantId, RunId)>,
+) -> Result<Vec<RunRecord>> {
+    let ids: Vec<_> = taken.iter().map(|taken| (taken.tenant.hex(), taken.run.hex())).collect();
+    let rows = sqlx::query(records!(
+        "FROM json_each(?) w CROSS JOIN run r ON r.tenant = unhex(w.value ->> 0) AND r.id = unhex(w.value ->> 1)
+         LEFT JOIN run_content c ON c.tenant = r.tenant AND c.id = r.id
+         ORDER BY w.key"
+    ))
+    .bind(to_json(&ids)?)
+    .fetch_all(tx)
+    .await
+    .or_failed("read runs to claim")?;
+    let mut records = Vec::with_capacity(rows.len());
+    for (row, taken) in rows.iter().zip(taken) {
+        match record::read(row) {
+            Ok(record) => records.push(record),
+            Err(error) => {
+                tracing::error!(error = %error.chain(), run = %taken.run, "a run cannot be read and is passed over");
+                damaged.insert((taken.tenant, taken.run));
+            }
+        }
+    }
+    Ok(records)
 }
 
 /// Makes leases last longer.

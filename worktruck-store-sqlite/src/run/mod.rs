@@ -1,3 +1,4 @@
+mod candidates;
 mod claim;
 mod commit;
 mod enqueue;

@@ -30,13 +30,12 @@ pub(super) fn read(row: &SqliteRow) -> Result<RunRecord> {
         serde_json::from_value(state).map_err(|e| Error::internal("the store holds a damaged run").with_source(e))?;
     run.run_at = row.time("run_at")?;
     run.output = row.maybe_json("output")?;
-    let lease: Option<i64> = row.try_get("lease_expires_at").or_failed("read a run")?;
     let version: Option<i64> = row.try_get("blueprint_version").or_failed("read a run")?;
     Ok(RunRecord {
         run,
         blueprint_version: version.map(u32::try_from).transpose().or_failed("read a run")?,
         fence: row.number("fence")?,
-        lease_expires_at: lease.map(Timestamp::from_micros),
+        lease_expires_at: row.maybe_time("lease_expires_at")?,
         head_seq: row.number("head_seq")?,
         commits: row.number("commits")?,
         event_seq: row.number("event_seq")?,
@@ -72,9 +71,9 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     }
     insert(
         tx,
-        "run (tenant, id, blueprint, status, priority, run_at, created_at, fence, head_seq, commits, event_seq,
+        "run (tenant, id, blueprint, status, priority, run_at, created_at, delayed, fence, head_seq, commits, event_seq,
              reserved, forfeited, state)",
-        14,
+        15,
         "",
         &rows,
         |query, (record, state, ..)| {
@@ -87,6 +86,7 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
                 .bind(i64::from(run.priority))
                 .bind(run.run_at.as_micros())
                 .bind(run.created_at.as_micros())
+                .bind(run.created_at < run.run_at)
                 .bind(0)
                 .bind(0)
                 .bind(0)

@@ -3,8 +3,6 @@
 use crate::fixture::*;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, SqliteConnection};
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Snapshot, Step, StepKind, StepOutcome};
 use worktruck_core::run::{Commit, CommitStep, Cost, NewRun, Transition};
 use worktruck_core::store::{Changes, CommitOutcome, EntityStore, RunStore};
@@ -52,7 +50,7 @@ fn step(seq: u32, output: Value, changes: Changes) -> CommitStep {
     CommitStep { step, changes }
 }
 
-fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
+pub(crate) fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
     Commit {
         number,
         snapshot: (number == 1).then(snapshot),
@@ -64,10 +62,6 @@ fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
         transition: Transition::Continue,
         lease_for: LEASE,
     }
-}
-
-async fn file_of(folder: &tempfile::TempDir) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(folder.path().join("store.db")).connect().await.expect("the file opens")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{BlueprintVersion, ClaimRequest};
@@ -22,6 +24,11 @@ pub(crate) async fn fresh() -> (SqliteStore, TempDir) {
 /// One more store on the file of that folder.
 pub(crate) async fn again(folder: &TempDir) -> SqliteStore {
     SqliteStore::open_with(SqliteOptions::new(folder.path().join("store.db"))).await.expect("the store opens")
+}
+
+/// The file itself, past the store.
+pub(crate) async fn file_of(folder: &TempDir) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(folder.path().join("store.db")).connect().await.expect("the file opens")
 }
 
 pub(crate) fn at(micros: i64) -> Timestamp {

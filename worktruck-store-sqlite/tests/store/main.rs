@@ -1,7 +1,9 @@
 //! What the SQLite store does beyond the conformance suite.
 
+mod claims;
 mod commits;
 mod file;
 mod fixture;
 mod lists;
 mod reference;
+mod turns;

@@ -12,10 +12,10 @@ use worktruck_store_sqlite::SqliteStore;
 use crate::fixture::*;
 
 /// A small generator of numbers (splitmix64): a failure is found again by its seed.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: i64) -> i64 {
+    pub(crate) fn roll(&mut self, sides: i64) -> i64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,11 +23,15 @@ impl Dice {
         i64::try_from((z ^ (z >> 31)) % sides.unsigned_abs()).unwrap_or(0)
     }
 
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.roll(i64::try_from(of.len()).unwrap_or(1))).unwrap_or(0)]
+    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.place(of.len())]
     }
 
-    fn maybe<T>(&mut self, one_in: i64, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(crate) fn place(&mut self, len: usize) -> usize {
+        usize::try_from(self.roll(i64::try_from(len).unwrap_or(1))).unwrap_or(0)
+    }
+
+    pub(crate) fn maybe<T>(&mut self, one_in: i64, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         (self.roll(one_in) == 0).then(|| make(self))
     }
 
@@ -90,7 +94,7 @@ impl Dice {
 }
 
 /// Both answers, where errors are compared by kind.
-fn same<T: Debug + PartialEq>(sqlite: Result<T>, memory: Result<T>, what: &dyn Debug) -> Option<T> {
+pub(crate) fn same<T: Debug + PartialEq>(sqlite: Result<T>, memory: Result<T>, what: &dyn Debug) -> Option<T> {
     match (sqlite, memory) {
         (Ok(sqlite), Ok(memory)) => {
             assert_eq!(sqlite, memory, "{what:?}");

@@ -77,12 +77,16 @@ pub async fn claim_takes_up_to_its_limit_of_every_tenant(stage: Stage) {
     assert_eq!(tenants.len(), 3, "runs of every tenant are taken");
 }
 
-/// A delayed run is not taken before its time.
+/// A delayed run is not taken before its time, by whatever clock.
 pub async fn claim_waits_for_run_at(stage: Stage) {
     let tenant = stage.tenant(1).await;
-    stage.accept(tenant, NewRun { run_at: Some(at(100)), ..new_run(1) }, at(10)).await;
+    for n in 1..=2 {
+        stage.accept(tenant, NewRun { run_at: Some(at(100)), ..new_run(n) }, at(10)).await;
+    }
     assert!(stage.claim(1, just_before(at(100))).await.is_empty(), "its time has not come");
     assert_eq!(stage.take(at(100)).await.run.id, run_id(1));
+    assert!(stage.claim(1, just_before(at(100))).await.is_empty(), "by a clock that runs behind it has not");
+    assert_eq!(stage.take(at(101)).await.run.id, run_id(2));
 }
 
 /// A worker gets runs of its blueprints; one that has begun, only at the version it began with.

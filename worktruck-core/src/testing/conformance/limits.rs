@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::entity::agent_config::AgentConfig;
 use crate::run::{Claimed, NewRun, RunStatus, Transition, WaitingReason};
 use crate::store::{Changes, RunQuery};
-use crate::temporal::WriteOp;
+use crate::temporal::{At, WriteOp};
 use crate::{TenantId, Timestamp};
 
 use super::Stage;
@@ -147,10 +147,16 @@ pub async fn limit_holds_as_it_is_at_the_claim(stage: Stage) {
     let rest = stage.claim(9, at(300)).await;
     assert_eq!(rest.iter().filter(|claimed| claimed.run.attempt == 1).count(), 3, "it has ended");
 
-    // A worker whose clock runs behind reads what was committed, as every reader does.
-    stage.store.enqueue(two, (11..=13).map(new_run).collect(), at(0)).await.expect("runs are accepted");
+    // A worker whose clock runs behind sees the present of all others: what was committed, and what
+    // came to be by plan before a moment that somebody has read.
+    stage.store.enqueue(two, (11..=14).map(new_run).collect(), at(0)).await.expect("runs are accepted");
     limit(&stage, two, BLUEPRINT, Some(2), at(50)).await;
     assert_eq!(ids_of(&stage.claim(9, at(10)).await), [11, 12].map(run_id));
+    let wider = valid(WriteOp::Put(config(BLUEPRINT, Some(3))), at(100), None);
+    stage.apply(two, Changes::none().write_valid(config_key(BLUEPRINT), wider), at(51)).await;
+    assert!(stage.claim(9, at(11)).await.is_empty(), "its time has not come");
+    stage.store.entity(two, config_key(BLUEPRINT), At::as_of(at(100)), at(100)).await.expect("a config is read");
+    assert_eq!(ids_of(&stage.claim(9, at(12)).await), [run_id(13)]);
 }
 
 /// More runs are given out as soon as the limit is raised or gone; a lower one takes none back.
