@@ -1,6 +1,7 @@
 //! What the PostgreSQL store does beyond the conformance suite.
 
 mod broken;
+mod clock;
 mod contention;
 mod fixture;
 mod opening;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
-use worktruck_core::testing::SimClock;
+use sqlx::PgConnection;
 use worktruck_core::Timestamp;
-use worktruck_store_pg::PgStore;
+use worktruck_core::testing::SimClock;
 
-const URL: &str = "postgres://postgres@127.0.0.1:5499/fleet";
+use crate::fixture::Database;
 
 async fn server_time(connection: &mut PgConnection) -> Timestamp {
     let micros = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
@@ -17,8 +16,8 @@ async fn server_time(connection: &mut PgConnection) -> Timestamp {
 
 #[tokio::test]
 async fn the_present_is_the_servers_whatever_the_machine_says() {
-    let store = PgStore::open(URL).await.expect("the store opens");
-    let mut connection = PgConnection::connect(URL).await.expect("the server");
+    let database = Database::fresh().await;
+    let (store, mut connection) = (database.store().await, database.connect().await);
     for machine in ["1999-12-31T23:59:59Z", "2126-01-01T00:00:00Z"] {
         // It stands still, so that what was asked for last is what is shown.
         let machine = Arc::new(SimClock::starting_at(machine.parse().expect("a moment")));
@@ -39,7 +38,8 @@ async fn the_present_is_the_servers_whatever_the_machine_says() {
 
 #[tokio::test]
 async fn it_counts_on_when_the_store_is_closed() {
-    let store = PgStore::open(URL).await.expect("the store opens");
+    let database = Database::fresh().await;
+    let store = database.store().await;
     let machine = Arc::new(SimClock::starting_at(Timestamp::EPOCH));
     let clock = store.clock(machine.clone()).await.expect("the server tells its time");
     let shown = clock.now();
