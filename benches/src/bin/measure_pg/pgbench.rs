@@ -11,10 +11,10 @@ use crate::cluster::run;
 pub(crate) async fn inserts(bench: &Bench, clients: usize, time: Duration) -> Result<f64> {
     let database = bench.database().await?;
     let mut connection = PgConnection::connect(&database.url).await?;
-    connection.execute("CREATE TABLE row (id uuid, seq int, body jsonb NOT NULL, PRIMARY KEY (id, seq))").await?;
+    connection.execute("CREATE TABLE inserted (id uuid, seq int, body jsonb NOT NULL, PRIMARY KEY (id, seq))").await?;
     connection.close().await?;
     let script = bench.cluster.socket().join("insert.sql");
-    std::fs::write(&script, "INSERT INTO row (id, seq, body) VALUES (gen_random_uuid(), 1, :'body');\n")?;
+    std::fs::write(&script, "INSERT INTO inserted (id, seq, body) VALUES (gen_random_uuid(), 1, :body);\n")?;
     let body = serde_json::json!({ "input": "x".repeat(480), "output": "y".repeat(480) });
     let threads = clients.min(2).to_string();
     let mut pgbench = bench.cluster.program("pgbench");

@@ -102,7 +102,7 @@ struct Echo {
 impl Echo {
     async fn start(url: &str) -> Result<Self> {
         let mut writer = PgConnection::connect(url).await?;
-        writer.execute("CREATE TABLE row (id uuid PRIMARY KEY, body jsonb NOT NULL)").await?;
+        writer.execute("CREATE TABLE inserted (id uuid PRIMARY KEY, body jsonb NOT NULL)").await?;
         let mut caller = PgListener::connect(url).await?;
         caller.listen("answer").await?;
         let mut answerer = PgListener::connect(url).await?;
@@ -122,7 +122,7 @@ impl Echo {
         self.caller.execute("NOTIFY call").await?;
         self.caller.recv().await?;
         for _ in 0..2 {
-            sqlx::query("INSERT INTO row (id, body) VALUES (gen_random_uuid(), $1)")
+            sqlx::query("INSERT INTO inserted (id, body) VALUES (gen_random_uuid(), $1)")
                 .bind(json!({ "text": "x".repeat(1_000) }))
                 .execute(&mut self.writer)
                 .await?;
