@@ -79,7 +79,7 @@ async fn take(
         "FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
          JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
          JOIN run r ON r.tenant = c.tenant AND r.id = c.run
-         WHERE (q.status = 'queued' AND NOT q.delayed) OR (q.status = 'running' AND q.lease_expires_at <= $3)
+         WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3) OR (q.status = 'running' AND q.lease_expires_at <= $3)
          ORDER BY c.place LIMIT $4 FOR UPDATE OF q SKIP LOCKED"
     ))
     .bind(tenants)
