@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
-use worktruck_core::testing::SimClock;
 use worktruck_core::Timestamp;
+use worktruck_core::testing::SimClock;
 use worktruck_store_pg::PgStore;
 
 const URL: &str = "postgres://postgres@127.0.0.1:5499/fleet";
