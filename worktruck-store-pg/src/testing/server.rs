@@ -134,7 +134,7 @@ impl Server {
         Self { place, folder, port: PORT, listens: false, used, control: Mutex::new(()), watch: None }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 

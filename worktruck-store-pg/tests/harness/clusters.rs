@@ -37,7 +37,7 @@ async fn a_server_starts_again_however_it_was_ended() {
     }
     cluster.stop().unwrap();
     assert_eq!(cluster.postmaster(), None);
-    assert!(cluster.stop().is_err(), "it does not run");
+    assert!(cluster.stop().is_err() && cluster.kill().is_err(), "it does not run");
 }
 
 #[tokio::test]
