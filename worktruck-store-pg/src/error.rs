@@ -84,17 +84,31 @@ pub(crate) fn is_disconnected(error: &sqlx::Error) -> bool {
 pub(crate) enum Failure {
     /// The database failed.
     Sql(sqlx::Error),
+    /// The connection broke while it wrote: whether anything was written is not known.
+    Unanswered(sqlx::Error),
     /// Something else did, for good.
     Core(Error),
 }
 
 impl Failure {
-    /// Whether the same attempt may succeed later.
+    /// What the failure of a statement that writes is.
+    pub(crate) fn of_write(error: sqlx::Error) -> Self {
+        if is_disconnected(&error) { Self::Unanswered(error) } else { Self::Sql(error) }
+    }
+
+    /// Whether it is worth another attempt at once. A statement that took too long is not: it would
+    /// take as long again.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Sql(error) => kind(error).is_retryable(),
+            Self::Sql(error) => kind(error).is_retryable() && code(error).as_deref() != Some(QUERY_CANCELED),
+            Self::Unanswered(_) => true,
             Self::Core(_) => false,
         }
+    }
+
+    /// Whether it may have been written all the same.
+    pub(crate) const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unanswered(_))
     }
 
     /// As for an error of the database.
@@ -104,13 +118,17 @@ impl Failure {
 
     /// As for an error of the database.
     pub(crate) fn is_disconnected(&self) -> bool {
-        matches!(self, Self::Sql(error) if is_disconnected(error))
+        match self {
+            Self::Sql(error) => is_disconnected(error),
+            Self::Unanswered(_) => true,
+            Self::Core(_) => false,
+        }
     }
 
     /// The error of a store that could not do `what`.
     pub(crate) fn or_failed(self, what: &str) -> Error {
         match self {
-            Self::Sql(error) => failed(what, error),
+            Self::Sql(error) | Self::Unanswered(error) => failed(what, error),
             Self::Core(error) => error,
         }
     }
@@ -119,7 +137,7 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Sql(error) => error.fmt(f),
+            Self::Sql(error) | Self::Unanswered(error) => error.fmt(f),
             Self::Core(error) => error.fmt(f),
         }
     }
