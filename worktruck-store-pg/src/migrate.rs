@@ -3,6 +3,7 @@
 use sqlx::{Connection as _, PgConnection};
 use worktruck_core::{Digest, Error, Result};
 
+use crate::access;
 use crate::error::{OrFailed as _, cannot_open};
 use crate::options::PgOptions;
 use crate::rows::Columns as _;
@@ -17,10 +18,12 @@ struct Migration {
 
 /// Steps are only ever added, and what is already there is not taken away before the software that
 /// needs it is two versions old.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { version: 1, oldest: 1, sql: include_str!("../migrations/0001_tenants.sql") },
     Migration { version: 2, oldest: 2, sql: include_str!("../migrations/0002_runs.sql") },
     Migration { version: 3, oldest: 3, sql: include_str!("../migrations/0003_entities.sql") },
+    Migration { version: 4, oldest: 3, sql: include_str!("../migrations/0004_readers.sql") },
+    Migration { version: 5, oldest: 3, sql: include_str!("../migrations/0005_views.sql") },
 ];
 
 /// Checks the schema, and brings it up to date where the options allow.
@@ -98,6 +101,12 @@ async fn applied(connection: &mut PgConnection, options: &PgOptions) -> Result<V
     if !exists {
         return Ok(Vec::new());
     }
+    if access::is_bound(connection).await.map_err(|e| cannot_open(&place, e))? {
+        return Err(Error::invalid(format!(
+            "the store {place} cannot be opened: this user does not own the tables, and row-level security would hide \
+             them from it; let it be a member of the role that owns them"
+        )));
+    }
     let rows = sqlx::query(
         "SELECT version::bigint AS version, oldest::bigint AS oldest, digest::bytea AS digest FROM migration
          ORDER BY version",
@@ -135,6 +144,7 @@ async fn catch_up(connection: &mut PgConnection, options: &PgOptions) -> Result<
              )";
         run(connection, &place, first.to_owned()).await?;
     }
+    let mut is_changed = false;
     for migration in &MIGRATIONS {
         if applied.iter().any(|applied| applied.version == migration.version) {
             continue;
@@ -147,8 +157,9 @@ async fn catch_up(connection: &mut PgConnection, options: &PgOptions) -> Result<
             .execute(&mut *connection)
             .await
             .map_err(|e| cannot_open(&place, e))?;
+        is_changed = true;
     }
-    Ok(())
+    if is_changed { access::grant_to_all(connection, schema).await } else { Ok(()) }
 }
 
 async fn run(connection: &mut PgConnection, place: &str, sql: String) -> Result<()> {
