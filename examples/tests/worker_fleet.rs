@@ -60,8 +60,7 @@ async fn schemas(database: &Database) -> i64 {
 async fn the_report_says_what_is_in_the_database() {
     let database = Database::fresh().await.unwrap();
     let url = database.url();
-    let output =
-        run(&["--runs", "60", "--lease", "1", "--pause", "50", "--store", url, "--keep", "--json"]).await;
+    let output = run(&["--runs", "60", "--lease", "1", "--pause", "50", "--store", url, "--keep", "--json"]).await;
     assert!(output.status.success(), "{}{}", stderr(&output), String::from_utf8_lossy(&output.stdout));
     let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else");
     assert_eq!(report["exactly_once"], true);
