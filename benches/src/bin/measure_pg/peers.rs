@@ -24,7 +24,7 @@ impl Peers {
         cargo.args(options).arg("--manifest-path").arg(manifest).stderr(std::process::Stdio::inherit());
         let messages = run(&mut cargo)?;
         let programs = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let program = programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+        let program = programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
         Ok(Self { program: program.ok_or("the peer's package has no program")?, pool })
     }
 
