@@ -1,4 +1,6 @@
-//! What the measurements and their tests share: labelled people and scores of clusters.
+//! What the measurements and their tests share: labelled people, scores of clusters, and the work of
+//! stores.
 
 pub mod people;
 pub mod score;
+pub mod workload;

@@ -14,10 +14,10 @@ mod spoil;
 mod words;
 
 pub use profile::Profile;
+pub use random::Random;
 pub use row::{HEADER, Row};
 
 use person::Town;
-use random::Random;
 
 /// Rows with the truth about them.
 #[derive(Clone, Debug, Default)]

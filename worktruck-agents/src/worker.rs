@@ -131,6 +131,7 @@ impl Worker {
         };
         let count = claimed.len();
         for claimed in claimed {
+            tracing::info!(run = %claimed.run.id, attempt = claimed.run.attempt, "run taken");
             let (held, orders) = Held::new(claimed.lease.clone(), asked_at, ports.lease_for);
             let held = Arc::new(held);
             let ports = Arc::clone(ports);

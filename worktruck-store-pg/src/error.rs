@@ -37,6 +37,7 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
     let why = match code(&error).as_deref() {
         Some(READ_ONLY) => ": its server takes no writes, as a standby does; connect to the primary",
         Some(QUERY_CANCELED) => ": the statement took longer than it may",
+        Some(PERMISSION) => ": this user may not do it; grant it the schema and its tables",
         Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE) => ": a text has a character that PostgreSQL cannot keep (NUL)",
         _ => "",
     };
@@ -53,6 +54,10 @@ pub(crate) fn cannot_open(place: &str, error: sqlx::Error) -> Error {
         Some("28P01" | "28000") => (ErrorKind::InvalidRequest, "the server does not accept this user and password"),
         Some(PERMISSION) => {
             (ErrorKind::InvalidRequest, "this user may not do what the store needs: grant it the schema")
+        }
+        // A table or a column is not what it would be if it were ours.
+        Some("42P07" | "42710" | "42723" | "42703" | "42846" | "22P02") => {
+            (ErrorKind::InvalidRequest, "the schema has tables of another software: name another schema")
         }
         Some("53300") => (ErrorKind::Unavailable, "the server has too many connections already"),
         _ => (kind(&error), "it cannot be reached"),
@@ -84,17 +89,31 @@ pub(crate) fn is_disconnected(error: &sqlx::Error) -> bool {
 pub(crate) enum Failure {
     /// The database failed.
     Sql(sqlx::Error),
+    /// The connection broke while it wrote: whether anything was written is not known.
+    Unanswered(sqlx::Error),
     /// Something else did, for good.
     Core(Error),
 }
 
 impl Failure {
-    /// Whether the same attempt may succeed later.
+    /// What the failure of a statement that writes is.
+    pub(crate) fn of_write(error: sqlx::Error) -> Self {
+        if is_disconnected(&error) { Self::Unanswered(error) } else { Self::Sql(error) }
+    }
+
+    /// Whether it is worth another attempt at once. A statement that took too long is not: it would
+    /// take as long again.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Sql(error) => kind(error).is_retryable(),
+            Self::Sql(error) => kind(error).is_retryable() && code(error).as_deref() != Some(QUERY_CANCELED),
+            Self::Unanswered(_) => true,
             Self::Core(_) => false,
         }
+    }
+
+    /// Whether it may have been written all the same.
+    pub(crate) const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unanswered(_))
     }
 
     /// As for an error of the database.
@@ -104,13 +123,17 @@ impl Failure {
 
     /// As for an error of the database.
     pub(crate) fn is_disconnected(&self) -> bool {
-        matches!(self, Self::Sql(error) if is_disconnected(error))
+        match self {
+            Self::Sql(error) => is_disconnected(error),
+            Self::Unanswered(_) => true,
+            Self::Core(_) => false,
+        }
     }
 
     /// The error of a store that could not do `what`.
     pub(crate) fn or_failed(self, what: &str) -> Error {
         match self {
-            Self::Sql(error) => failed(what, error),
+            Self::Sql(error) | Self::Unanswered(error) => failed(what, error),
             Self::Core(error) => error,
         }
     }
@@ -119,7 +142,7 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Sql(error) => error.fmt(f),
+            Self::Sql(error) | Self::Unanswered(error) => error.fmt(f),
             Self::Core(error) => error.fmt(f),
         }
     }
@@ -148,7 +171,7 @@ fn kind(error: &sqlx::Error) -> ErrorKind {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => ErrorKind::Unavailable,
         error if is_disconnected(error) || is_transient(error) => ErrorKind::Unavailable,
         error => match code(error).as_deref() {
-            Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE) => ErrorKind::InvalidRequest,
+            Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE | PERMISSION) => ErrorKind::InvalidRequest,
             // The class of the code: out of resources, or told to stop.
             Some(code) if code.starts_with("53") || code.starts_with("57") || code == READ_ONLY => {
                 ErrorKind::Unavailable

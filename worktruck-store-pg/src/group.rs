@@ -66,7 +66,7 @@ enum Refusal {
 pub(crate) async fn attempt(wire: &mut Wire, jobs: Vec<Job>, records: &Records, cached: bool) -> Attempt {
     let mut group = Group::default();
     let done = match group.run(&mut wire.connection, jobs, records, cached).await {
-        Ok(written) => wire.commit().await.map(|()| written).map_err(Failure::from),
+        Ok(written) => wire.commit().await.map(|()| written).map_err(Failure::of_write),
         failed => failed,
     };
     match done {
@@ -228,11 +228,11 @@ impl Group {
         }
         if together {
             entities.write(&mut statement);
-            let rows = statement.fetch(connection, "SELECT holds FROM guard").await?;
+            let rows = statement.fetch(connection, "SELECT holds FROM guard").await.map_err(Failure::of_write)?;
             let held = rows.first().map(|row| row.try_get("holds")).transpose()?;
             return Ok(held.unwrap_or(false));
         }
-        let rows = statement.fetch(connection, "SELECT i FROM written").await?;
+        let rows = statement.fetch(connection, "SELECT i FROM written").await.map_err(Failure::of_write)?;
         let written: BTreeSet<i32> = rows.iter().map(|row| row.try_get("i")).collect::<sqlx::Result<_>>()?;
         let advances = std::mem::take(&mut self.advances);
         for (i, advance) in (0..).zip(advances) {

@@ -9,6 +9,7 @@
 //! process thinks, so that a process that is stopped in the middle keeps no lock.
 
 mod access;
+mod clock;
 mod entity;
 mod error;
 mod group;
@@ -19,7 +20,7 @@ mod run;
 mod statement;
 mod store;
 mod tenant;
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "testing", unix))]
 pub mod testing;
 mod work;
 mod writer;

@@ -31,9 +31,15 @@ pub(crate) async fn migrate(options: &PgOptions) -> Result<()> {
     let place = options.place();
     let connect = options.plain();
     let mut connection = PgConnection::connect_with(&connect).await.map_err(|e| cannot_open(&place, e))?;
-    let mut tx = connection.begin().await.map_err(|e| cannot_open(&place, e))?;
-    // A pool may have given this connection to others before.
-    run(&mut tx, &place, format!("DEALLOCATE ALL; SET LOCAL search_path = '{}'", options.schema())).await?;
+    // Whoever waited for another process must see what that one did.
+    let mut tx =
+        connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(|e| cannot_open(&place, e))?;
+    // A pool may have given this connection to others before. Migrations take as long as they take.
+    let settings = format!(
+        "DEALLOCATE ALL; SET LOCAL search_path = '{}'; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0",
+        options.schema()
+    );
+    run(&mut tx, &place, settings).await?;
     check_server(&mut tx, &place).await?;
     if options.migrates() {
         // Two processes that begin at once take turns; the second finds nothing left to do.
@@ -51,20 +57,28 @@ pub(crate) async fn migrate(options: &PgOptions) -> Result<()> {
 }
 
 async fn check_server(connection: &mut PgConnection, place: &str) -> Result<()> {
-    let (version, standby): (i32, bool) =
-        sqlx::query_as("SELECT current_setting('server_version_num')::int, pg_is_in_recovery()")
-            .fetch_one(connection)
-            .await
-            .map_err(|e| cannot_open(place, e))?;
-    if version < 150_000 {
-        return Err(Error::invalid(format!(
-            "the store {place} cannot be opened: its server is PostgreSQL {}, and 15 or later is needed",
-            version / 10_000
-        )));
-    }
-    if standby {
+    let (version, is_read_only): (i32, bool) = sqlx::query_as(
+        "SELECT current_setting('server_version_num')::int,
+             pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|e| cannot_open(place, e))?;
+    check_release(version, place)?;
+    if is_read_only {
         return Err(Error::invalid(format!(
             "the store {place} cannot be opened: its server takes no writes, as a standby does; connect to the primary"
+        )));
+    }
+    Ok(())
+}
+
+/// The number of a release is 150003 for 15.3.
+fn check_release(number: i32, place: &str) -> Result<()> {
+    if number < 150_000 {
+        return Err(Error::invalid(format!(
+            "the store {place} cannot be opened: its server is PostgreSQL {}, and 15 or later is needed",
+            number / 10_000
         )));
     }
     Ok(())
@@ -93,10 +107,13 @@ async fn applied(connection: &mut PgConnection, options: &PgOptions) -> Result<V
              them from it; let it be a member of the role that owns them"
         )));
     }
-    let rows = sqlx::query("SELECT version, oldest, digest FROM migration ORDER BY version")
-        .fetch_all(connection)
-        .await
-        .map_err(|e| cannot_open(&place, e))?;
+    let rows = sqlx::query(
+        "SELECT version::bigint AS version, oldest::bigint AS oldest, digest::bytea AS digest FROM migration
+         ORDER BY version",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|e| cannot_open(&place, e))?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(Applied {
             version: row.number("version")?,
@@ -111,15 +128,21 @@ async fn catch_up(connection: &mut PgConnection, options: &PgOptions) -> Result<
     let place = options.place();
     let schema = options.schema();
     let applied = applied(connection, options).await?;
-    let first = format!(
-        "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
-         CREATE TABLE IF NOT EXISTS migration (
-             version bigint NOT NULL PRIMARY KEY, oldest bigint NOT NULL, digest bytea NOT NULL,
-             applied_at timestamptz NOT NULL DEFAULT now()
-         )"
-    );
     if applied.is_empty() {
-        run(connection, &place, first).await?;
+        // Whoever has been given a schema need not be allowed to make one.
+        let exists: bool = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL")
+            .bind(format!("\"{schema}\""))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|e| cannot_open(&place, e))?;
+        if !exists {
+            run(connection, &place, format!("CREATE SCHEMA \"{schema}\"")).await?;
+        }
+        let first = "CREATE TABLE IF NOT EXISTS migration (
+                 version bigint NOT NULL PRIMARY KEY, oldest bigint NOT NULL, digest bytea NOT NULL,
+                 applied_at timestamptz NOT NULL DEFAULT now()
+             )";
+        run(connection, &place, first.to_owned()).await?;
     }
     let mut is_changed = false;
     for migration in &MIGRATIONS {
@@ -166,6 +189,13 @@ fn check_versions(applied: &[Applied], options: &PgOptions) -> Result<()> {
         }
     }
     let last = applied.iter().map(|step| step.version).max().unwrap_or(0);
+    let is_there = |version| applied.iter().any(|step| step.version == version);
+    if let Some(missing) = MIGRATIONS.iter().find(|step| step.version < last && !is_there(step.version)) {
+        return Err(Error::invalid(format!(
+            "the store {place} has tables of another software (step {} is missing): name another schema",
+            missing.version
+        )));
+    }
     if last < newest {
         return Err(Error::invalid(format!(
             "the store {place} is at version {last}, and this software needs version {newest}: open it once with \
@@ -173,4 +203,25 @@ fn check_versions(applied: &[Applied], options: &PgOptions) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use worktruck_core::ErrorKind;
+
+    use super::check_release;
+
+    #[test]
+    fn an_old_server_is_refused_with_its_release_and_the_one_needed() {
+        for number in [90_624, 120_001, 149_999] {
+            let error = check_release(number, "crm at localhost:5432").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            let says = format!("crm at localhost:5432 cannot be opened: its server is PostgreSQL {}", number / 10_000);
+            assert!(error.to_string().contains(&says), "{error}");
+            assert!(error.to_string().contains("15 or later"), "{error}");
+        }
+        for number in [150_000, 150_018, 180_001] {
+            check_release(number, "crm at localhost:5432").unwrap();
+        }
+    }
 }

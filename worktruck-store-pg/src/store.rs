@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres};
 use worktruck_core::Result;
 
 use crate::error::cannot_open;
@@ -109,8 +109,8 @@ async fn pool(options: &PgOptions) -> sqlx::Result<PgPool> {
     let session = options.reading();
     let mut pool = PgPoolOptions::new()
         .max_connections(options.readers())
-        // A connection is looked at when it is given back; a server that went away since is an
-        // error like any other.
+        // A connection is looked at when it is given back, and again only if that is a while ago: a
+        // server that went away in between is an error like any other.
         .test_before_acquire(false)
         .acquire_timeout(ACQUIRE);
     if let Some(begin) = session.begin() {
@@ -126,9 +126,15 @@ async fn pool(options: &PgOptions) -> sqlx::Result<PgPool> {
                 Box::pin(async move { connection.execute(sqlx::raw_sql(begin)).await.map(|_| true) })
             })
             .after_release(|connection, _| Box::pin(async move { connection.execute("COMMIT").await.map(|_| true) }));
+    } else {
+        pool = pool.before_acquire(|connection, been| {
+            Box::pin(async move { Ok(been.idle_for < LONG_IDLE || connection.ping().await.is_ok()) })
+        });
     }
     pool.connect_with(session.connect()).await
 }
 
+/// A connection that nobody used for so long may have broken unnoticed.
+const LONG_IDLE: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long to wait for a connection while all are in use.
 const ACQUIRE: std::time::Duration = std::time::Duration::from_secs(10);

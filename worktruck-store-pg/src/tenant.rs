@@ -1,31 +1,28 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use worktruck_core::store::{NewTenant, Tenant, TenantStore};
-use worktruck_core::{Error, Result, TenantId, Timestamp};
+use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::Columns as _;
+use crate::rows::{Columns as _, check_kept, is_kept};
 
 #[async_trait]
 impl TenantStore for PgStore {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         tenant.check()?;
-        let NewTenant { id, slug, name } = tenant;
-        let made = Tenant { id, slug, name, created_at: now };
+        tenant.name.iter().try_for_each(|name| check_kept("/name", name))?;
         let mut writing = self.writing().await.or_failed("create a tenant")?;
         let written = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)")
-            .bind(made.id.as_uuid())
-            .bind(&made.slug)
-            .bind(&made.name)
+            .bind(tenant.id.as_uuid())
+            .bind(&tenant.slug)
+            .bind(&tenant.name)
             .bind(now.as_micros())
             .execute(&mut *writing)
             .await;
         match written {
-            Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| made),
-            Err(error) if is_duplicate(&error) => {
-                Err(Error::conflict(format!("a tenant {} or with the slug {:?} exists", made.id, made.slug)))
-            }
+            Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| tenant.made(now)),
+            Err(error) if is_duplicate(&error) => Err(tenant.taken()),
             Err(error) => Err(error).or_failed("create a tenant"),
         }
     }
@@ -40,6 +37,9 @@ impl TenantStore for PgStore {
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        if !is_kept(slug) {
+            return Ok(None);
+        }
         let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE slug = $1")
             .bind(slug)
             .fetch_optional(&self.readers)

@@ -145,7 +145,7 @@ async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
                 return;
             }
             tracing::debug!(%failure, "committing one by one after a failed commit");
-            jobs
+            if failure.is_unanswered() { repeatable(jobs) } else { jobs }
         }
     };
     for job in left {
@@ -161,13 +161,11 @@ async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
         };
         let Some(left) = left else { return };
         match failure {
-            // Whether changes outside a run were committed by a connection that broke is not known,
-            // so that they must not be made again; a commit of a run knows its number.
-            Some(failure)
-                if attempt == ATTEMPTS
-                    || !failure.is_retryable()
-                    || (failure.is_disconnected() && matches!(left, Job::Apply { .. })) =>
-            {
+            Some(failure) if failure.is_unanswered() && matches!(left, Job::Apply { .. }) => {
+                drop(repeatable(vec![left]));
+                return;
+            }
+            Some(failure) if attempt == ATTEMPTS || !failure.is_retryable() => {
                 left.fail(failure.or_failed("commit"));
                 return;
             }
@@ -180,6 +178,16 @@ async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
         // Those who get in each other's way come back at different times.
         tokio::time::sleep(PAUSE * u32::try_from(attempt).unwrap_or(1).min(20)).await;
     }
+}
+
+/// What may be committed again after its answer was lost: a commit of a run knows its number, and
+/// changes outside a run would be made twice.
+fn repeatable(jobs: Vec<Job>) -> Vec<Job> {
+    let (repeatable, changes): (Vec<Job>, _) = jobs.into_iter().partition(|job| matches!(job, Job::Commit { .. }));
+    for job in changes {
+        job.fail(Error::unavailable("the store went away: whether the changes were made is not known"));
+    }
+    repeatable
 }
 
 /// How long to leave the server alone after the first failed attempt.

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use worktruck_core::store::{NewTenant, Tenant, TenantStore};
-use worktruck_core::{Error, Result, TenantId, Timestamp};
+use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::{OrFailed as _, is_duplicate};
@@ -13,8 +13,7 @@ use crate::writer::Transact;
 impl TenantStore for SqliteStore {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         tenant.check()?;
-        let tenant = Tenant { id: tenant.id, slug: tenant.slug, name: tenant.name, created_at: now };
-        self.writer.transact(Create(tenant)).await
+        self.writer.transact(Create { tenant, now }).await
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
@@ -36,26 +35,27 @@ impl TenantStore for SqliteStore {
     }
 }
 
-struct Create(Tenant);
+struct Create {
+    tenant: NewTenant,
+    now: Timestamp,
+}
 
 #[async_trait]
 impl Transact for Create {
     type Output = Tenant;
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
-        let Self(tenant) = self;
+        let Self { tenant, now } = self;
         let inserted = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES (?, ?, ?, ?)")
             .bind(tenant.id.bytes())
             .bind(&tenant.slug)
             .bind(&tenant.name)
-            .bind(tenant.created_at.as_micros())
+            .bind(now.as_micros())
             .execute(tx)
             .await;
         match inserted {
-            Ok(_) => Ok(tenant.clone()),
-            Err(error) if is_duplicate(&error) => {
-                Err(Error::conflict(format!("a tenant with the slug {:?} or the id {} exists", tenant.slug, tenant.id)))
-            }
+            Ok(_) => Ok(tenant.clone().made(*now)),
+            Err(error) if is_duplicate(&error) => Err(tenant.taken()),
             Err(error) => Err(error).or_failed("make a tenant"),
         }
     }

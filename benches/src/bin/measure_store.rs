@@ -13,17 +13,15 @@ use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use worktruck_agents::clock::RandomIds;
+use worktruck_benches::workload::{BLUEPRINT, claim, commit, person, step};
 use worktruck_core::entity::{Kind, Term};
-use worktruck_core::journal::{Snapshot, Step, StepKind, StepOutcome};
-use worktruck_core::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, NewRun, Transition};
+use worktruck_core::run::{Claimed, CommitStep, NewRun, Transition};
 use worktruck_core::store::{
     Changes, CommitOutcome, EntityKey, EntityStore, ListQuery, Provenance, RunStore, Sort, SortField,
 };
 use worktruck_core::temporal::{At, WriteOp};
-use worktruck_core::{Digest, EntityId, NanoUsd, PageRequest, Result, RunId, StepId, TenantId, Timestamp};
+use worktruck_core::{EntityId, PageRequest, Result, RunId, TenantId, Timestamp};
 use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
-
-const LEASE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
@@ -66,7 +64,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
     let limit = limit(folder.path()).await?;
     for workers in [1, 16] {
-        let runs = (0..workers).map(|_| NewRun::new(RunId::new(&ids, at(5)), "echo", json!({ "number": 1 }))).collect();
+        let runs =
+            (0..workers).map(|_| NewRun::new(RunId::new(&ids, at(5)), BLUEPRINT, json!({ "number": 1 }))).collect();
         store.enqueue(tenant, runs, at(5)).await?;
         let claimed = store.claim(claim(workers), at(5)).await?;
         let steps = 4_000 / workers;
@@ -82,15 +81,15 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         println!("{:>12.2} of the limit", rate / limit);
     }
 
-    let runs = vec![NewRun::new(RunId::new(&ids, at(6)), "echo", json!({}))];
+    let runs = vec![NewRun::new(RunId::new(&ids, at(6)), BLUEPRINT, json!({}))];
     store.enqueue(tenant, runs, at(6)).await?;
     let claimed = store.claim(claim(1), at(6)).await?.remove(0);
     let changed = contacts.iter().zip(1..=50).map(|((key, _), seq)| {
         let patch = Changes::none().write(*key, WriteOp::Patch(json!({ "bio": seq.to_string() })));
-        CommitStep { step: step(seq), changes: patch }
+        CommitStep { step: step(&ids, seq, 1_000, at(6)), changes: patch }
     });
     let began = Instant::now();
-    store.commit(&claimed.lease, commit(1, changed.collect()), at(7)).await?;
+    store.commit(&claimed.lease, commit(1, changed.collect(), Transition::Continue), at(7)).await?;
     report("steps that change a contact, 50 to a commit", 50, began.elapsed());
 
     store.close().await;
@@ -131,18 +130,6 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros((1_700_000_000 + seconds) * 1_000_000)
 }
 
-fn person(n: u32) -> serde_json::Value {
-    let (given, family) = (["Ada", "Zoë", "Łukasz", "Mary", "Ivan"], ["King", "Byron", "Novak", "Smith"]);
-    let pick =
-        |of: &[&str], n: u32| of.iter().cycle().nth(usize::try_from(n % 97).unwrap_or(0)).map(|s| (*s).to_owned());
-    let (given, family) = (pick(&given, n).unwrap_or_default(), pick(&family, n / 5).unwrap_or_default());
-    json!({
-        "display_name": format!("{given} {family} {n}"), "given_name": given, "family_name": family,
-        "tags": [format!("group-{}", n % 50)], "vcard_uid": format!("uid-{n}"),
-        "metadata": { "note": "met at the fair, wants to hear from us in spring" }
-    })
-}
-
 fn lists() -> Vec<(&'static str, ListQuery)> {
     let all = ListQuery::new(Kind::Contact);
     let by_name = Sort { field: SortField::Key("display_name".into()), descending: false };
@@ -156,74 +143,14 @@ fn lists() -> Vec<(&'static str, ListQuery)> {
     ]
 }
 
-fn claim(limit: usize) -> ClaimRequest {
-    let blueprints = vec![BlueprintVersion { blueprint: "echo".into(), version: 1 }];
-    ClaimRequest { blueprints, limit, lease_for: LEASE }
-}
-
 async fn work(store: Arc<SqliteStore>, claimed: Claimed, steps: usize) -> Result<()> {
-    let mut lease = claimed.lease;
+    let (ids, mut lease) = (RandomIds::new(), claimed.lease);
     for (number, seq) in (1..).zip(1..).take(steps) {
-        match store
-            .commit(&lease, commit(number, vec![CommitStep { step: step(seq), changes: Changes::none() }]), at(6))
-            .await?
-        {
+        let steps = vec![CommitStep { step: step(&ids, seq, 1_000, at(6)), changes: Changes::none() }];
+        match store.commit(&lease, commit(number, steps, Transition::Continue), at(6)).await? {
             CommitOutcome::Committed { lease: renewed, .. } => lease = renewed,
             CommitOutcome::Conflicted { error, .. } => return Err(error),
         }
     }
     Ok(())
-}
-
-fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
-    Commit {
-        number,
-        snapshot: (number == 1).then(snapshot),
-        steps,
-        calls: Vec::new(),
-        events: Vec::new(),
-        reserved: NanoUsd::ZERO,
-        forfeited: NanoUsd::ZERO,
-        transition: Transition::Continue,
-        lease_for: LEASE,
-    }
-}
-
-fn step(seq: u32) -> Step {
-    Step {
-        id: StepId::new(&RandomIds::new(), at(i64::from(seq))),
-        seq,
-        kind: StepKind::Tool,
-        name: "echo".into(),
-        call_digest: Digest::of_bytes(b"call"),
-        hash: Digest::of_bytes(b"hash"),
-        input: json!({ "text": "x".repeat(500) }),
-        output: Some(json!({ "text": "y".repeat(500) })),
-        outcome: StepOutcome::Ok,
-        model: None,
-        usage: None,
-        cost: Cost::default(),
-        started_at: at(0),
-        completed_at: Some(at(1)),
-        payload_ref: None,
-    }
-}
-
-fn snapshot() -> Snapshot {
-    Snapshot {
-        blueprint: "echo".into(),
-        blueprint_version: 1,
-        config_version: None,
-        model: "local/echo".into(),
-        system_prompt: "Say it again.".into(),
-        first_message: String::new(),
-        tools: Vec::new(),
-        guardrails: Vec::new(),
-        prices: Vec::new(),
-        budget_usd_cents: None,
-        deadline_at: at(3_600),
-        max_steps: 10_000,
-        max_tokens: 100,
-        max_repeats: 3,
-    }
 }

@@ -1,13 +1,15 @@
 //! A small generator of repeatable random numbers.
 
-/// splitmix64.
+/// Numbers that are the same whenever they start at the same seed: splitmix64.
 #[derive(Clone, Debug)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
 }
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// Numbers that start at `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
@@ -20,7 +22,7 @@ impl Random {
     }
 
     /// A number below `bound`, which is not zero.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).unwrap_or(u64::MAX);
         usize::try_from((u128::from(self.next()) * u128::from(bound)) >> 64).unwrap_or(0)
     }

@@ -10,12 +10,14 @@ use worktruck_core::run::{EventType, RunStatus, WaitingReason};
 use worktruck_core::{Digest, RunId};
 
 use crate::world::{Kept, World};
+use worktruck_tests::Backend;
 
 const LETTER: &str = "letters_send";
 const FAX: &str = "faxes_send";
 
 /// What a run does when nobody disturbs it.
 pub(crate) struct Undisturbed {
+    pub(crate) backend: Backend,
     pub(crate) steps: Vec<Line>,
     pub(crate) commits: u64,
     pub(crate) output: Option<Value>,
@@ -32,14 +34,18 @@ pub(crate) struct Line {
 }
 
 impl Undisturbed {
-    pub(crate) async fn run() -> Self {
-        let world = World::new().await;
+    pub(crate) async fn run(backend: Backend) -> Self {
+        let world = World::new(backend).await;
         let run = world.whole_run().await;
         world.finish().await;
         let kept = world.kept(run).await;
         assert_eq!(kept.run.status, RunStatus::Succeeded, "{:?}", kept.run.failure_detail);
-        let undisturbed =
-            Self { steps: lines(&kept.journal), commits: kept.journal.commits, output: kept.run.output.clone() };
+        let undisturbed = Self {
+            backend,
+            steps: lines(&kept.journal),
+            commits: kept.journal.commits,
+            output: kept.run.output.clone(),
+        };
         assert_eq!(undisturbed.output, Some(json!({ "turns": 5, "errors": 3 })));
         let outcomes = |wanted| undisturbed.steps.iter().filter(|line| line.outcome == wanted).count();
         assert_eq!([StepOutcome::Ok, StepOutcome::Error, StepOutcome::Blocked].map(outcomes), [20, 2, 1]);

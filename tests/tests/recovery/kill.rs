@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use futures::stream::{self, StreamExt as _};
 use serde_json::json;
 use worktruck_core::run::RunStatus;
-use worktruck_tests::{CommitSummary, Moment, Position, Which};
+use worktruck_tests::{Backend, CommitSummary, Moment, Position, Which};
 
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_recovered};
 use crate::server::Arrival;
 use crate::world::{Kept, World};
@@ -18,18 +19,24 @@ const AT_ONCE: usize = 3;
 /// side by side come one by one or together.
 const SLACK: u64 = 4;
 
-#[tokio::test]
-async fn killed_right_before_any_commit() {
-    killed_around_every_commit(Moment::Before).await;
+on_every_backend!(
+    killed_right_before_any_commit,
+    killed_right_after_any_commit,
+    killed_between_an_outside_call_and_its_receipt,
+    killed_around_a_receipt_that_is_ahead_of_the_chain,
+    killed_while_the_model_answers,
+);
+
+async fn killed_right_before_any_commit(backend: Backend) {
+    killed_around_every_commit(backend, Moment::Before).await;
 }
 
-#[tokio::test]
-async fn killed_right_after_any_commit() {
-    killed_around_every_commit(Moment::After).await;
+async fn killed_right_after_any_commit(backend: Backend) {
+    killed_around_every_commit(backend, Moment::After).await;
 }
 
-async fn killed_around_every_commit(moment: Moment) {
-    let undisturbed = &Undisturbed::run().await;
+async fn killed_around_every_commit(backend: Backend, moment: Moment) {
+    let undisturbed = &Undisturbed::run(backend).await;
     let numbers = (1..=undisturbed.commits + SLACK).map(Which::Number);
     let mut reached = killed_at_all(undisturbed, moment, numbers).await;
     // Which steps a commit holds depends on which call is the first to return. A step whose commit
@@ -60,7 +67,7 @@ async fn killed_at_all(
 
 /// The commit at which a worker was killed, or nothing if the run ended before.
 async fn killed_at(undisturbed: &Undisturbed, position: Position) -> Option<CommitSummary> {
-    let world = World::new().await;
+    let world = World::new(undisturbed.backend).await;
     let run = world.whole_run().await;
     let mut doomed = world.doomed(Some(position)).await;
     let reached = doomed
@@ -89,9 +96,8 @@ async fn recovered(world: &World, undisturbed: &Undisturbed, left: &Kept, contex
     assert_recovered(world, undisturbed, left, context).await;
 }
 
-#[tokio::test]
-async fn killed_between_an_outside_call_and_its_receipt() {
-    let undisturbed = &Undisturbed::run().await;
+async fn killed_between_an_outside_call_and_its_receipt(backend: Backend) {
+    let undisturbed = &Undisturbed::run(backend).await;
     let letters = ["alice", "bob", "dave", "nobody", "erin"].map(|to| ("letters_send", to));
     let faxes = ["carol", "frank"].map(|to| ("faxes_send", to));
     stream::iter(letters.into_iter().chain(faxes))
@@ -101,7 +107,7 @@ async fn killed_between_an_outside_call_and_its_receipt() {
 
 async fn killed_in_a_call(undisturbed: &Undisturbed, tool: &'static str, to: &'static str) {
     let context = format!("killed when {tool} to {to} had happened");
-    let world = World::new().await;
+    let world = World::new(undisturbed.backend).await;
     let run = world.whole_run().await;
     world
         .server
@@ -127,16 +133,15 @@ async fn killed_in_a_call(undisturbed: &Undisturbed, tool: &'static str, to: &'s
 
 /// Of two letters of one turn the later one has come back, and its receipt cannot join the chain
 /// because the earlier one is still under way.
-#[tokio::test]
-async fn killed_around_a_receipt_that_is_ahead_of_the_chain() {
-    let undisturbed = &Undisturbed::run().await;
+async fn killed_around_a_receipt_that_is_ahead_of_the_chain(backend: Backend) {
+    let undisturbed = &Undisturbed::run(backend).await;
     let moments = [Moment::Before, Moment::After];
     stream::iter(moments).for_each_concurrent(AT_ONCE, |moment| killed_ahead_of_the_chain(undisturbed, moment)).await;
 }
 
 async fn killed_ahead_of_the_chain(undisturbed: &Undisturbed, moment: Moment) {
     let context = format!("killed {moment:?} the commit of a receipt");
-    let world = World::new().await;
+    let world = World::new(undisturbed.backend).await;
     let run = world.whole_run().await;
     world.server.hold(|arrival| matches!(arrival, Arrival::Called { to, .. } if to == "alice"));
     let (alice, bob) = (undisturbed.seq("letters_send", "alice"), undisturbed.seq("letters_send", "bob"));
@@ -160,15 +165,14 @@ async fn killed_ahead_of_the_chain(undisturbed: &Undisturbed, moment: Moment) {
     assert_eq!(sent(bob), Some(if moment == Moment::After { 1 } else { 2 }), "{context}");
 }
 
-#[tokio::test]
-async fn killed_while_the_model_answers() {
-    let undisturbed = &Undisturbed::run().await;
+async fn killed_while_the_model_answers(backend: Backend) {
+    let undisturbed = &Undisturbed::run(backend).await;
     stream::iter(0..6).for_each_concurrent(AT_ONCE, |turn| killed_in_a_turn(undisturbed, turn)).await;
 }
 
 async fn killed_in_a_turn(undisturbed: &Undisturbed, turn: usize) {
     let context = format!("killed in turn {turn}");
-    let world = World::new().await;
+    let world = World::new(undisturbed.backend).await;
     let run = world.whole_run().await;
     world.server.hold(move |arrival| matches!(arrival, Arrival::Asked { turn: t, .. } if *t == turn));
     let doomed = world.doomed(None).await;

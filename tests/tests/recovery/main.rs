@@ -1,5 +1,6 @@
 //! Exactly once, with real processes: workers are killed at every commit, between a call and its
 //! receipt and in the middle of a model turn; they are stopped and woken as zombies, and shut down.
+//! What does not depend on one of the stores runs on each of them.
 //!
 //! A worker that is to be killed has a clock that is an hour behind, so that its lease has run out
 //! for everybody else the moment it dies, and no test waits for time to pass. Where the length of
@@ -8,6 +9,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails the test")]
 
+mod backend;
 mod checks;
 mod kill;
 mod server;

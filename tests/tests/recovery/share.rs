@@ -1,12 +1,13 @@
-//! Two worker processes on one file.
+//! Two worker processes on one store.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{EventType, RunStatus};
-use worktruck_tests::Announcement;
+use worktruck_tests::{Announcement, Backend};
 
+use crate::backend::on_every_backend;
 use crate::checks::assert_exactly_once;
 use crate::worker::{Setup, Worker};
 use crate::world::World;
@@ -15,9 +16,10 @@ const RUNS: usize = 40;
 /// How many runs each worker executes at once.
 const CONCURRENCY: usize = 4;
 
-#[tokio::test]
-async fn two_processes_share_a_file_and_double_nothing() {
-    let world = World::new().await;
+on_every_backend!(two_processes_share_a_store_and_double_nothing,);
+
+async fn two_processes_share_a_store_and_double_nothing(backend: Backend) {
+    let world = World::new(backend).await;
     // No model answers before more runs have begun than one worker can hold: both take part.
     world.server.gate(2 * CONCURRENCY);
     let inputs = (0..RUNS).map(|n| json!({ "script": "small", "label": format!("run {n:02}") })).collect();

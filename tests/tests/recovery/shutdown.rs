@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use worktruck_core::run::{EventType, RunStatus, WaitingReason};
-use worktruck_tests::Announcement;
+use worktruck_tests::{Announcement, Backend};
 
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_exactly_once};
 use crate::server::Arrival;
 use crate::worker::{Setup, Worker};
 use crate::world::World;
 
-#[tokio::test]
-async fn a_worker_that_stops_finishes_its_turn_and_gives_the_run_back() {
-    let undisturbed = Undisturbed::run().await;
-    let world = World::new().await;
+on_every_backend!(
+    a_worker_that_stops_finishes_its_turn_and_gives_the_run_back,
+    a_worker_that_must_stop_now_drops_what_is_under_way,
+    a_run_given_back_was_never_lost,
+);
+
+async fn a_worker_that_stops_finishes_its_turn_and_gives_the_run_back(backend: Backend) {
+    let undisturbed = Undisturbed::run(backend).await;
+    let world = World::new(backend).await;
     let run = world.whole_run().await;
     world.server.hold(|arrival| matches!(arrival, Arrival::Asked { turn: 1, .. }));
     let mut first = world.worker(Setup::default()).await;
@@ -36,9 +42,8 @@ async fn a_worker_that_stops_finishes_its_turn_and_gives_the_run_back() {
     assert_exactly_once(&world, run, "after a clean shutdown").await;
 }
 
-#[tokio::test]
-async fn a_worker_that_must_stop_now_drops_what_is_under_way() {
-    let world = World::new().await;
+async fn a_worker_that_must_stop_now_drops_what_is_under_way(backend: Backend) {
+    let world = World::new(backend).await;
     let run = world.whole_run().await;
     world.server.hold(|arrival| matches!(arrival, Arrival::Called { to, .. } if to == "carol"));
     let first = world.worker(Setup { grace: Duration::from_millis(200), ..Setup::default() }).await;
@@ -69,9 +74,8 @@ async fn assert_taken_at_once(world: &World) {
     next.stopped().await;
 }
 
-#[tokio::test]
-async fn a_run_given_back_was_never_lost() {
-    let world = World::new().await;
+async fn a_run_given_back_was_never_lost(backend: Backend) {
+    let world = World::new(backend).await;
     let run = world.whole_run().await;
     world.server.hold(|arrival| matches!(arrival, Arrival::Asked { turn: 0, .. }));
     let mut first = world.worker(Setup::default()).await;

@@ -52,7 +52,7 @@ impl Worker {
     /// Starts a worker and returns when it is ready.
     pub(crate) async fn start(world: &World, setup: Setup) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recovery_worker"));
-        command.args(["--store", &world.url, "--server", &world.server.url]);
+        command.args(["--store", &world.place.url, "--server", &world.server.url]);
         let numbers = [
             ("--lease-ms", setup.lease.as_millis()),
             ("--behind-secs", u128::from(setup.behind.as_secs())),

@@ -1,19 +1,17 @@
 //! A store, an outside and runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use worktruck_agents::clock::{RandomIds, SystemClock};
 use worktruck_core::entity::Kind;
 use worktruck_core::entity::contact::Contact;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Event, NewRun, Run};
-use worktruck_core::store::{
-    Changes, EntityKey, EntityStore as _, ListQuery, NewTenant, Provenance, RunStore as _, TenantStore as _, Version,
-};
+use worktruck_core::store::{Changes, EntityKey, ListQuery, NewTenant, Provenance, Store, Version};
 use worktruck_core::{Clock as _, PageRequest, RunId, TenantId, Timestamp};
-use worktruck_store_sqlite::SqliteStore;
+use worktruck_tests::{AnyStore, Backend, Place};
 
 use crate::server::Server;
 use crate::worker::{Setup, Worker};
@@ -25,12 +23,11 @@ const TWINS: [&str; 2] = ["0194a8b3-7e5a-77c1-9d0f-000000000001", "0194a8b3-7e5a
 pub(crate) const BEHIND: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct World {
-    pub(crate) url: String,
+    pub(crate) place: Place,
     pub(crate) server: Server,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) tenant: TenantId,
     ids: RandomIds,
-    _folder: TempDir,
 }
 
 /// All that is kept of a run.
@@ -42,10 +39,9 @@ pub(crate) struct Kept {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("store.db").display());
-        let store = SqliteStore::open(&url).await.unwrap();
+    pub(crate) async fn new(backend: Backend) -> Self {
+        let place = Place::new(backend).await;
+        let store = AnyStore::open(&place.url).await.unwrap().ports();
         let ids = RandomIds::new();
         let tenant = TenantId::new(&ids, before_all());
         let new = NewTenant { id: tenant, slug: "acme".into(), name: None };
@@ -57,7 +53,7 @@ impl World {
             changes = changes.create(EntityKey::new(Kind::Contact, id.parse().unwrap()), json!(contact));
         }
         store.apply(tenant, changes, Provenance::new("test", "import"), before_all()).await.unwrap();
-        Self { url, server: Server::start().await, store, tenant, ids, _folder: folder }
+        Self { place, server: Server::start().await, store, tenant, ids }
     }
 
     /// A run that does everything a run can do.
@@ -65,7 +61,7 @@ impl World {
         self.enqueue(vec![json!({ "script": "whole", "label": "whole", "contacts": TWINS })]).await[0]
     }
 
-    /// Takes the lock of the file and gives it back.
+    /// Takes the lock of a file, if the store is one, and gives it back.
     pub(crate) async fn write_nothing(&self) {
         self.store.enqueue(self.tenant, Vec::new(), before_all()).await.unwrap();
     }

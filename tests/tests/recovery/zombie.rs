@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use worktruck_core::run::RunStatus;
-use worktruck_tests::{Announcement, Answer, Position};
+use worktruck_tests::{Announcement, Answer, Backend, Position};
 
+use crate::backend::on_every_backend;
 use crate::checks::{Undisturbed, assert_exactly_once};
 use crate::server::Arrival;
 use crate::worker::{Setup, Worker};
@@ -14,32 +15,35 @@ use crate::world::World;
 /// A lease that runs out while the worker sleeps.
 const LEASE: Duration = Duration::from_secs(1);
 
-#[tokio::test]
-async fn a_zombie_with_a_commit_on_its_way_writes_nothing() {
-    let undisturbed = Undisturbed::run().await;
+on_every_backend!(
+    a_zombie_with_a_commit_on_its_way_writes_nothing,
+    a_zombie_about_to_call_outside_calls_nobody,
+    a_zombie_whose_model_answers_late_does_not_use_the_answer,
+    a_zombie_whose_call_returns_late_does_not_store_the_receipt,
+);
+
+async fn a_zombie_with_a_commit_on_its_way_writes_nothing(backend: Backend) {
+    let undisturbed = Undisturbed::run(backend).await;
     let created = undisturbed.steps.iter().find(|line| line.name == "contacts_create").map(|line| line.seq).unwrap();
     let position = Position::before_step(created);
-    let refused = woken_after_a_takeover(Sleeping::At(position), RunStatus::Succeeded).await;
+    let refused = woken_after_a_takeover(backend, Sleeping::At(position), RunStatus::Succeeded).await;
     assert!(refused, "the commit reached the store, and the store refused it");
 }
 
-#[tokio::test]
-async fn a_zombie_about_to_call_outside_calls_nobody() {
-    let undisturbed = Undisturbed::run().await;
+async fn a_zombie_about_to_call_outside_calls_nobody(backend: Backend) {
+    let undisturbed = Undisturbed::run(backend).await;
     let position = Position::after_opening(undisturbed.seq("letters_send", "alice"));
-    woken_after_a_takeover(Sleeping::At(position), RunStatus::Succeeded).await;
+    woken_after_a_takeover(backend, Sleeping::At(position), RunStatus::Succeeded).await;
 }
 
-#[tokio::test]
-async fn a_zombie_whose_model_answers_late_does_not_use_the_answer() {
+async fn a_zombie_whose_model_answers_late_does_not_use_the_answer(backend: Backend) {
     let in_turn = |arrival: &Arrival| matches!(arrival, Arrival::Asked { turn: 2, .. });
-    woken_after_a_takeover(Sleeping::In(in_turn), RunStatus::Succeeded).await;
+    woken_after_a_takeover(backend, Sleeping::In(in_turn), RunStatus::Succeeded).await;
 }
 
-#[tokio::test]
-async fn a_zombie_whose_call_returns_late_does_not_store_the_receipt() {
+async fn a_zombie_whose_call_returns_late_does_not_store_the_receipt(backend: Backend) {
     let in_fax = |arrival: &Arrival| matches!(arrival, Arrival::Called { to, .. } if to == "carol");
-    woken_after_a_takeover(Sleeping::In(in_fax), RunStatus::Waiting).await;
+    woken_after_a_takeover(backend, Sleeping::In(in_fax), RunStatus::Waiting).await;
 }
 
 /// Where the worker falls asleep.
@@ -50,8 +54,8 @@ enum Sleeping {
 }
 
 /// Whether the zombie's commit was refused.
-async fn woken_after_a_takeover(sleeping: Sleeping, ends: RunStatus) -> bool {
-    let world = World::new().await;
+async fn woken_after_a_takeover(backend: Backend, sleeping: Sleeping, ends: RunStatus) -> bool {
+    let world = World::new(backend).await;
     let run = world.whole_run().await;
     let hold = match sleeping {
         Sleeping::At(position) => Some(position),
@@ -90,7 +94,7 @@ async fn woken_after_a_takeover(sleeping: Sleeping, ends: RunStatus) -> bool {
     refused
 }
 
-/// Stops the zombie where it does not hold the lock of the file, which nobody could take from it.
+/// Stops the zombie where it does not hold the lock of a file, which nobody could take from it.
 async fn fall_asleep(zombie: &mut Worker, world: &World) {
     loop {
         zombie.signal(Signal::STOP);

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::model::Usage;
 use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
-use super::{Snapshot, Step, StepKind, StepOutcome};
+use super::{INLINE_PAYLOAD_BYTES, Snapshot, Step, StepKind, StepOutcome};
 
 /// What a step asks: SHA-256 over canonical JSON of the run, its place, what it is and its input.
 ///
@@ -24,6 +24,13 @@ pub fn call_digest(run: RunId, seq: u32, kind: StepKind, name: &str, input: &Val
         input: &'a Value,
     }
     Digest::of_json(&Call { run, seq, kind, name, input })
+}
+
+/// The name of a payload that is stored out of line, if it is so long.
+#[must_use]
+pub fn payload_ref(payload: &Value) -> Option<Digest> {
+    let canonical = serde_json_canonicalizer::to_vec(payload).ok()?;
+    (canonical.len() > INLINE_PAYLOAD_BYTES).then(|| Digest::of_bytes(&canonical))
 }
 
 /// The hash that the first step of a run is chained to.

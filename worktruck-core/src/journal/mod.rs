@@ -13,7 +13,7 @@ use crate::run::Cost;
 use crate::tool::ToolSpec;
 use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
-pub use hash::{call_digest, genesis, step_hash};
+pub use hash::{call_digest, genesis, payload_ref, step_hash};
 pub use replay::{Asked, Difference, Divergence, Verification, verify};
 
 /// Everything that a run lives by from its first start to its end, whatever is deployed or

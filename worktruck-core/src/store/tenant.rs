@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, TenantId, Timestamp};
+use crate::{Error, Result, TenantId, Timestamp};
 
 /// Whose data it is. Nothing of one tenant is ever visible to another.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -42,8 +42,20 @@ impl NewTenant {
         if fits {
             Ok(())
         } else {
-            Err(crate::Error::invalid("a slug has 1 to 64 characters of a-z, 0-9, - and _").at("/slug"))
+            Err(Error::invalid("a slug has 1 to 64 characters of a-z, 0-9, - and _").at("/slug"))
         }
+    }
+
+    /// The error of a store that has a tenant with this id or slug already.
+    #[must_use]
+    pub fn taken(&self) -> Error {
+        Error::conflict(format!("a tenant with the id {} or the slug {:?} exists", self.id, self.slug))
+    }
+
+    /// The tenant, made at `now`.
+    #[must_use]
+    pub fn made(self, now: Timestamp) -> Tenant {
+        Tenant { id: self.id, slug: self.slug, name: self.name, created_at: now }
     }
 }
 

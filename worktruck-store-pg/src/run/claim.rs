@@ -9,6 +9,7 @@ use worktruck_core::{Result, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_transient};
+use crate::rows::is_kept;
 use crate::statement::Statement;
 
 use super::batch::{Batch, Was};
@@ -23,7 +24,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 const SPARE: usize = 16;
 
 /// Takes runs that may be claimed.
-pub(super) async fn claim(store: &PgStore, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+    let request = &with_names(request);
     let mut claimed = Vec::new();
     for _ in 0..ROUNDS {
         let wanted = request.limit - claimed.len();
@@ -36,21 +38,34 @@ pub(super) async fn claim(store: &PgStore, request: &ClaimRequest, now: Timestam
             break;
         }
         let mut connection = store.readers.acquire().await.or_failed("claim runs")?;
-        let taken = match take(&mut connection, store, offer, request, wanted, now).await {
-            Err(error) if is_transient(&error) => Vec::new(),
+        let Taken { runs, looked_at } = match take(&mut connection, store, offer, request, wanted, now).await {
+            Err(error) if is_transient(&error) => Taken::default(),
             taken => taken.or_failed("claim runs")??,
         };
         drop(connection);
-        let is_all = taken.len() == within_reach;
-        if taken.is_empty() {
+        if runs.is_empty() {
             tokio::time::sleep(PAUSE).await;
         }
-        claimed.extend(taken);
-        if is_all {
+        claimed.extend(runs);
+        if looked_at == within_reach {
             break;
         }
     }
     Ok(claimed)
+}
+
+/// What one round came to.
+#[derive(Default)]
+struct Taken {
+    runs: Vec<Claimed>,
+    /// How many there were, those included that cannot be read.
+    looked_at: usize,
+}
+
+/// Without the blueprints that no run can have.
+fn with_names(mut request: ClaimRequest) -> ClaimRequest {
+    request.blueprints.retain(|has| is_kept(&has.blueprint));
+    request
 }
 
 /// Takes the first `wanted` runs of the offer that are still there.
@@ -61,7 +76,7 @@ async fn take(
     request: &ClaimRequest,
     wanted: usize,
     now: Timestamp,
-) -> sqlx::Result<Result<Vec<Claimed>>> {
+) -> sqlx::Result<Result<Taken>> {
     let mut tx = connection.begin().await?;
     let turn = turn(now, offer.latest_turn);
     let candidates = offer.within_limits(&mut tx, store.options().schema()).await?;
@@ -72,7 +87,7 @@ async fn take(
         "FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
          JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
          JOIN run r ON r.tenant = c.tenant AND r.id = c.run
-         WHERE (q.status = 'queued' AND NOT q.delayed) OR (q.status = 'running' AND q.lease_expires_at <= $3)
+         WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3) OR (q.status = 'running' AND q.lease_expires_at <= $3)
          ORDER BY c.place LIMIT $4 FOR UPDATE OF q SKIP LOCKED"
     ))
     .bind(tenants)
@@ -101,7 +116,7 @@ async fn take(
     }
     if batch.is_empty() {
         tx.rollback().await?;
-        return Ok(Ok(Vec::new()));
+        return Ok(Ok(Taken { runs: Vec::new(), looked_at: rows.len() }));
     }
     let mut statement = Statement::default();
     let moment = statement.bind(turn.as_micros());
@@ -116,9 +131,10 @@ async fn take(
     let written = statement.fetch(&mut tx, "SELECT i FROM written").await?;
     if written.len() != claimed.len() {
         tx.rollback().await?;
-        return Ok(Ok(Vec::new()));
+        return Ok(Ok(Taken::default()));
     }
     tx.commit().await?;
     claimed.iter().for_each(|(_, record)| store.records.keep(record));
-    Ok(Ok(claimed.into_iter().map(|(taken, _)| taken).collect()))
+    let runs = claimed.into_iter().map(|(taken, _)| taken).collect();
+    Ok(Ok(Taken { runs, looked_at: rows.len() }))
 }

@@ -194,6 +194,8 @@ async fn queues(
              SELECT c.* FROM unnest($3::uuid[], $4::text[]) AS l(tenant, blueprint) CROSS JOIN LATERAL (
                  SELECT q.tenant, q.run, q.blueprint, q.priority, q.created_at, FALSE AS is_running FROM queue q
                  WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status = 'queued' AND NOT q.delayed
+                     -- One whose clock runs ahead may have looked before.
+                     AND q.run_at <= $6
                      AND (q.blueprint_version IS NULL
                          OR (q.blueprint, q.blueprint_version) IN (SELECT blueprint, version FROM has))
                  ORDER BY q.priority DESC, q.created_at, q.run LIMIT $5) c

@@ -1,30 +1,62 @@
-//! Throw-away PostgreSQL servers and databases for tests.
+//! Throw-away PostgreSQL servers and databases for tests, behind the feature `testing`.
 //!
-//! A [`Database`] is fresh for every test. It lives on a server that all tests of this machine and
-//! user share, also from several processes: the first starts it, and a few seconds after the last
-//! has gone it stops, however that ended. `WORKTRUCK_TEST_DATABASE_URL` names another server to
-//! make the databases on.
+//! [`Database::fresh`] gives an empty database to one test. It is on the server that
+//! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server of its own kind: all
+//! tests of a user that run at the time share it, in whatever process they are. The first starts
+//! it, and a few seconds after the last has gone it is stopped and deleted, also if that one was
+//! killed. A [`Cluster`] is a server for one test alone, which may stop, restart and kill it.
 //!
-//! A [`Cluster`] is a server of one's own, to be restarted and stopped.
+//! # What is needed
 //!
-//! Both need the binaries of the server, not a running one: those in the folder that
-//! `WORKTRUCK_TEST_PG_BIN` names, or the newest that is found where they are usually installed. As
-//! root the server runs as the user `postgres`, or `nobody`. It listens on a Unix socket in a
-//! folder that is open to its user alone, and writes to the disk without waiting for it.
+//! Linux, and the programs of a PostgreSQL server (on Debian: `apt-get install postgresql`); the
+//! system's own server is not used and need not run. They are looked for in the folder
+//! `WORKTRUCK_TEST_PG_BIN` if it is set, else where `pg_config --bindir` says, in the `PATH`, and in
+//! `/usr/lib/postgresql`, where the newest is taken. PostgreSQL refuses to run as root: for root,
+//! the servers run as the user `postgres`, or else `nobody`.
 //!
-//! ```no_run
-//! use worktruck_store_pg::{PgStore, testing::Database};
+//! # Where they are
 //!
-//! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! Under the folder for temporary files, where only this user reaches them, and so does their
+//! socket: whoever can connect may do everything. The log of the last server that was stopped stays
+//! there, in `worktruck-pg-*/*/servers/last.log`. Nothing is written to last: a server that is killed
+//! keeps what was committed, a machine that loses its power does not.
+//!
+//! # Examples
+//!
+//! ```
+//! use worktruck_core::TenantId;
+//! use worktruck_core::store::TenantStore as _;
+//! use worktruck_core::testing::CountingIds;
+//! use worktruck_store_pg::PgStore;
+//! use worktruck_store_pg::testing::Database;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> worktruck_core::Result<()> {
 //! let database = Database::fresh().await?;
 //! let store = PgStore::open(database.url()).await?;
+//! # store.close().await;
 //! # Ok(())
 //! # }
 //! ```
 
+mod account;
+mod binaries;
 mod cluster;
 mod database;
+mod home;
 mod server;
+mod shared;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use database::Database;
+pub use home::Home;
+
+use worktruck_core::{Error, Result};
+
+/// What `work` comes to, done on a thread that may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal("the work on a test server was broken off").with_source(error)),
+    }
+}

@@ -1,211 +1,256 @@
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use worktruck_core::{Error, Result};
 
-/// The data of a server in a folder, and the programs that run it.
-#[derive(Clone, Debug)]
+use super::account::run;
+use super::home::{Place, unusable};
+
+/// The port that stands in the name of a socket, where no other is meant.
+pub(super) const PORT: u16 = 5432;
+
+/// A folder with a server's data, socket and log, and the right to use it.
+///
+/// The right is a shared lock on the folder. A process of its own watches it: when nobody holds the
+/// lock any more, however that came about, it stops the server and deletes the folder.
+#[derive(Debug)]
 pub(super) struct Server {
-    /// Holds the data, the socket, the log and the lock of those who use it.
+    pub(super) place: Place,
     pub(super) folder: PathBuf,
-    binaries: PathBuf,
-    /// Who the server runs as, if that is somebody else.
-    user: Option<(u32, u32)>,
+    port: u16,
+    listens: bool,
+    used: Option<File>,
+    control: Mutex<()>,
+    /// Waited for in the end, unless the server is left to others.
+    watch: Option<Child>,
 }
 
-/// The name of the socket has this number in it; the folder tells servers apart.
-const PORT: u16 = 5432;
-/// How long the name of a socket may be, and what is added to that of its folder.
-const LONGEST_SOCKET: usize = 107 - "/.s.PGSQL.5432.lock".len();
-
 impl Server {
-    /// The server in `folder`, which is made if it does not exist.
-    pub(super) fn at(folder: PathBuf) -> Result<Self> {
-        if folder.as_os_str().len() > LONGEST_SOCKET {
-            return Err(Error::invalid(format!(
-                "{} is too long for the folder of a socket: set TMPDIR to a shorter one",
-                folder.display()
-            )));
-        }
-        let server = Self { folder, binaries: binaries()?, user: user()? };
-        if let Err(error) = fs::create_dir(&server.folder)
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            return Err(failed("make the folder of a test server", error));
-        }
-        server.give(&server.folder, 0o700)?;
+    /// A new folder with a server that is not running yet. The lock of the place must be held.
+    ///
+    /// `listens` is whether it will take connections by TCP, too, and `grace` how long it goes on
+    /// without anybody who uses it.
+    pub(super) fn prepare(
+        place: &Place,
+        settings: &[(String, String)],
+        listens: bool,
+        grace: Duration,
+    ) -> Result<Self> {
+        let template = place.template()?;
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let folder = place.servers().join(&name[..12]);
+        let mut prepare = place.account.script(PREPARE, &[&folder, &template]);
+        run("making the folder of a server", &mut prepare, &configuration(&folder, settings, listens))?;
+        let used = use_of(&folder)?;
+        let watch = watch(place, &folder, grace)?;
+        let mut server = Self::with(place, folder, used);
+        (server.listens, server.watch) = (listens, Some(watch));
         Ok(server)
     }
 
-    /// The address of a database of the server.
-    pub(super) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost:{PORT}/{database}?host={}", self.folder.display())
+    /// The server in `folder`, unless it has gone.
+    pub(super) fn join(place: &Place, folder: PathBuf) -> Option<Self> {
+        let used = use_of(&folder).ok()?;
+        let server = Self::with(place, folder, used);
+        server.is_running().then_some(server)
     }
 
-    /// Where the server tells what it does.
+    /// Starts the server for the first time, at a port that is free if it listens.
+    pub(super) fn start(&mut self) -> Result<()> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            if self.listens {
+                self.port = free_port()?;
+            }
+            attempts -= 1;
+            // A port is free until somebody else takes it.
+            match self.start_again() {
+                Err(error) if attempts > 0 && error.chain().to_string().contains("Address already in use") => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Starts the server, which does not run, at the port that it has.
+    pub(super) fn start_again(&self) -> Result<()> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            let end_of_log = fs::metadata(self.log()).map_or(0, |metadata| metadata.len());
+            let Err(error) = self.control(&["start", "-o", &format!("-p {}", self.port)]) else { return Ok(()) };
+            let log = self.log_since(end_of_log);
+            attempts -= 1;
+            // The other processes of a server that was killed go soon.
+            if attempts == 0 || !log.contains("pre-existing shared memory block") {
+                let said = format!("{}\n{log}", error.chain());
+                return Err(Error::internal("a test server does not start").with_source(said));
+            }
+        }
+    }
+
+    /// Runs pg_ctl on the server, and waits until what was asked has happened.
+    pub(super) fn control(&self, args: &[&str]) -> Result<()> {
+        let _one_at_a_time = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut command = self.place.account.command(self.place.binaries.program("pg_ctl"));
+        command.args(args).arg("-D").arg(self.data()).arg("-l").arg(self.log()).args(["-w", "-s"]);
+        if let Some(used) = &self.used {
+            // It may outlive this process, and then still needs the folder.
+            let used = used.try_clone().map_err(|error| unusable(&self.folder, error))?;
+            command.stdin(used);
+        }
+        run("pg_ctl", &mut command, "").map(drop)
+    }
+
+    /// Whether a server takes connections in the folder.
+    pub(super) fn is_running(&self) -> bool {
+        UnixStream::connect(self.folder.join(format!(".s.PGSQL.{}", self.port))).is_ok()
+    }
+
+    /// The process that all others of the server descend from; nothing if none was started.
+    pub(super) fn postmaster(&self) -> Option<u32> {
+        fs::read_to_string(self.data().join("postmaster.pid")).ok()?.lines().next()?.parse().ok()
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(super) fn log(&self) -> PathBuf {
         self.folder.join("log")
     }
 
-    fn data(&self) -> PathBuf {
+    /// Does not wait in the end until the server is gone.
+    pub(super) fn leave(&mut self) {
+        self.watch = None;
+    }
+
+    fn with(place: &Place, folder: PathBuf, used: File) -> Self {
+        let (place, used) = (place.clone(), Some(used));
+        Self { place, folder, port: PORT, listens: false, used, control: Mutex::new(()), watch: None }
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// A lock on the file `name`: whoever has it shared keeps others from having it alone.
-    pub(super) fn lock(&self, name: &str, alone: bool) -> Result<File> {
-        let path = self.folder.join(name);
-        let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let file = open.map_err(|e| failed("open the lock of a test server", e))?;
-        self.give(&path, 0o600)?;
-        let locked = if alone { file.lock() } else { file.lock_shared() };
-        locked.map_err(|e| failed("lock a test server", e))?;
-        Ok(file)
-    }
-
-    /// Makes the data, if they are not there. Data that were half made are made again.
-    pub(super) fn init(&self, settings: &[(String, String)]) -> Result<()> {
-        if self.data().join("PG_VERSION").exists() {
-            return Ok(());
-        }
-        let begun = self.folder.join("begun");
-        if begun.exists() {
-            fs::remove_dir_all(&begun).map_err(|e| failed("clear a test server", e))?;
-        }
-        let mut init = self.command("initdb");
-        run(self
-            .as_user(&mut init)
-            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
-            .arg("--pgdata")
-            .arg(&begun))?;
-        let mut conf = format!("listen_addresses = ''\nunix_socket_directories = '{}'\n", self.folder.display());
-        for (name, value) in settings {
-            conf.push_str(&format!("{name} = '{value}'\n"));
-        }
-        fs::write(begun.join("postgresql.auto.conf"), conf)
-            .map_err(|e| failed("write settings of a test server", e))?;
-        self.give(&begun.join("postgresql.auto.conf"), 0o600)?;
-        fs::rename(&begun, self.data()).map_err(|e| failed("make a test server", e))
-    }
-
-    /// Whether the server runs.
-    pub(super) fn is_running(&self) -> bool {
-        let mut status = self.command("pg_ctl");
-        self.as_user(&mut status).arg("status").arg("-D").arg(self.data());
-        status.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    }
-
-    /// Does `action` of `pg_ctl`, and waits for it.
-    pub(super) fn control(&self, action: &[&str]) -> Result<()> {
-        let mut control = self.command("pg_ctl");
-        let control = self.as_user(&mut control).args(action).arg("-w").arg("-D").arg(self.data());
-        if action.first() != Some(&"stop") {
-            control.arg("-l").arg(self.log());
-        }
-        run(control).map_err(|error| {
-            let log = fs::read_to_string(self.log()).unwrap_or_default();
-            let end: Vec<&str> = log.lines().rev().take(20).collect();
-            Error::unavailable(format!(
-                "{error}; its log ends with:\n{}",
-                end.into_iter().rev().collect::<Vec<_>>().join("\n")
-            ))
-        })
-    }
-
-    /// Starts a process that stops the server when nobody holds the lock `users` any more, and then
-    /// runs `and_then`, a command of the shell in which `$1` is the folder.
-    pub(super) fn watch(&self, and_then: &str) -> Result<()> {
-        let script = format!(
-            "cd /; while sleep 2; do
-                 flock --nonblock --exclusive \"$1/users\" \"$2/pg_ctl\" stop -m immediate -D \"$1/data\" && break
-             done; {and_then}"
-        );
-        let mut shell = Command::new("sh");
-        let shell = self.as_user(&mut shell).arg("-c").arg(script).arg("watch").arg(&self.folder).arg(&self.binaries);
-        // A group of its own: what ends the tests does not end it.
-        let shell = shell.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        shell.spawn().map(drop).map_err(|e| failed("watch a test server", e))
-    }
-
-    fn command(&self, name: &str) -> Command {
-        Command::new(self.binaries.join(name))
-    }
-
-    fn as_user<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        if let Some((user, group)) = self.user {
-            command.uid(user).gid(group);
-        }
-        command.current_dir("/")
-    }
-
-    /// Makes a file or folder the server's.
-    fn give(&self, path: &Path, mode: u32) -> Result<()> {
-        if let Some((user, group)) = self.user {
-            chown(path, Some(user), Some(group)).map_err(|e| failed("give a file to a test server", e))?;
-        } else if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o777 == mode) {
-            return Ok(());
-        }
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))
-            .map_err(|e| failed("close a test server's files", e))
+    fn log_since(&self, start: u64) -> String {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let start = usize::try_from(start).unwrap_or(0).min(log.len());
+        String::from_utf8_lossy(&log[start..]).into_owned()
     }
 }
 
-fn run(command: &mut Command) -> Result<()> {
-    let name = command.get_program().display().to_string();
-    // A server that is started keeps what it inherits: its output must not be waited for.
-    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let status = output.map_err(|e| failed("start a program of the server", e))?;
-    if status.success() { Ok(()) } else { Err(Error::unavailable(format!("{name} failed with {status}"))) }
-}
-
-fn failed(what: &str, error: io::Error) -> Error {
-    Error::unavailable(format!("could not {what}")).with_source(error)
-}
-
-/// The folder with the newest binaries.
-fn binaries() -> Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("WORKTRUCK_TEST_PG_BIN") {
-        let folder = PathBuf::from(folder);
-        return if has_server(&folder) { Ok(folder) } else { Err(missing(&format!("{} has none", folder.display()))) };
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.used = None;
+        if let Some(mut watch) = self.watch.take() {
+            watch.wait().ok();
+        }
     }
-    let mut installed: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|version| Some((version.file_name().to_str()?.parse().ok()?, version.path().join("bin"))))
-        .collect();
-    installed.sort();
-    let in_path = std::env::var_os("PATH").unwrap_or_default();
-    let found = installed.into_iter().rev().map(|(_, folder)| folder).chain(std::env::split_paths(&in_path));
-    found.into_iter().find(|folder| has_server(folder)).ok_or_else(|| missing("none were found"))
 }
 
-fn has_server(folder: &Path) -> bool {
-    ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).exists())
-}
-
-fn missing(why: &str) -> Error {
-    Error::invalid(format!(
-        "tests need the binaries of a PostgreSQL server, and {why}: install them (on Debian: apt-get install \
-         postgresql), name their folder in WORKTRUCK_TEST_PG_BIN, or name a server in WORKTRUCK_TEST_DATABASE_URL"
-    ))
-}
-
-/// Who the server runs as where we are root, which it refuses to run as.
-fn user() -> Result<Option<(u32, u32)>> {
-    let own = fs::metadata("/proc/self").map(|meta| std::os::unix::fs::MetadataExt::uid(&meta));
-    if own.map_err(|e| failed("see who runs the tests", e))? != 0 {
-        return Ok(None);
+/// Ends servers whose processes were killed together with what watched them.
+pub(super) fn sweep(place: &Place) {
+    for entry in fs::read_dir(place.servers()).into_iter().flatten().flatten() {
+        let is_server = entry.file_name().len() == 12 && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let folder = File::open(entry.path());
+        if is_server && folder.is_ok_and(|folder| folder.try_lock().is_ok()) {
+            // What fails now is tried again next time.
+            watch(place, &entry.path(), Duration::ZERO).ok();
+        }
     }
-    let users = fs::read_to_string("/etc/passwd").map_err(|e| failed("look for a user for a test server", e))?;
-    let ids = |name: &str| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    let found = ids("postgres").or_else(|| ids("nobody"));
-    found.map(Some).ok_or_else(|| Error::invalid("root may not run a PostgreSQL server: make a user named postgres"))
+}
+
+/// How often a start is tried.
+const ATTEMPTS: u32 = 20;
+
+/// The server's folder, and the data folder to copy; the settings come in.
+const PREPARE: &str = r#"
+set -eu
+if ! command -v flock >/dev/null; then
+  echo "there is no flock (on Debian: apt-get install util-linux)" >&2
+  exit 1
+fi
+mkdir -m 700 "$1"
+cp -a "$2" "$1/data"
+cat >>"$1/data/postgresql.conf"
+"#;
+
+/// The server's folder, which is also the standard input, and the grace in seconds.
+///
+/// Users lock the folder and then touch it: one that came and went within the grace is seen by the
+/// time. The number of a process says nothing if the machine was started again since, so that its
+/// folder is looked at.
+const WATCH: &str = r#"
+runs() {
+  pid=$(head -n 1 "$1/data/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1/data" ]
+}
+while flock -x 0; do
+  flock -u 0
+  touched=$(stat -c %y "$1") || exit
+  sleep "$2"
+  if flock -n -x 0; then
+    [ "$touched" = "$(stat -c %y "$1")" ] && break
+    flock -u 0
+  fi
+done
+if runs "$1"; then
+  kill -QUIT "$pid"
+  tries=0
+  while runs "$1" && [ "$tries" -lt 200 ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+  done
+  runs "$1" && kill -KILL "$pid"
+fi
+mv -f "$1/log" "$1/../last.log"
+rm -rf "$1"
+"#;
+
+/// Starts what ends the server in `folder` when nobody uses it.
+fn watch(place: &Place, folder: &Path, grace: Duration) -> Result<Child> {
+    let failed = |error| unusable(folder, error);
+    let grace = format!("{:.3}", grace.as_secs_f64());
+    let mut command = place.account.script(WATCH, &[folder, Path::new(&grace)]);
+    // Opened again: the lock belongs to what was opened, not to the process.
+    command.stdin(File::open(folder).map_err(failed)?).stdout(Stdio::null()).stderr(Stdio::null());
+    // What is sent to the processes of a terminal or of a test is not for it.
+    command.process_group(0).spawn().map_err(failed)
+}
+
+/// The right to use the server in `folder`, waited for while it is being stopped.
+fn use_of(folder: &Path) -> Result<File> {
+    let opened = File::open(folder).and_then(|file| file.lock_shared().map(|()| file));
+    let touched = opened.and_then(|file| file.set_modified(SystemTime::now()).map(|()| file));
+    touched.map_err(|error| unusable(folder, error))
+}
+
+fn free_port() -> Result<u16> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    port.map(|address| address.port()).map_err(|error| Error::internal("there is no free port").with_source(error))
+}
+
+/// The server's settings, those of `settings` last.
+fn configuration(folder: &Path, settings: &[(String, String)], listens: bool) -> String {
+    let addresses = if listens { "127.0.0.1" } else { "" };
+    let folder = folder.display().to_string();
+    let ours = [
+        ("listen_addresses", addresses),
+        ("unix_socket_directories", &folder),
+        ("unix_socket_permissions", "0700"),
+        ("max_connections", "500"),
+        ("max_prepared_transactions", "0"),
+        ("log_line_prefix", "%m [%p] %q%d "),
+        ("log_checkpoints", "off"),
+    ];
+    let given = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    ours.into_iter()
+        .chain(given)
+        .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\\', r"\\").replace('\'', "''")))
+        .collect()
 }

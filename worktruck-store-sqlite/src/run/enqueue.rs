@@ -33,6 +33,7 @@ impl Transact for Enqueue {
     type Output = (Vec<Run>, Option<u64>);
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Self::Output> {
+        self.runs.iter().try_for_each(NewRun::check)?;
         let mut keys = self.used_keys(tx).await?;
         let taken = self.taken_ids(tx).await?;
         let mut decided = Vec::with_capacity(self.runs.len());
@@ -40,7 +41,6 @@ impl Transact for Enqueue {
         let mut ids = BTreeSet::new();
         let mut new_keys = Vec::new();
         for run in &self.runs {
-            run.check()?;
             if let Some(key) = &run.idempotency_key {
                 let content = run_content(run)?;
                 match keys.get(key) {

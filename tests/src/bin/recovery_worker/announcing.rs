@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,8 +15,8 @@ use worktruck_tests::{Announcement, Answer, CommitSummary, Moment, Position};
 
 /// A store that announces claims and commits, and stays at one of them when told.
 #[derive(Debug)]
-pub(crate) struct Announcing<S> {
-    inner: S,
+pub(crate) struct Announcing {
+    inner: Arc<dyn Store>,
     hold: Option<Position>,
 }
 
@@ -27,13 +28,9 @@ pub(crate) fn announce(announcement: &Announcement) {
     }
 }
 
-impl<S: Store> Announcing<S> {
-    pub(crate) const fn new(inner: S, hold: Option<Position>) -> Self {
+impl Announcing {
+    pub(crate) const fn new(inner: Arc<dyn Store>, hold: Option<Position>) -> Self {
         Self { inner, hold }
-    }
-
-    pub(crate) const fn inner(&self) -> &S {
-        &self.inner
     }
 
     /// Stays if this is the place, until a line comes on standard input.
@@ -50,7 +47,7 @@ impl<S: Store> Announcing<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> RunStore for Announcing<S> {
+impl RunStore for Announcing {
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
         self.inner.enqueue(tenant, runs, now).await
     }
@@ -107,7 +104,7 @@ impl<S: Store> RunStore for Announcing<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> EntityStore for Announcing<S> {
+impl EntityStore for Announcing {
     async fn apply(
         &self,
         tenant: TenantId,
@@ -141,7 +138,7 @@ impl<S: Store> EntityStore for Announcing<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> TenantStore for Announcing<S> {
+impl TenantStore for Announcing {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         self.inner.create_tenant(tenant, now).await
     }

@@ -16,8 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use worktruck_agents::clock::SystemClock;
 use worktruck_agents::{Runtime, WorkerOptions};
 use worktruck_core::{Clock, Error, Result, Timestamp};
-use worktruck_store_sqlite::SqliteStore;
-use worktruck_tests::{Announcement, Position};
+use worktruck_tests::{Announcement, AnyStore, Position};
 
 use announcing::{Announcing, announce};
 use script::Scripted;
@@ -61,9 +60,9 @@ async fn main() -> ExitCode {
 async fn work(args: Args) -> Result<()> {
     let mut terminated =
         signal(SignalKind::terminate()).map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
-    let store = Arc::new(Announcing::new(SqliteStore::open(&args.store).await?, args.hold));
+    let store = AnyStore::open(&args.store).await?;
     let clock = Behind { clock: SystemClock::new(), by: Duration::from_secs(args.behind_secs) };
-    let runtime = Runtime::builder(store.clone())
+    let runtime = Runtime::builder(Arc::new(Announcing::new(store.ports(), args.hold)))
         .clock(Arc::new(clock))
         .lease(Duration::from_millis(args.lease_ms))
         .provider("scripted", Arc::new(Scripted::new(&args.server)?))
@@ -82,7 +81,7 @@ async fn work(args: Args) -> Result<()> {
         announce(&Announcement::Stopping);
     };
     runtime.worker(options).run_until(stop).await;
-    store.inner().close().await;
+    store.close().await;
     Ok(())
 }
 

@@ -152,8 +152,8 @@ fn accept(runs: &mut Runs, tenant: TenantId, new: Vec<NewRun>, now: Timestamp) -
     let mut decided: Vec<Accept> = Vec::with_capacity(new.len());
     let mut ids = BTreeSet::new();
     let mut keys = BTreeMap::new();
+    new.iter().try_for_each(NewRun::check)?;
     for run in new {
-        run.check()?;
         if let Some(key) = &run.idempotency_key {
             let content = run_content(&run)?;
             let place = (tenant, key.clone());

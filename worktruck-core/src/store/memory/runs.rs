@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::{Journal, OpenCall, Snapshot, Step};
+use crate::journal::{Journal, OpenCall, Snapshot, Step, payload_ref};
 use crate::run::{Commit, Event, RunRecord, RunStatus};
 use crate::store::{Candidate, turn};
 use crate::{Digest, Error, Result, RunId, TenantId, Timestamp};
@@ -115,7 +115,9 @@ impl StoredRun {
         if commit.snapshot.is_some() {
             self.snapshot = commit.snapshot;
         }
-        self.steps.extend(commit.steps.into_iter().map(|step| step.step));
+        // What other backends store out of line has the same name here.
+        let named = |step: Step| Step { payload_ref: step.output.as_ref().and_then(payload_ref), ..step };
+        self.steps.extend(commit.steps.into_iter().map(|step| named(step.step)));
         self.calls.extend(commit.calls.into_iter().map(|call| (call.seq, call)));
         let head = self.record.head_seq;
         self.calls.retain(|seq, _| *seq > head);

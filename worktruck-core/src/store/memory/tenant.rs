@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::store::{NewTenant, Tenant, TenantStore};
-use crate::{Error, Result, TenantId, Timestamp};
+use crate::{Result, TenantId, Timestamp};
 
 use super::MemoryStore;
 
@@ -10,13 +10,10 @@ impl TenantStore for MemoryStore {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         tenant.check()?;
         let mut state = self.state();
-        if state.tenants.contains_key(&tenant.id) {
-            return Err(Error::conflict(format!("tenant {} exists", tenant.id)));
+        if state.tenants.values().any(|other| other.id == tenant.id || other.slug == tenant.slug) {
+            return Err(tenant.taken());
         }
-        if state.tenants.values().any(|other| other.slug == tenant.slug) {
-            return Err(Error::conflict(format!("a tenant with the slug {:?} exists", tenant.slug)).at("/slug"));
-        }
-        let tenant = Tenant { id: tenant.id, slug: tenant.slug, name: tenant.name, created_at: now };
+        let tenant = tenant.made(now);
         state.tenants.insert(tenant.id, tenant.clone());
         Ok(tenant)
     }

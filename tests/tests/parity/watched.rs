@@ -1,0 +1,185 @@
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use worktruck_core::journal::Journal;
+use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::store::{
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, NewTenant, Provenance, RunQuery,
+    RunStore, Store, Tenant, TenantStore, Version,
+};
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+
+use crate::normalise::told;
+
+/// A store that writes down every call and its answer.
+///
+/// Behind it there may be several openings of one store: calls go to each in turn, as those of
+/// several processes do.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    openings: Vec<Arc<dyn Store>>,
+    trace: Mutex<Vec<Line>>,
+}
+
+/// A call, and what came of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) call: String,
+    pub(crate) answer: String,
+}
+
+impl Watched {
+    pub(crate) fn new(openings: Vec<Arc<dyn Store>>) -> Self {
+        Self { openings, trace: Mutex::default() }
+    }
+
+    pub(crate) fn trace(&self) -> Vec<Line> {
+        self.lines().clone()
+    }
+
+    /// Commits that have nothing to do with each other, all at the same time.
+    pub(crate) async fn commit_together(
+        &self,
+        commits: Vec<(Lease, Commit)>,
+        now: Timestamp,
+    ) -> Vec<Result<CommitOutcome>> {
+        let call = format!("commit together {commits:?} at {}", now.as_micros());
+        let stores = self.openings.iter().cycle();
+        let all = commits.iter().zip(stores).map(|((lease, commit), store)| store.commit(lease, commit.clone(), now));
+        let answers = join_all(all).await;
+        let answer = answers.iter().map(told).collect::<Vec<_>>().join("\n");
+        self.lines().push(Line { call, answer });
+        answers
+    }
+
+    fn store(&self) -> &dyn Store {
+        let turn = self.lines().len() % self.openings.len();
+        &*self.openings[turn]
+    }
+
+    fn note<T: Debug>(&self, call: String, answer: Result<T>) -> Result<T> {
+        let line = Line { call, answer: told(&answer) };
+        self.lines().push(line);
+        answer
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The call as text: times as numbers, everything else as it is.
+fn call(name: &str, arguments: &dyn Debug, now: Timestamp) -> String {
+    format!("{name} {arguments:?} at {}", now.as_micros())
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl EntityStore for Watched {
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        let call = call("apply", &(tenant, &changes, &provenance), now);
+        self.note(call, self.store().apply(tenant, changes, provenance, now).await)
+    }
+
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
+        self.note(call("entity", &(tenant, key, at), now), self.store().entity(tenant, key, at, now).await)
+    }
+
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
+        let call = call("list", &(tenant, &query), now);
+        self.note(call, self.store().list(tenant, query, now).await)
+    }
+
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        let call = format!("history {:?}", (tenant, key, &page));
+        self.note(call, self.store().history(tenant, key, page).await)
+    }
+
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
+        let call = format!("changes {:?}", (tenant, &since, &limit));
+        self.note(call, self.store().changes(tenant, since, limit).await)
+    }
+
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        let call = call("purge", &(tenant, key, &provenance), now);
+        self.note(call, self.store().purge(tenant, key, provenance, now).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl RunStore for Watched {
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+        let call = call("enqueue", &(tenant, &runs), now);
+        self.note(call, self.store().enqueue(tenant, runs, now).await)
+    }
+
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+        let call = call("claim", &request, now);
+        self.note(call, self.store().claim(request, now).await)
+    }
+
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
+        self.note(call("renew", &(leases, lease_for), now), self.store().renew(leases, lease_for, now).await)
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let call = call("commit", &(lease, &commit), now);
+        self.note(call, self.store().commit(lease, commit, now).await)
+    }
+
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
+        let call = call("signal", &(tenant, run, &signal), now);
+        self.note(call, self.store().signal(tenant, run, signal, now).await)
+    }
+
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
+        self.note(format!("run {:?}", (tenant, run)), self.store().run(tenant, run).await)
+    }
+
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
+        let call = format!("runs {:?}", (tenant, &query));
+        self.note(call, self.store().runs(tenant, query).await)
+    }
+
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
+        self.note(format!("journal {:?}", (tenant, run)), self.store().journal(tenant, run).await)
+    }
+
+    async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
+        let call = format!("events {:?}", (tenant, run, &page));
+        self.note(call, self.store().events(tenant, run, page).await)
+    }
+
+    /// Waits are not compared: what they answer means something to one store alone.
+    async fn wait_for_work(&self, seen: u64) -> Result<u64> {
+        self.store().wait_for_work(seen).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl TenantStore for Watched {
+    async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
+        let call = call("create_tenant", &tenant, now);
+        self.note(call, self.store().create_tenant(tenant, now).await)
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        self.note(format!("tenant {id}"), self.store().tenant(id).await)
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        self.note(format!("tenant_by_slug {slug:?}"), self.store().tenant_by_slug(slug).await)
+    }
+}
