@@ -4,8 +4,6 @@
 //! and ids are arguments, so that answers are compared as they are, but for what
 //! [`normalise::told`] says.
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails the test")]
-
 mod compare;
 mod draw;
 mod entities;
