@@ -161,8 +161,9 @@ impl Cluster {
     /// `Internal` if it does not run.
     pub fn kill(&self) -> Result<()> {
         let pid = self.postmaster().ok_or_else(|| Error::internal("the test server does not run"))?;
-        let mut kill = self.server.place.account.command("kill");
-        run("killing the server", kill.args(["-KILL", &pid.to_string()]), "").map(drop)
+        let data = self.server.data();
+        let mut kill = self.server.place.account.script(KILL, &[&data, pid.to_string().as_ref()]);
+        run("killing the server", &mut kill, "").map(drop)
     }
 
     /// Starts the server again after it was stopped or killed, at the same addresses.
@@ -192,3 +193,18 @@ impl Cluster {
         self.server.log()
     }
 }
+
+/// The data folder and the process. Waits until nobody has to ask how it ended: until then, a server
+/// that starts takes it for alive.
+const KILL: &str = r#"
+if ! [ "/proc/$2/cwd" -ef "$1" ]; then
+  echo "the server does not run" >&2
+  exit 1
+fi
+kill -KILL "$2"
+tries=0
+while kill -0 "$2" 2>/dev/null && [ "$tries" -lt 200 ]; do
+  tries=$((tries + 1))
+  sleep 0.05
+done
+"#;

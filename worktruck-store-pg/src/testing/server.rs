@@ -134,7 +134,7 @@ impl Server {
         Self { place, folder, port: PORT, listens: false, used, control: Mutex::new(()), watch: None }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -249,5 +249,8 @@ fn configuration(folder: &Path, settings: &[(String, String)], listens: bool) ->
         ("log_checkpoints", "off"),
     ];
     let given = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    ours.into_iter().chain(given).map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect()
+    ours.into_iter()
+        .chain(given)
+        .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\\', r"\\").replace('\'', "''")))
+        .collect()
 }
