@@ -85,7 +85,8 @@ async fn a_cluster_that_is_dropped_leaves_nothing() {
 #[test]
 fn a_server_that_cannot_start_says_why() {
     let error = Cluster::start(&ClusterOptions::new().with_setting("max_connections", "many")).unwrap_err();
-    assert!(error.chain().to_string().contains("invalid value for parameter \"max_connections\""), "{}", error.chain());
+    let text = error.chain().to_string();
+    assert!(text.contains("invalid value for parameter \"max_connections\""), "{text}");
 }
 
 /// Names the home in which the holder below waits to be killed.

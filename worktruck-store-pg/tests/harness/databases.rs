@@ -30,7 +30,8 @@ async fn a_dropped_database_is_gone_whoever_is_connected() {
 async fn a_statement_that_is_refused_is_an_error_that_says_why() {
     let database = Database::fresh().await.unwrap();
     let error = database.execute("SELECT 1; SELECT * FROM nowhere").await.unwrap_err();
-    assert!(error.chain().to_string().contains("\"nowhere\" does not exist"), "{}", error.chain());
+    let text = error.chain().to_string();
+    assert!(text.contains("\"nowhere\" does not exist"), "{text}");
 }
 
 #[tokio::test]
