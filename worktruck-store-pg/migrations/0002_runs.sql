@@ -100,14 +100,15 @@ CREATE TABLE step (
     seq          integer NOT NULL,
     kind         text   COLLATE "C" NOT NULL,
     outcome      text   COLLATE "C" NOT NULL,
-    name         text   NOT NULL,
+    -- As JSON, which keeps every character: a model may ask for a tool of any name.
+    name         json   NOT NULL,
     call_digest  bytea  NOT NULL,
     hash         bytea  NOT NULL,
     input        json,
     output       json,
     input_ref    bytea,
     output_ref   bytea,
-    model        text,
+    model        json,
     usage        json,
     PRIMARY KEY (tenant, run, seq)
 );

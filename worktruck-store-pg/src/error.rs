@@ -37,6 +37,7 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
     let why = match code(&error).as_deref() {
         Some(READ_ONLY) => ": its server takes no writes, as a standby does; connect to the primary",
         Some(QUERY_CANCELED) => ": the statement took longer than it may",
+        Some(PERMISSION) => ": this user may not do it; grant it the schema and its tables",
         Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE) => ": a text has a character that PostgreSQL cannot keep (NUL)",
         _ => "",
     };
@@ -53,6 +54,10 @@ pub(crate) fn cannot_open(place: &str, error: sqlx::Error) -> Error {
         Some("28P01" | "28000") => (ErrorKind::InvalidRequest, "the server does not accept this user and password"),
         Some(PERMISSION) => {
             (ErrorKind::InvalidRequest, "this user may not do what the store needs: grant it the schema")
+        }
+        // A table or a column is not what it would be if it were ours.
+        Some("42P07" | "42710" | "42723" | "42703" | "42846" | "22P02") => {
+            (ErrorKind::InvalidRequest, "the schema has tables of another software: name another schema")
         }
         Some("53300") => (ErrorKind::Unavailable, "the server has too many connections already"),
         _ => (kind(&error), "it cannot be reached"),
@@ -166,7 +171,7 @@ fn kind(error: &sqlx::Error) -> ErrorKind {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => ErrorKind::Unavailable,
         error if is_disconnected(error) || is_transient(error) => ErrorKind::Unavailable,
         error => match code(error).as_deref() {
-            Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE) => ErrorKind::InvalidRequest,
+            Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE | PERMISSION) => ErrorKind::InvalidRequest,
             // The class of the code: out of resources, or told to stop.
             Some(code) if code.starts_with("53") || code.starts_with("57") || code == READ_ONLY => {
                 ErrorKind::Unavailable

@@ -8,6 +8,7 @@
 //! takes effect only if what was decided on still holds. No transaction stays open while this
 //! process thinks, so that a process that is stopped in the middle keeps no lock.
 
+mod access;
 mod clock;
 mod entity;
 mod error;

@@ -65,7 +65,8 @@ impl PgOptions {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if it is not 1 to 63 of `a-z`, `0-9` and `_`, beginning with no digit.
+    /// `InvalidRequest` if it is not 1 to 63 of `a-z`, `0-9` and `_`, beginning with no digit, or if it
+    /// is one of PostgreSQL's own.
     pub fn with_schema(mut self, schema: impl Into<String>) -> Result<Self> {
         let schema = schema.into();
         let fits = (1..=63).contains(&schema.len())
@@ -73,6 +74,9 @@ impl PgOptions {
             && !schema.starts_with(|c: char| c.is_ascii_digit());
         if !fits {
             return Err(Error::invalid("a schema has 1 to 63 of a-z, 0-9 and _, and begins with no digit"));
+        }
+        if schema.starts_with("pg_") || schema == "information_schema" {
+            return Err(Error::invalid(format!("the schema {schema} is PostgreSQL's own: name another")));
         }
         self.schema = schema;
         Ok(self)
@@ -181,6 +185,8 @@ impl PgOptions {
             shares: self.shares,
             settings: vec![
                 ("search_path", self.schema.clone()),
+                // A statement that waited for a lock goes on with what it finds then.
+                ("default_transaction_isolation", "read committed".to_owned()),
                 ("statement_timeout", millis(self.statement_timeout)),
                 ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
                 ("jit", "off".to_owned()),
@@ -230,7 +236,7 @@ impl Session {
     pub(crate) fn begin(&self) -> Option<String> {
         let set = self.settings.iter().map(|(name, value)| format!("; SET LOCAL {name} = '{value}'"));
         // Others have prepared statements of the same names on this connection of the server.
-        self.shares.then(|| format!("BEGIN; DEALLOCATE ALL{}", set.collect::<String>()))
+        self.shares.then(|| format!("BEGIN ISOLATION LEVEL READ COMMITTED; DEALLOCATE ALL{}", set.collect::<String>()))
     }
 }
 

@@ -93,6 +93,19 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::invalid("value has no JSON form").with_source(e))
 }
 
+/// Checks a text at `pointer` of what was asked for that is to be kept in a column of texts.
+pub(crate) fn check_kept(pointer: &str, text: &str) -> Result<()> {
+    if is_kept(text) {
+        return Ok(());
+    }
+    Err(Error::invalid("the text has a character that PostgreSQL cannot keep (NUL)").at(pointer))
+}
+
+/// Whether a column of texts can have this one: nothing is found by others.
+pub(crate) fn is_kept(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 /// A count as a column has it.
 pub(crate) fn number(count: impl TryInto<i64>) -> Result<i64> {
     count.try_into().map_err(|_| Error::internal("a number does not fit into the store"))

@@ -5,12 +5,13 @@ use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::Columns as _;
+use crate::rows::{Columns as _, check_kept, is_kept};
 
 #[async_trait]
 impl TenantStore for PgStore {
     async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
         tenant.check()?;
+        tenant.name.iter().try_for_each(|name| check_kept("/name", name))?;
         let mut writing = self.writing().await.or_failed("create a tenant")?;
         let written = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)")
             .bind(tenant.id.as_uuid())
@@ -36,6 +37,9 @@ impl TenantStore for PgStore {
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        if !is_kept(slug) {
+            return Ok(None);
+        }
         let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE slug = $1")
             .bind(slug)
             .fetch_optional(&self.readers)

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use worktruck_core::{Error, Result};
+use worktruck_core::{Digest, Error, Result};
 
 use crate::options::PgOptions;
 
@@ -25,6 +25,8 @@ pub(crate) struct Work {
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
 
+/// The mark of a store that is closed.
+const CLOSED: u64 = u64::MAX;
 /// How long a process waits between two notifications that it sends.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long to leave the server alone after it could not be listened to.
@@ -58,6 +60,9 @@ impl Work {
         let mut mark = self.mark.subscribe();
         loop {
             let now = *mark.borrow_and_update();
+            if now == CLOSED {
+                return Err(Error::unavailable("the store is closed"));
+            }
             if now != seen {
                 return Ok(now);
             }
@@ -68,20 +73,28 @@ impl Work {
         }
     }
 
-    /// Listens and notifies no more.
+    /// Listens and notifies no more; whoever waits is told.
     pub(crate) fn stop(&self) {
+        self.mark.send_replace(CLOSED);
         // A panic elsewhere cannot leave the set half changed.
         self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).abort_all();
     }
 }
 
 fn bump(mark: &watch::Sender<u64>) {
-    mark.send_modify(|mark| *mark += 1);
+    mark.send_modify(|mark| *mark = mark.saturating_add(1));
 }
 
 fn channel(schema: &str) -> String {
-    format!("{schema}.work")
+    let name = format!("{schema}.work");
+    if name.len() <= LONGEST_CHANNEL {
+        return name;
+    }
+    Digest::of_bytes(schema.as_bytes()).to_string().chars().take(LONGEST_CHANNEL).collect()
 }
+
+/// Longer names are cut by the server when it listens, and refused when it notifies.
+const LONGEST_CHANNEL: usize = 63;
 
 async fn listen(options: PgOptions, mark: Arc<watch::Sender<u64>>, listening: Arc<Notify>) {
     loop {

@@ -1,6 +1,6 @@
 //! How the tables keep what entities are found by, sorted by and searched for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use worktruck_core::entity::Kind;
 use worktruck_core::{Digest, Error, Result, TenantId, Timestamp};
@@ -64,13 +64,13 @@ pub(super) const LONGEST_WORD: usize = 200;
 /// PostgreSQL keeps no more of one text, in bytes: words that come later are not found.
 const LONGEST_TEXT: usize = 700_000;
 
-/// The words of a folded text, each with the mark before it and once, spaces between.
+/// The words of a folded text, each with the mark before it and once, spaces between. What comes
+/// first in the text is the first to be kept.
 pub(super) fn lexemes(mark: &str, folded: &str) -> String {
-    let mut words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).map(shorten).collect();
-    words.sort_unstable();
-    words.dedup();
-    let mut lexemes = String::with_capacity(folded.len() + words.len() * (mark.len() + 1));
-    for word in words {
+    let mut seen = HashSet::new();
+    let words = folded.split(' ').filter(|word| !word.is_empty()).map(shorten);
+    let mut lexemes = String::with_capacity(2 * folded.len());
+    for word in words.filter(|word| seen.insert(*word)) {
         if lexemes.len() + word.len() > LONGEST_TEXT {
             break;
         }

@@ -6,7 +6,7 @@ use worktruck_core::{Page, Result, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::OrFailed as _;
-use crate::rows::{Columns as _, number};
+use crate::rows::{Columns as _, is_kept, number};
 
 use super::index::{LONGEST_WORD, UPDATED_AT, key_bytes, mark, shorten, text_of, time_key};
 use super::past;
@@ -76,6 +76,10 @@ async fn find(
     plan: &ListPlan,
     clock: &Clock,
 ) -> Result<Vec<(Position, Version)>> {
+    // Nothing has a term of a name that cannot be kept.
+    if plan.filter.terms.iter().any(|term| !is_kept(&term.name)) {
+        return Ok(Vec::new());
+    }
     let point = plan.point;
     let heads_hold = clock.committed_at.is_none_or(|at| at <= point.sys && at <= point.valid);
     let words_fit = plan.filter.words.iter().all(|word| word.len() <= LONGEST_WORD);

@@ -11,7 +11,7 @@ use worktruck_core::temporal::Slice;
 use worktruck_core::{EntityId, Error, Period, Result, TenantId, Timestamp};
 
 use crate::error::{Failure, OrFailed as _};
-use crate::rows::{Columns as _, number};
+use crate::rows::{Columns as _, is_kept, number};
 
 use super::index::{from_hex, key_bytes};
 use super::write::EntityBatch;
@@ -240,7 +240,8 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
             ids.push(key.id.as_uuid());
             touched.push(from.as_micros());
         }
-        for (kind, term) in &wanted.terms {
+        // Nothing has a term of any other name.
+        for (kind, term) in wanted.terms.iter().filter(|(_, term)| is_kept(&term.name)) {
             term_of.push(tenant.as_uuid());
             term_kinds.push(kind.as_str());
             names.push(term.name.as_str());

@@ -1,5 +1,7 @@
 //! Writes many records in one statement, each only if nobody changed it meanwhile.
 
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
@@ -195,14 +197,14 @@ impl Batch {
             seq(step.seq)?,
             step.kind.as_str(),
             step.outcome.as_str(),
-            step.name.clone(),
+            to_json(&step.name)?,
             step.call_digest.as_bytes().to_vec(),
             step.hash.as_bytes().to_vec(),
             input,
             output,
             input_ref,
             output_ref,
-            step.model.clone(),
+            step.model.as_ref().map(to_json).transpose()?,
             step.usage.as_ref().map(to_json).transpose()?,
         );
         Ok(())
@@ -345,8 +347,8 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
                 "INSERT INTO step (tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome,
                      name, call_digest, hash, input, output, input_ref, output_ref, model, usage)
                  SELECT w.tenant, w.run, c.id, c.started_at, c.completed_at, c.at, c.event_seq, c.cost, c.seq, c.kind,
-                     c.outcome, c.name, c.call_digest, c.hash, c.input::json, c.output::json, c.input_ref,
-                     c.output_ref, c.model, c.usage::json
+                     c.outcome, c.name::json, c.call_digest, c.hash, c.input::json, c.output::json, c.input_ref,
+                     c.output_ref, c.model::json, c.usage::json
                  FROM {rows} JOIN written w ON w.i = c.i"
             ),
         );

@@ -9,6 +9,7 @@ use worktruck_core::{Result, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_transient};
+use crate::rows::is_kept;
 use crate::statement::Statement;
 
 use super::batch::{Batch, Was};
@@ -23,7 +24,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 const SPARE: usize = 16;
 
 /// Takes runs that may be claimed.
-pub(super) async fn claim(store: &PgStore, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+    let request = &with_names(request);
     let mut claimed = Vec::new();
     for _ in 0..ROUNDS {
         let wanted = request.limit - claimed.len();
@@ -58,6 +60,12 @@ struct Taken {
     runs: Vec<Claimed>,
     /// How many there were, those included that cannot be read.
     looked_at: usize,
+}
+
+/// Without the blueprints that no run can have.
+fn with_names(mut request: ClaimRequest) -> ClaimRequest {
+    request.blueprints.retain(|has| is_kept(&has.blueprint));
+    request
 }
 
 /// Takes the first `wanted` runs of the offer that are still there.

@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -7,7 +9,7 @@ use worktruck_core::{Digest, Error, ErrorKind, Result, RunId, TenantId, Timestam
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::{Columns as _, number, to_json};
+use crate::rows::{Columns as _, check_kept, number, to_json};
 use crate::statement::{Rows as _, Statement, columns};
 
 use super::{batch, record};
@@ -46,11 +48,15 @@ pub(super) async fn enqueue(
     runs: &[NewRun],
     now: Timestamp,
 ) -> Result<(Vec<Run>, bool)> {
-    runs.iter().try_for_each(NewRun::check)?;
+    runs.iter().try_for_each(check)?;
     for attempt in 1.. {
         // Ids are new as a rule: whether they are is asked only if the database has found that not.
         let taken = if attempt == 1 { BTreeSet::new() } else { taken_ids(store, tenant, runs).await? };
-        let decided = decide(store, tenant, runs, &taken, now).await?;
+        let decided = match decide(store, tenant, runs, &taken, now).await {
+            // What is wrong with the first run that something is wrong with may be its id.
+            Err(error) if attempt == 1 && runs.len() > 1 && !error.is_retryable() => continue,
+            decided => decided?,
+        };
         match write(store, tenant, &decided, now).await? {
             Ok(()) => return answer(store, tenant, decided).await,
             // Another call has used a key or an id since: the next look finds it.
@@ -60,6 +66,18 @@ pub(super) async fn enqueue(
     }
     Ok((Vec::new(), false))
 }
+
+fn check(run: &NewRun) -> Result<()> {
+    run.check()?;
+    check_kept("/agent_blueprint", &run.agent_blueprint)?;
+    if run.agent_blueprint.len() > LONGEST_BLUEPRINT {
+        return Err(Error::invalid(format!("the name is longer than {LONGEST_BLUEPRINT} bytes")).at("/agent_blueprint"));
+    }
+    Ok(())
+}
+
+/// The longest name of a blueprint, in bytes: it has to fit into the entry of an index.
+const LONGEST_BLUEPRINT: usize = 1_000;
 
 async fn decide(
     store: &PgStore,

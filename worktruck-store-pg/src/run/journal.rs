@@ -45,9 +45,10 @@ async fn read_parts(
         .await
         .or_failed("read a snapshot")?;
     let steps = sqlx::query(
-        "SELECT s.id, s.started_at, s.completed_at, s.cost, s.seq::bigint AS seq, s.kind, s.outcome, s.name,
+        "SELECT s.id, s.started_at, s.completed_at, s.cost, s.seq::bigint AS seq, s.kind, s.outcome,
+             s.name::text AS name,
              s.call_digest, s.hash, coalesce(s.input, i.body)::text AS input, coalesce(s.output, o.body)::text AS output,
-             s.output_ref, s.model, s.usage::text AS usage
+             s.output_ref, s.model::text AS model, s.usage::text AS usage
          FROM step s
          LEFT JOIN payload i ON i.tenant = s.tenant AND i.digest = s.input_ref
          LEFT JOIN payload o ON o.tenant = s.tenant AND o.digest = s.output_ref
@@ -83,14 +84,14 @@ fn step(row: &PgRow) -> Result<Step> {
         id: StepId::from_uuid(row.id("id")?),
         seq: row.number("seq")?,
         kind: kind(row)?,
-        name: row.text("name")?.to_owned(),
+        name: row.json("name")?,
         call_digest: row.maybe_digest("call_digest")?.ok_or_else(no_digest)?,
         hash: row.maybe_digest("hash")?.ok_or_else(no_digest)?,
         input: row.json("input")?,
         // A tool may well answer null, which is not nothing.
         output: output.map(|text| serde_json::from_str::<Value>(text).or_failed("read a step")).transpose()?,
         outcome: outcome(row)?,
-        model: row.maybe_text("model")?.map(str::to_owned),
+        model: row.maybe_json("model")?,
         usage: row.maybe_json("usage")?,
         cost: Cost(NanoUsd::new(row.maybe_number("cost")?.unwrap_or(0))),
         started_at: row.time("started_at")?,
@@ -111,10 +112,11 @@ fn no_digest() -> Error {
     Error::internal("the store holds a step without a digest")
 }
 
-/// A page of the events of a run. Those of steps are made of their rows.
+/// A page of the events of a run. Those of steps are made of their rows. The cursor holds the last
+/// event and the last step before it, so that neither is looked for.
 pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: &PageRequest) -> Result<Page<Event>> {
     let scope = event_scope(tenant, run);
-    let after: u64 = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+    let (after, step): (u64, i64) = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or((0, 0));
     // Every row has an event or more, so that these are enough rows.
     let rows = sqlx::query(
         "SELECT * FROM (
@@ -122,14 +124,15 @@ pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: 
              FROM event WHERE tenant = $1 AND run = $2 AND last_seq > $3 ORDER BY last_seq LIMIT $4) e
          UNION ALL
          SELECT * FROM (
-             SELECT event_seq, at, NULL, seq::bigint, kind, name, outcome
-             FROM step WHERE tenant = $1 AND run = $2 AND event_seq > $3 ORDER BY seq LIMIT $4) s
+             SELECT event_seq, at, NULL, seq::bigint, kind, name::text, outcome
+             FROM step WHERE tenant = $1 AND run = $2 AND seq > $5 ORDER BY seq LIMIT $4) s
          ORDER BY last_seq LIMIT $4",
     )
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
     .bind(i64::try_from(after).unwrap_or(i64::MAX))
     .bind(number(page.limit() + 1)?)
+    .bind(step)
     .fetch_all(&store.readers)
     .await
     .or_failed("read events")?;
@@ -137,13 +140,17 @@ pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: 
         return Err(Error::not_found(format!("run {run}")));
     }
     let mut events = Vec::new();
+    let mut last_step = step;
     for row in &rows {
+        if events.len() < page.limit() {
+            last_step = step_of(row)?.unwrap_or(last_step);
+        }
         events.extend(read_events(row, run)?.into_iter().filter(|event| event.seq > after));
     }
     let has_more = events.len() > page.limit();
     events.truncate(page.limit());
     let next = match events.last() {
-        Some(last) if has_more => Some(Cursor::seal(&scope, &last.seq)?),
+        Some(last) if has_more => Some(Cursor::seal(&scope, &(last.seq, last_step))?),
         _ => None,
     };
     Ok(Page::new(events, next))
@@ -158,12 +165,18 @@ async fn exists(store: &PgStore, tenant: TenantId, run: RunId) -> Result<bool> {
         .or_failed("read a run")
 }
 
+/// Which step a row of events is, if it is one.
+fn step_of(row: &PgRow) -> Result<Option<i64>> {
+    row.try_get("seq").or_failed("read events")
+}
+
 /// The events of a row: those of a commit, or that of a step.
 fn read_events(row: &PgRow, run: RunId) -> Result<Vec<Event>> {
     let last: u64 = row.number("last_seq")?;
     let at = row.time("at")?;
-    if row.try_get::<Option<i64>, _>("seq").or_failed("read events")?.is_some() {
-        let event = NewEvent::step_recorded(row.number("seq")?, kind(row)?, row.text("name")?, outcome(row)?);
+    if step_of(row)?.is_some() {
+        let name: String = row.json("name")?;
+        let event = NewEvent::step_recorded(row.number("seq")?, kind(row)?, &name, outcome(row)?);
         return Ok(vec![event.placed(run, last, at)]);
     }
     let events: Vec<NewEvent> = row.json("body")?;

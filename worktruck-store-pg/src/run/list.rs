@@ -5,7 +5,7 @@ use worktruck_core::{Cursor, Page, Result, RunId, TenantId};
 
 use crate::PgStore;
 use crate::error::OrFailed as _;
-use crate::rows::number;
+use crate::rows::{is_kept, number};
 
 use super::record::{self, records};
 
@@ -13,6 +13,9 @@ use super::record::{self, records};
 pub(super) async fn runs(store: &PgStore, tenant: TenantId, query: &RunQuery) -> Result<Page<Run>> {
     let scope = run_scope(tenant, query);
     let after: Option<(i64, RunId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+    if query.blueprint.as_deref().is_some_and(|blueprint| !is_kept(blueprint)) {
+        return Ok(Page::new(Vec::new(), None));
+    }
     let limit = query.page.limit();
     let live = query.status.filter(|status| !status.is_terminal());
     let mut sql: QueryBuilder<Postgres>;

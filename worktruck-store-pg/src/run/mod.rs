@@ -32,7 +32,7 @@ impl RunStore for PgStore {
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
-        claim::claim(self, &request, now).await
+        claim::claim(self, request, now).await
     }
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {

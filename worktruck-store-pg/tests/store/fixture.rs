@@ -23,11 +23,6 @@ impl Database {
         Self(testing::Database::fresh().await.expect("a database is made"))
     }
 
-    /// A database on the server that has `url`.
-    pub(crate) async fn on(url: String) -> Self {
-        Self(testing::Database::on(url).await.expect("a database is made"))
-    }
-
     pub(crate) fn url(&self) -> &str {
         self.0.url()
     }
@@ -99,7 +94,8 @@ impl Database {
         let killed: Vec<i32> =
             sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.connect().await).await.expect("an end");
         let texts: Vec<String> = killed.iter().map(ToString::to_string).collect();
-        self.until(&format!("NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = ANY ('{{{}}}'))", texts.join(","))).await;
+        self.until(&format!("NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = ANY ('{{{}}}'))", texts.join(",")))
+            .await;
         killed.len()
     }
 }

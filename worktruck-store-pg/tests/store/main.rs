@@ -6,6 +6,7 @@ mod contention;
 mod fixture;
 mod opening;
 mod schema;
+mod schemas;
 mod text;
 mod wake;
 mod wire;

@@ -31,7 +31,10 @@ async fn tables_of_other_software_are_left_alone() {
         ("CREATE TABLE worktruck.run (id integer)", "tables of another software"),
         // It keeps its own steps under the same name.
         ("CREATE TABLE worktruck.migration (name text)", "tables of another software"),
-        ("CREATE TABLE worktruck.migration (version bigint, oldest bigint, digest text)", "tables of another software"),
+        (
+            "CREATE TABLE worktruck.migration AS SELECT 'one' AS version, '' AS oldest, '' AS digest",
+            "tables of another software",
+        ),
     ] {
         database.run("CREATE SCHEMA worktruck").await;
         database.run(tables).await;
@@ -107,7 +110,10 @@ async fn a_newer_schema_is_used_while_it_says_that_it_may_be() {
     database.run(&newer(known)).await;
     for options in [database.options(), database.options().without_migrations()] {
         let store = database.open(options.without_notifications()).await;
-        store.apply(tenant(1), create(1, "Ada"), user(), at(1)).await.map_or_else(|error| assert_eq!(error.kind(), ErrorKind::Conflict), drop);
+        store
+            .apply(tenant(1), create(1, "Ada"), user(), at(1))
+            .await
+            .map_or_else(|error| assert_eq!(error.kind(), ErrorKind::Conflict), drop);
         store.close().await;
     }
 

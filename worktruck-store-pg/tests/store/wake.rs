@@ -35,7 +35,8 @@ async fn work_of_another_process_wakes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_notifications_work_is_found_within_the_poll_interval() {
     let database = Database::fresh().await;
-    let waiting = database.open(database.options().with_poll_interval(Duration::from_millis(20)).without_notifications());
+    let waiting =
+        database.open(database.options().with_poll_interval(Duration::from_millis(20)).without_notifications());
     let (waiting, sender) = tokio::join!(waiting, database.open(database.options()));
     is_woken_by(&waiting, &sender, 1).await;
     let listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";

@@ -1,11 +1,12 @@
 //! A wire between a store and its server that can be cut.
 
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use sqlx::postgres::PgConnectOptions;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, split};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use worktruck_store_pg::PgOptions;
 
@@ -31,12 +32,11 @@ struct State {
 
 impl Wire {
     pub(crate) async fn to(database: &Database) -> Self {
-        let url = database.url();
-        let (scheme_and_user, rest) = url.rsplit_once('@').unwrap_or(("postgres://postgres", &url));
-        let (host, name) = rest.split_once('/').expect("an address with a database");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let address = format!("{scheme_and_user}@127.0.0.1:{port}/{name}?sslmode=disable");
+        let (_, rest) = database.url().split_once("://").expect("an address");
+        let user = rest.split_once('@').map_or("postgres", |(user, _)| user);
+        let address = format!("postgres://{user}@127.0.0.1:{port}/{}?sslmode=disable", database.name());
         let state = Arc::new(State {
             passing: AtomicUsize::new(0),
             is_losing: AtomicBool::new(false),
@@ -44,7 +44,8 @@ impl Wire {
             cuts: watch::Sender::new(0),
             is_down: AtomicBool::new(false),
         });
-        tokio::spawn(serve(listener, host.to_owned(), Arc::clone(&state)));
+        let server = PgConnectOptions::from_str(database.url()).expect("an address");
+        tokio::spawn(serve(listener, server, Arc::clone(&state)));
         Self { address, state }
     }
 
@@ -75,34 +76,40 @@ impl Wire {
     }
 }
 
-async fn serve(listener: TcpListener, server: String, state: Arc<State>) {
+async fn serve(listener: TcpListener, server: PgConnectOptions, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
         if state.is_down.load(Ordering::SeqCst) {
             continue;
         }
-        let server = TcpStream::connect(&server).await.expect("a server");
-        let mut cuts = state.cuts.subscribe();
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        let state = Arc::clone(&state);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = forward(from_client, to_server) => {}
-                () = answers(from_server, to_client, &state) => {}
-                _ = cuts.changed() => {}
+        let (host, port) = (server.get_host(), server.get_port());
+        match server.get_socket() {
+            Some(folder) => {
+                let socket = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await;
+                tokio::spawn(join(client, socket.expect("a server"), Arc::clone(&state)));
             }
-        });
+            None => {
+                let socket = TcpStream::connect((host, port)).await;
+                tokio::spawn(join(client, socket.expect("a server"), Arc::clone(&state)));
+            }
+        }
     }
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    // Either end may go at any time.
-    drop(copy(&mut from, &mut to).await);
+async fn join(client: TcpStream, server: impl AsyncRead + AsyncWrite, state: Arc<State>) {
+    let mut cuts = state.cuts.subscribe();
+    let (mut from_client, to_client) = split(client);
+    let (from_server, mut to_server) = split(server);
+    tokio::select! {
+        // Either end may go at any time.
+        _ = copy(&mut from_client, &mut to_server) => {}
+        () = answers(from_server, to_client, &state) => {}
+        _ = cuts.changed() => {}
+    }
 }
 
 /// Passes the server's messages on, each a letter, its length and what it says, until an answer is
 /// to be lost. The last message of an answer has the letter Z.
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
+async fn answers(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, state: &State) {
     loop {
         let mut head = [0; 5];
         if from.read_exact(&mut head).await.is_err() {
