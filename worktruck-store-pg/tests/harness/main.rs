@@ -76,7 +76,7 @@ async fn eventually(what: &str, happened: impl Fn() -> bool) {
 }
 
 fn in_full(error: &worktruck_core::Error) -> String {
-    error.chain().to_string()
+    error.chain()
 }
 
 async fn connect(url: &str) -> PgConnection {
