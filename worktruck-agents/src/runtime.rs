@@ -104,6 +104,8 @@ impl RuntimeBuilder {
     }
 
     /// Replaces the clock of the machine by another one.
+    ///
+    /// Workers on several machines need one that they agree about, such as that of their database.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -153,6 +153,11 @@ impl Group {
             }
         };
         if record.is_repeated(&job.lease, &job.commit) {
+            if is_known {
+                // Somebody may have gone on with the run since, and the answer says how it is now.
+                self.later.push(job.into());
+                return Ok(());
+            }
             records.keep(&record);
             job.answer(Ok(CommitOutcome::Committed { lease: record.lease(), run: record.run }));
             return Ok(());

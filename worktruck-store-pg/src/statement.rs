@@ -64,7 +64,6 @@ macro_rules! columns {
         }
 
         impl $name {
-            #[expect(clippy::too_many_arguments, reason = "one for each column of a table")]
             pub(crate) fn push(&mut self, $($column: $type),+) {
                 $(self.$column.push($column);)+
             }

@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;

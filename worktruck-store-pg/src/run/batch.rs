@@ -1,5 +1,7 @@
 //! Writes many records in one statement, each only if nobody changed it meanwhile.
 
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};

@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -50,7 +52,11 @@ pub(super) async fn enqueue(
     for attempt in 1.. {
         // Ids are new as a rule: whether they are is asked only if the database has found that not.
         let taken = if attempt == 1 { BTreeSet::new() } else { taken_ids(store, tenant, runs).await? };
-        let decided = decide(store, tenant, runs, &taken, now).await?;
+        let decided = match decide(store, tenant, runs, &taken, now).await {
+            // What is wrong with the first run that something is wrong with may be its id.
+            Err(error) if attempt == 1 && runs.len() > 1 && !error.is_retryable() => continue,
+            decided => decided?,
+        };
         match write(store, tenant, &decided, now).await? {
             Ok(()) => return answer(store, tenant, decided).await,
             // Another call has used a key or an id since: the next look finds it.

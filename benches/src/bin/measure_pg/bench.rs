@@ -12,6 +12,8 @@ pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
     pub(crate) peers: Peers,
     pub(crate) size: Size,
+    /// Of the steps, only what has this in its name is measured.
+    pub(crate) only: Option<String>,
 }
 
 /// How much is measured.
@@ -35,6 +37,11 @@ impl Size {
 }
 
 impl Bench {
+    /// Whether what has this name is to be measured.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
     /// A database with nothing in it.
     pub(crate) async fn database(&self) -> Result<Database> {
         self.cluster.database().await

@@ -22,7 +22,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("shared_preload_libraries", "pg_stat_statements"),
     // Counting costs time: it begins where it is wanted.
     ("pg_stat_statements.track", "none"),
-    ("pg_stat_statements.track_planning", "off"),
+    ("pg_stat_statements.max", "20000"),
 ];
 
 /// A cluster that is gone when it is dropped.

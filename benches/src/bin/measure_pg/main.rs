@@ -47,6 +47,9 @@ struct Arguments {
     /// How often each thing is measured.
     #[arg(long)]
     rounds: Option<usize>,
+    /// Of the steps, measures only what has this in its name.
+    #[arg(long)]
+    only: Option<String>,
     /// How many connections each system has.
     #[arg(long, default_value_t = 20)]
     pool: u32,
@@ -73,7 +76,7 @@ async fn main() -> Result<()> {
     let lease = Duration::from_secs(arguments.lease.unwrap_or(if arguments.quick { 2 } else { 5 }));
     let size = Size { rounds, quick: arguments.quick, pool: arguments.pool, lease };
     let peers = Peers::build(size.pool)?;
-    let bench = Bench { cluster: Cluster::start(arguments.folder.as_deref())?, peers, size };
+    let bench = Bench { cluster: Cluster::start(arguments.folder.as_deref())?, peers, size, only: arguments.only };
     let settings = settings::read(&bench).await?;
     if !arguments.json {
         println!("{settings:#}");

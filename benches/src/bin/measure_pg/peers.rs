@@ -19,7 +19,7 @@ impl Peers {
     pub(crate) fn build(pool: u32) -> Result<Self> {
         progress("building the peer's program");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/Cargo.toml");
-        let mut cargo = std::process::Command::new(env!("CARGO"));
+        let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let options = ["build", "--release", "--locked", "--message-format=json-render-diagnostics"];
         cargo.args(options).arg("--manifest-path").arg(manifest).stderr(std::process::Stdio::inherit());
         let messages = run(&mut cargo)?;

@@ -37,6 +37,9 @@ async fn all(store: &Arc<PgStore>, plan: &Plan, tenants: &[TenantId], runs: usiz
     let mut left = runs;
     let mut tasks = JoinSet::new();
     loop {
+        while let Some(ended) = tasks.try_join_next() {
+            ended??;
+        }
         let free = (plan.at_once - tasks.len()).min(left);
         if free > 0 {
             let claimed = store.claim(workload::claim(free), SystemClock::new().now()).await?;

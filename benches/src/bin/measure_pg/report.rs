@@ -10,6 +10,7 @@ pub(crate) struct Figure {
     value: f64,
     least: f64,
     most: f64,
+    rounds: usize,
     goal: Option<Goal>,
 }
 
@@ -27,7 +28,20 @@ impl Figure {
     pub(crate) fn new(name: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
         let least = rounds.iter().copied().fold(f64::INFINITY, f64::min);
         let (value, most) = (median(rounds), quantile(rounds, Part::All));
-        Self { name: name.into(), unit, value, least: if least.is_finite() { least } else { 0.0 }, most, goal: None }
+        Self {
+            name: name.into(),
+            unit,
+            value,
+            least: if least.is_finite() { least } else { 0.0 },
+            most,
+            rounds: rounds.len(),
+            goal: None,
+        }
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rounds == 0
     }
 
     /// The same figure with what it should be.
@@ -59,6 +73,7 @@ impl Figure {
     pub(crate) fn json(&self) -> Value {
         let mut figure = json!({
             "name": self.name, "unit": self.unit, "median": self.value, "least": self.least, "most": self.most,
+            "rounds": self.rounds,
         });
         if let Some(goal) = self.goal {
             let (sign, bound) = goal.parts();

@@ -44,13 +44,17 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
             for at_once in rotated(AT_ONCE, round) {
                 for system in rotated(&case.systems(), round) {
                     let name = case.name(system, at_once);
+                    if !bench.wants(&name) {
+                        continue;
+                    }
                     progress(&format!("round {}: {name}", round + 1));
                     samples.push(&name, rate(bench, *case, system, at_once).await?);
                 }
             }
         }
     }
-    Ok(CASES.iter().flat_map(|case| AT_ONCE.iter().flat_map(|at_once| figures(&samples, *case, *at_once))).collect())
+    let figures = CASES.iter().flat_map(|case| AT_ONCE.iter().flat_map(|at_once| figures(&samples, *case, *at_once)));
+    Ok(figures.filter(|figure| !figure.is_empty()).collect())
 }
 
 impl Case {

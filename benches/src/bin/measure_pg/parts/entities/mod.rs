@@ -113,8 +113,8 @@ fn compare(samples: &Samples, at_once: usize) -> Vec<Figure> {
     for (what, (beside, other), goal) in ratios {
         // How many times as long: the rates the other way round.
         let times = samples.ratio(&name(beside, other, at_once), &name(ours, what, at_once));
-        let beside = if beside == plain { "plain table" } else { "our current list" };
-        let title = format!("{what}, {at_once} at once: as long as the {beside} takes");
+        let beside = if beside == plain { "the plain table" } else { "our current list" };
+        let title = format!("{what}, {at_once} at once: as long as {beside}");
         figures.push(Figure::new(title, "x", &times).with_goal(Goal::AtMost(goal)));
     }
     figures
