@@ -71,7 +71,7 @@ impl Server {
             attempts -= 1;
             // A port is free until somebody else takes it.
             match self.start_again() {
-                Err(error) if attempts > 0 && error.chain().to_string().contains("Address already in use") => {}
+                Err(error) if attempts > 0 && error.chain().contains("Address already in use") => {}
                 ended => return ended,
             }
         }
