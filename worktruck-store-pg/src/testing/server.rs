@@ -13,7 +13,7 @@ use super::account::run;
 use super::home::{Place, unusable};
 
 /// The port that stands in the name of a socket, where no other is meant.
-pub(super) const PORT: u16 = 5432;
+const PORT: u16 = 5432;
 
 /// A folder with a server's data, socket and log, and the right to use it.
 ///
