@@ -78,6 +78,10 @@ impl Worker {
         let mut renewal = JoinSet::new();
         renewal.spawn(renew_all(Arc::clone(&self.ports), Arc::clone(&self.holding)));
         loop {
+            // A run that has ended makes room at once, and several one claim for all of them.
+            while let Some(ended) = tasks.try_join_next() {
+                tell_of_panic(ended);
+            }
             let free = self.options.concurrency.saturating_sub(tasks.len());
             let full = free > 0 && self.claim(free, &mut tasks).await == free;
             if full && tasks.len() < self.options.concurrency {

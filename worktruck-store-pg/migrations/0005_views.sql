@@ -136,8 +136,9 @@ FROM run r LEFT JOIN queue q ON q.tenant = r.tenant AND q.run = r.id
     CROSS JOIN LATERAL (SELECT plain(r.state) AS state OFFSET 0) s;
 
 CREATE VIEW steps WITH (security_invoker = true) AS
-SELECT s.id, s.tenant AS tenant_id, s.run AS run_id, s.seq, s.kind, s.name, s.outcome, s.model,
-    plain(coalesce(s.input, i.body)) AS input, plain(coalesce(s.output, o.body)) AS output,
+SELECT s.id, s.tenant AS tenant_id, s.run AS run_id, s.seq, s.kind, plain(s.name) #>> '{}' AS name, s.outcome,
+    plain(s.model) #>> '{}' AS model, plain(coalesce(s.input, i.body)) AS input,
+    plain(coalesce(s.output, o.body)) AS output,
     (u.usage ->> 'input_tokens')::bigint AS input_tokens, (u.usage ->> 'output_tokens')::bigint AS output_tokens,
     (u.usage ->> 'cache_read_tokens')::bigint AS cache_read_tokens,
     (u.usage ->> 'cache_write_tokens')::bigint AS cache_write_tokens, coalesce(s.cost, 0) * 0.000000001 AS cost_usd,
@@ -162,7 +163,7 @@ FROM (
         CROSS JOIN LATERAL jsonb_array_elements(b.body) WITH ORDINALITY o(event, place)
     UNION ALL
     SELECT s.tenant, s.run, s.event_seq, 'step.recorded', s.at, NULL,
-        jsonb_build_object('step_seq', s.seq, 'kind', s.kind, 'name', s.name, 'outcome', s.outcome)
+        jsonb_build_object('step_seq', s.seq, 'kind', s.kind, 'name', plain(s.name), 'outcome', s.outcome)
     FROM step s
 ) e;
 

@@ -7,6 +7,26 @@
 //! A write is read, decided by the rules of `worktruck-core`, and then made by one statement that
 //! takes effect only if what was decided on still holds. No transaction stays open while this
 //! process thinks, so that a process that is stopped in the middle keeps no lock.
+//!
+//! # Ask with SQL
+//!
+//! The schema has views for people: `contacts`, `merge_proposals`, `agent_configs` and `entities`
+//! say what holds now, `entity_history` what was known when about which time, `commits` who wrote it,
+//! and `runs`, `steps` and `events` what agents did. Their columns have the names of the fields in
+//! JSON and types of PostgreSQL; open ends of time are `infinity`, and `\d+` says what each column is.
+//! What a blueprint cost, by day:
+//!
+//! ```sql
+//! SELECT date_trunc('day', created_at) AS day, count(*) AS runs, sum(cost_usd) AS dollars
+//! FROM worktruck.runs WHERE agent_blueprint = 'contact_deduper' GROUP BY day ORDER BY day;
+//! ```
+//!
+//! Conditions on `tenant_id`, `kind`, `id`, `agent_blueprint`, `run_id` and `seq` are looked up in
+//! indexes; others read all that the tenant has.
+//!
+//! Whoever owns the tables sees every tenant there. [`PgStore::let_read`] lets another role of the
+//! database read the rows of one tenant and no others, whatever it asks. The tables behind the views
+//! may change with every version; the views are for relying on.
 
 mod access;
 mod clock;

@@ -175,7 +175,7 @@ mod tests {
         tally.add("acme", [run(1), run(2)]);
         tally.add("birch", [run(3)]);
         assert_eq!((tally.runs(), tally.ended(), tally.busiest()), (3, 0, None));
-        [taken(1, 1), taken(3, 1)].map(|word| tally.hear(1, word));
+        [taken(1, 1), taken(3, 1)].into_iter().for_each(|word| tally.hear(1, word));
         tally.hear(0, taken(2, 1));
         assert_eq!(tally.busiest(), Some(1));
         tally.hear(1, left(3, RunStatus::Succeeded));
@@ -189,7 +189,7 @@ mod tests {
     fn what_a_dead_worker_held_is_its_own_until_somebody_takes_it() {
         let mut tally = Tally::of(2);
         tally.add("acme", [run(1), run(2)]);
-        [taken(1, 1), taken(2, 1)].map(|word| tally.hear(0, word));
+        [taken(1, 1), taken(2, 1)].into_iter().for_each(|word| tally.hear(0, word));
         tally.bury(0);
         tally.hear(1, taken(1, 2));
         tally.hear(1, left(1, RunStatus::Succeeded));

@@ -10,10 +10,10 @@ use worktruck_core::run::{
     NewRun, Run, RunStatus, Signal, Transition, WaitingReason,
 };
 use worktruck_core::store::{Changes, CommitOutcome, RunQuery, RunStore as _};
-use worktruck_core::testing::CountingIds;
+use worktruck_core::testing::{CountingIds, Dice};
 use worktruck_core::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
-use crate::dice::Dice;
+use crate::draw;
 use crate::entities;
 use crate::watched::Watched;
 use crate::world::{BLUEPRINTS, at, begin, page, tenants};
@@ -85,10 +85,10 @@ impl Known {
         let input = dice.pick(&[json!({ "n": 1 }), json!({ "n": 2 }), Value::Null]);
         let mut new = NewRun::new(id, dice.pick(&BLUEPRINTS), input);
         if dice.one_in(4) {
-            new.input = dice.odd();
+            new.input = draw::odd(dice);
         }
         if dice.one_in(4) {
-            new.metadata.insert("odd".to_owned(), dice.odd());
+            new.metadata.insert("odd".to_owned(), draw::odd(dice));
         }
         new.priority = dice.pick(&[0, 0, 0, 5, 100, -100]);
         new.run_at = dice.maybe(5, |dice| now.after(dice.micros(40)));
@@ -110,7 +110,7 @@ impl Known {
         let has = if dice.one_in(3) { vec![dice.pick(&all)] } else { all };
         let named = |(name, version): (&str, u32)| BlueprintVersion { blueprint: name.to_owned(), version };
         let blueprints = has.into_iter().map(named).collect();
-        let request = ClaimRequest { blueprints, limit: dice.count(6), lease_for: LEASE };
+        let request = ClaimRequest { blueprints, limit: dice.place(6), lease_for: LEASE };
         let Ok(claimed) = store.claim(request, now).await else { return };
         for Claimed { run, lease, commits, has_journal } in claimed {
             let journal = store.journal(run.tenant_id, run.id).await.ok().flatten().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Known {
 
     async fn commit(&mut self, store: &Watched, dice: &mut Dice, now: Timestamp) {
         let Some(place) = self.any(dice) else { return };
-        let changes = (0..3).map(|_| if dice.one_in(2) { dice.changes(now) } else { Changes::none() }).collect();
+        let changes = (0..3).map(|_| if dice.one_in(2) { draw::changes(dice, now) } else { Changes::none() }).collect();
         let commit = self.held[place].commit(dice, changes, now);
         let lease = self.held[place].lease.clone();
         let answer = store.commit(&lease, commit.clone(), now).await;
@@ -144,7 +144,7 @@ impl Known {
                 continue;
             }
             let (id, tenant, lease) = (run.id, run.tenant_id, lease.clone());
-            let changes = if changing.contains(&tenant) { Vec::new() } else { vec![dice.changes(now)] };
+            let changes = if changing.contains(&tenant) { Vec::new() } else { vec![draw::changes(dice, now)] };
             changing.push(tenant);
             committed.push(id);
             let commit = self.held[place].commit(dice, changes, now);
@@ -177,7 +177,7 @@ impl Known {
     /// The answer to a commit may have been lost.
     async fn commit_again(&mut self, store: &Watched, dice: &mut Dice, now: Timestamp) {
         let last = self.made.len().saturating_sub(3);
-        if let Some((lease, commit)) = self.made.get(last + dice.count(3)) {
+        if let Some((lease, commit)) = self.made.get(last + dice.place(3)) {
             drop(store.commit(lease, commit.clone(), now).await);
         }
     }
@@ -237,7 +237,7 @@ impl Known {
     /// One of the runs, more often one that was claimed lately.
     fn any(&self, dice: &mut Dice) -> Option<usize> {
         let all = self.held.len();
-        (all > 0).then(|| if dice.one_in(4) { dice.count(4) % all } else { all - 1 - dice.count(3) % all })
+        (all > 0).then(|| if dice.one_in(4) { dice.place(4) % all } else { all - 1 - dice.place(3) % all })
     }
 }
 
@@ -247,7 +247,7 @@ impl Held {
         let pins = !self.begun ^ dice.one_in(25);
         let snapshot = pins.then(|| snapshot(dice, &self.run));
         let mut head = snapshot.as_ref().map_or(self.head, |snapshot| genesis(&self.run, snapshot));
-        let count = dice.count(4);
+        let count = dice.place(4);
         let first = self.seq + if dice.one_in(25) { 2 } else { 1 };
         let mut changes = changes.into_iter();
         let steps: Vec<CommitStep> = (first..)
@@ -300,7 +300,7 @@ fn snapshot(dice: &mut Dice, run: &Run) -> Snapshot {
 fn step(dice: &mut Dice, run: &Run, seq: u32, head: Digest, now: Timestamp) -> Step {
     let kind = dice.pick(&[StepKind::Llm, StepKind::Tool, StepKind::Tool]);
     let name = dice.pick(&["contacts_search", "contacts_propose_merge"]);
-    let input = if dice.one_in(3) { dice.odd() } else { json!({ "seq": seq }) };
+    let input = if dice.one_in(3) { draw::odd(dice) } else { json!({ "seq": seq }) };
     let is_turn = kind == StepKind::Llm;
     let mut step = Step {
         id: StepId::new(&CountingIds::new(u16::try_from(seq).unwrap_or(0)), now),
@@ -310,7 +310,7 @@ fn step(dice: &mut Dice, run: &Run, seq: u32, head: Digest, now: Timestamp) -> S
         call_digest: journal::call_digest(run.id, seq, kind, name, &input).expect("the input has canonical JSON"),
         hash: head,
         input,
-        output: dice.maybe(2, Dice::odd),
+        output: dice.maybe(2, draw::odd),
         outcome: dice.pick(&[StepOutcome::Ok, StepOutcome::Error, StepOutcome::Blocked]),
         model: is_turn.then(|| "local/rules".to_owned()),
         usage: is_turn.then(|| Usage { input_tokens: 7, output_tokens: u64::from(seq), ..Usage::default() }),
@@ -327,7 +327,7 @@ fn open_call(dice: &mut Dice, run: &Run, seq: u32, now: Timestamp) -> OpenCall {
     let name = "letters_send";
     let receipt = dice.maybe(2, |dice| Receipt {
         outcome: dice.pick(&[StepOutcome::Ok, StepOutcome::Error]),
-        output: dice.odd(),
+        output: draw::odd(dice),
         fatal: dice.maybe(4, |_| FailureCategory::ToolFailed),
         started_at: now,
         completed_at: now.next(),
@@ -338,12 +338,12 @@ fn open_call(dice: &mut Dice, run: &Run, seq: u32, now: Timestamp) -> OpenCall {
 
 fn event(dice: &mut Dice) -> NewEvent {
     let event_type = dice.pick(&[EventType::GuardrailDecision, EventType::BudgetReserved, EventType::BudgetSettled]);
-    NewEvent { event_type, data: dice.odd(), actor: dice.maybe(3, |_| "user:2".to_owned()) }
+    NewEvent { event_type, data: draw::odd(dice), actor: dice.maybe(3, |_| "user:2".to_owned()) }
 }
 
 fn transition(dice: &mut Dice) -> Transition {
     match dice.roll(14) {
-        0 => Transition::Succeed { output: dice.odd() },
+        0 => Transition::Succeed { output: draw::odd(dice) },
         1 => Transition::Fail { category: FailureCategory::ToolFailed, detail: "it broke: \u{1f600}".to_owned() },
         2 => Transition::Cancel,
         3 => Transition::Wait { reason: WaitingReason::UnknownOutcome },

@@ -1,5 +1,7 @@
 //! What the PostgreSQL store does beyond the conformance suite.
 
+#![expect(clippy::unwrap_used, clippy::large_futures, reason = "what helps a test may fail it, and takes its time")]
+
 mod broken;
 mod clock;
 mod contention;

@@ -57,7 +57,8 @@ async fn workers_of_one_schema_are_woken_by_none_of_another() {
             tokio::join!(waiting.wait_for_work(own), sender.enqueue(tenant(1), vec![new_run(1)], at(1)))
         })
         .await;
-        (woken.unwrap(), accepted.unwrap());
+        woken.unwrap();
+        accepted.unwrap();
         let after: Vec<u64> = marks().await.into_iter().map(Result::unwrap).collect();
         assert_eq!(before, after);
         assert_eq!(waiting.claim(claim_any(9), at(1)).await.unwrap().len(), 1);

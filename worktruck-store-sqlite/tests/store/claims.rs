@@ -10,13 +10,12 @@ use worktruck_core::run::{
 };
 use worktruck_core::store::{Changes, CommitOutcome, EntityKey, EntityStore, MemoryStore, RunQuery, RunStore};
 use worktruck_core::temporal::{Write, WriteOp};
-use worktruck_core::testing::CountingIds;
+use worktruck_core::testing::{CountingIds, Dice};
 use worktruck_core::{EntityId, RunId, TenantId};
 use worktruck_store_sqlite::SqliteStore;
 
 use crate::commits::commit;
 use crate::fixture::*;
-use crate::reference::{Dice, same};
 
 const BLUEPRINTS: [&str; 3] = ["echo", "sweep", "report"];
 const TENANTS: [u16; 4] = [1, 2, 3, 4];
@@ -170,7 +169,7 @@ async fn script(seed: u64) -> Seen {
     let mut script = Script {
         sqlite,
         memory: MemoryStore::default(),
-        dice: Dice(seed),
+        dice: Dice::new(seed),
         ids: CountingIds::new(77),
         now: 100,
         runs: Vec::new(),
@@ -210,7 +209,7 @@ async fn random_claims_are_those_of_the_reference() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_tenants_have_their_turns_in_the_order_of_the_reference() {
     let (sqlite, _folder) = fresh().await;
-    let (memory, ids, mut dice) = (MemoryStore::default(), CountingIds::new(5), Dice(1));
+    let (memory, ids, mut dice) = (MemoryStore::default(), CountingIds::new(5), Dice::new(1));
     for n in 1..=300 {
         let mut new = |blueprint: &str| NewRun {
             priority: i8::try_from(dice.roll(5)).unwrap(),

@@ -1,5 +1,6 @@
 //! What the tests of the store share.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use worktruck_core::entity::Kind;
 use worktruck_core::run::{BlueprintVersion, ClaimRequest};
 use worktruck_core::store::{Changes, EntityKey, Provenance};
 use worktruck_core::testing::CountingIds;
-use worktruck_core::{EntityId, TenantId, Timestamp};
+use worktruck_core::{EntityId, Result, TenantId, Timestamp};
 use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -61,4 +62,19 @@ pub(crate) fn create(n: u128, name: &str) -> Changes {
 pub(crate) fn claim_any(limit: usize) -> ClaimRequest {
     let blueprints = vec![BlueprintVersion { blueprint: "echo".into(), version: 1 }];
     ClaimRequest { blueprints, limit, lease_for: LEASE }
+}
+
+/// Both answers, where errors are compared by kind.
+pub(crate) fn same<T: Debug + PartialEq>(sqlite: Result<T>, memory: Result<T>, what: &dyn Debug) -> Option<T> {
+    match (sqlite, memory) {
+        (Ok(sqlite), Ok(memory)) => {
+            assert_eq!(sqlite, memory, "{what:?}");
+            Some(sqlite)
+        }
+        (Err(sqlite), Err(memory)) => {
+            assert_eq!((sqlite.kind(), sqlite.to_string()), (memory.kind(), memory.to_string()), "{what:?}");
+            None
+        }
+        (sqlite, memory) => panic!("{what:?}: SQLite says {sqlite:?}, the reference {memory:?}"),
+    }
 }

@@ -5,5 +5,4 @@ mod commits;
 mod file;
 mod fixture;
 mod lists;
-mod reference;
 mod turns;

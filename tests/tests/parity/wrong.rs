@@ -1,0 +1,179 @@
+//! Stores that are wrong in one small thing: the comparison must find it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use worktruck_core::journal::Journal;
+use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::store::{
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, MemoryStore, NewTenant, Provenance,
+    RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
+};
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Defect {
+    /// A walk that goes backwards over a field that changes loses an entity at the end of a page.
+    LosesAnEntity,
+    /// What ends by itself ends a microsecond late, if it began in the past.
+    EndsLate,
+    /// A number comes back with fewer digits.
+    RoundsNumbers,
+    /// Of two runs that are claimed together the wrong one comes first.
+    ClaimsInWrongOrder,
+    /// A lease is renewed for less time than was asked for.
+    RenewsForLess,
+    /// An error says the same in other words.
+    SaysOtherwise,
+}
+
+pub(crate) const DEFECTS: [Defect; 6] = [
+    Defect::LosesAnEntity,
+    Defect::EndsLate,
+    Defect::RoundsNumbers,
+    Defect::ClaimsInWrongOrder,
+    Defect::RenewsForLess,
+    Defect::SaysOtherwise,
+];
+
+/// The reference store with a defect.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    inner: MemoryStore,
+    defect: Defect,
+}
+
+impl Wrong {
+    pub(crate) fn new(defect: Defect) -> Self {
+        Self { inner: MemoryStore::default(), defect }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+}
+
+#[async_trait]
+impl EntityStore for Wrong {
+    async fn apply(
+        &self,
+        tenant: TenantId,
+        mut changes: Changes,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        if self.has(Defect::EndsLate) {
+            for write in changes.writes.iter_mut().map(|change| &mut change.write) {
+                if write.valid_from.is_some_and(|from| from < now) {
+                    write.valid_to = write.valid_to.map(Timestamp::next);
+                }
+            }
+        }
+        self.inner.apply(tenant, changes, provenance, now).await
+    }
+
+    async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
+        self.inner.entity(tenant, key, at, now).await
+    }
+
+    async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
+        let backwards = query.sort == Sort { field: SortField::UpdatedAt, descending: true };
+        let mut page = self.inner.list(tenant, query, now).await?;
+        if self.has(Defect::LosesAnEntity) && backwards && page.has_more {
+            page.data.pop();
+        }
+        Ok(page)
+    }
+
+    async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        self.inner.history(tenant, key, page).await
+    }
+
+    async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
+        self.inner.changes(tenant, since, limit).await
+    }
+
+    async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+        let purged = self.inner.purge(tenant, key, provenance, now).await;
+        if self.has(Defect::SaysOtherwise) {
+            return purged.map_err(|error| Error::new(error.kind(), format!("{key} is not there")));
+        }
+        purged
+    }
+}
+
+#[async_trait]
+impl RunStore for Wrong {
+    async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
+        self.inner.enqueue(tenant, runs, now).await
+    }
+
+    async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
+        let mut claimed = self.inner.claim(request, now).await?;
+        if self.has(Defect::ClaimsInWrongOrder) && claimed.len() == 2 {
+            claimed.reverse();
+        }
+        Ok(claimed)
+    }
+
+    async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
+        let short = if self.has(Defect::RenewsForLess) { Duration::from_micros(1) } else { Duration::ZERO };
+        self.inner.renew(leases, lease_for.saturating_sub(short), now).await
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        self.inner.commit(lease, commit, now).await
+    }
+
+    async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
+        self.inner.signal(tenant, run, signal, now).await
+    }
+
+    async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
+        self.inner.run(tenant, run).await
+    }
+
+    async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
+        self.inner.runs(tenant, query).await
+    }
+
+    async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
+        let mut journal = self.inner.journal(tenant, run).await?;
+        if self.has(Defect::RoundsNumbers) {
+            for output in
+                journal.iter_mut().flat_map(|journal| &mut journal.steps).filter_map(|step| step.output.as_mut())
+            {
+                if output.as_f64() == Some(0.1 + 0.2) {
+                    *output = Value::from(0.3);
+                }
+            }
+        }
+        Ok(journal)
+    }
+
+    async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
+        self.inner.events(tenant, run, page).await
+    }
+
+    async fn wait_for_work(&self, seen: u64) -> Result<u64> {
+        self.inner.wait_for_work(seen).await
+    }
+}
+
+#[async_trait]
+impl TenantStore for Wrong {
+    async fn create_tenant(&self, tenant: NewTenant, now: Timestamp) -> Result<Tenant> {
+        self.inner.create_tenant(tenant, now).await
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        self.inner.tenant(id).await
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        self.inner.tenant_by_slug(slug).await
+    }
+}
