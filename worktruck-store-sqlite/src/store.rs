@@ -47,7 +47,7 @@ impl SqliteStore {
     /// - `Unavailable`: another process keeps it locked.
     pub async fn open_with(options: SqliteOptions) -> Result<Self> {
         let path = options.path();
-        let mut connection = options.writing().connect().await.map_err(|e| cannot_open(path, e))?;
+        let mut connection = connect(&options).await?;
         migrate(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers())
@@ -92,6 +92,23 @@ impl SqliteStore {
         self.readers.begin().await.or_failed("begin to read")
     }
 }
+
+/// A connection that writes. While another process turns a new file to write-ahead logging, SQLite
+/// says at once that the file is locked, without waiting as it does otherwise.
+async fn connect(options: &SqliteOptions) -> Result<SqliteConnection> {
+    let path = options.path();
+    for _ in 0..OPENINGS {
+        match options.writing().connect().await.map_err(|e| cannot_open(path, e)) {
+            Err(error) if error.is_retryable() => tokio::time::sleep(PAUSE).await,
+            opened => return opened,
+        }
+    }
+    options.writing().connect().await.map_err(|e| cannot_open(path, e))
+}
+
+/// How often a file is found locked before it is given up.
+const OPENINGS: usize = 40;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
 
 /// Two processes may create the same store at once: the second waits for the first, and then finds
 /// nothing left to do.

@@ -112,11 +112,10 @@ fn no_digest() -> Error {
     Error::internal("the store holds a step without a digest")
 }
 
-/// A page of the events of a run. Those of steps are made of their rows. The cursor holds the last
-/// event and the last step before it, so that neither is looked for.
+/// A page of the events of a run. Those of steps are made of their rows.
 pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: &PageRequest) -> Result<Page<Event>> {
     let scope = event_scope(tenant, run);
-    let (after, step): (u64, i64) = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or((0, 0));
+    let after: u64 = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
     // Every row has an event or more, so that these are enough rows.
     let rows = sqlx::query(
         "SELECT * FROM (
@@ -125,14 +124,13 @@ pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: 
          UNION ALL
          SELECT * FROM (
              SELECT event_seq, at, NULL, seq::bigint, kind, name::text, outcome
-             FROM step WHERE tenant = $1 AND run = $2 AND seq > $5 ORDER BY seq LIMIT $4) s
+             FROM step WHERE tenant = $1 AND run = $2 AND event_seq > $3 ORDER BY seq LIMIT $4) s
          ORDER BY last_seq LIMIT $4",
     )
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
     .bind(i64::try_from(after).unwrap_or(i64::MAX))
     .bind(number(page.limit() + 1)?)
-    .bind(step)
     .fetch_all(&store.readers)
     .await
     .or_failed("read events")?;
@@ -140,17 +138,13 @@ pub(super) async fn events(store: &PgStore, tenant: TenantId, run: RunId, page: 
         return Err(Error::not_found(format!("run {run}")));
     }
     let mut events = Vec::new();
-    let mut last_step = step;
     for row in &rows {
-        if events.len() < page.limit() {
-            last_step = step_of(row)?.unwrap_or(last_step);
-        }
         events.extend(read_events(row, run)?.into_iter().filter(|event| event.seq > after));
     }
     let has_more = events.len() > page.limit();
     events.truncate(page.limit());
     let next = match events.last() {
-        Some(last) if has_more => Some(Cursor::seal(&scope, &(last.seq, last_step))?),
+        Some(last) if has_more => Some(Cursor::seal(&scope, &last.seq)?),
         _ => None,
     };
     Ok(Page::new(events, next))
