@@ -60,9 +60,12 @@ pub(super) fn mark(tenant: TenantId, kind: Kind) -> String {
 }
 
 /// Longer words are found by their beginning.
-pub(super) const LONGEST_WORD: usize = 200;
-/// PostgreSQL keeps no more of one text, in bytes: words that come later are not found.
+const LONGEST_WORD: usize = 200;
+/// PostgreSQL keeps no more of one text, in bytes. A text with more words is among what is found for
+/// any words, and whether it has them is seen when it is read.
 const LONGEST_TEXT: usize = 700_000;
+/// Follows the mark instead of a word where words were left out; no word begins like this.
+pub(super) const MORE: &str = "~";
 
 /// The words of a folded text, each with the mark before it and once, spaces between. What comes
 /// first in the text is the first to be kept.
@@ -71,14 +74,15 @@ pub(super) fn lexemes(mark: &str, folded: &str) -> String {
     let words = folded.split(' ').filter(|word| !word.is_empty()).map(shorten);
     let mut lexemes = String::with_capacity(2 * folded.len());
     for word in words.filter(|word| seen.insert(*word)) {
-        if lexemes.len() + word.len() > LONGEST_TEXT {
-            break;
-        }
+        let is_full = lexemes.len() + word.len() > LONGEST_TEXT;
         if !lexemes.is_empty() {
             lexemes.push(' ');
         }
         lexemes.push_str(mark);
-        lexemes.push_str(word);
+        lexemes.push_str(if is_full { MORE } else { word });
+        if is_full {
+            break;
+        }
     }
     lexemes
 }

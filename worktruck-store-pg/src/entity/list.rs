@@ -8,7 +8,7 @@ use crate::PgStore;
 use crate::error::OrFailed as _;
 use crate::rows::{Columns as _, is_kept, number};
 
-use super::index::{LONGEST_WORD, UPDATED_AT, key_bytes, mark, shorten, text_of, time_key};
+use super::index::{MORE, UPDATED_AT, key_bytes, mark, shorten, text_of, time_key};
 use super::past;
 use super::read::raise;
 use super::version::{self, version_columns};
@@ -82,9 +82,9 @@ async fn find(
     }
     let point = plan.point;
     let heads_hold = clock.committed_at.is_none_or(|at| at <= point.sys && at <= point.valid);
-    let words_fit = plan.filter.words.iter().all(|word| word.len() <= LONGEST_WORD);
     let among_heads = heads_hold && !clock.is_due;
-    if among_heads && words_fit {
+    // The words that are kept of a text may be shorter or fewer than those that it has.
+    if among_heads && plan.filter.words.is_empty() {
         return self::among_heads(connection, tenant, query, plan, plan.after.as_ref()).await;
     }
     let mut found = Vec::new();
@@ -312,7 +312,7 @@ pub(super) async fn fetch(
 fn match_all(tenant: TenantId, query: &ListQuery, words: &[String]) -> String {
     let mark = mark(tenant, query.kind);
     let words: Vec<String> = words.iter().map(|word| format!("'{mark}{}':*", shorten(word))).collect();
-    words.join(" & ")
+    format!("({}) | '{mark}{MORE}'", words.join(" & "))
 }
 
 fn has_words(version: &Version, plan: &ListPlan) -> bool {

@@ -13,7 +13,7 @@ use super::server::Server;
 /// When it is dropped, the server is stopped at once and everything is deleted; so it is when this
 /// process is killed. A test that only needs a database takes [`Database`](super::Database).
 ///
-/// Its methods block; each takes a second at most.
+/// Its methods block, for about a second.
 ///
 /// # Examples
 ///

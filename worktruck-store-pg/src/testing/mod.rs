@@ -1,8 +1,8 @@
 //! Throw-away PostgreSQL servers and databases for tests, behind the feature `testing`.
 //!
 //! [`Database::fresh`] gives an empty database to one test. It is on the server that
-//! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server of its own kind: all
-//! tests of a user that run at the time share it, in whatever process they are. The first starts
+//! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server that all
+//! tests of this user share while they run, in whatever process they are. The first starts
 //! it, and a few seconds after the last has gone it is stopped and deleted, also if that one was
 //! killed. A [`Cluster`] is a server for one test alone, which may stop, restart and kill it.
 //!
@@ -18,23 +18,23 @@
 //!
 //! Under the folder for temporary files, where only this user reaches them, and so does their
 //! socket: whoever can connect may do everything. The log of the last server that was stopped stays
-//! there, in `worktruck-pg-*/*/servers/last.log`. Nothing is written to last: a server that is killed
-//! keeps what was committed, a machine that loses its power does not.
+//! there, in `worktruck-pg-*/*/servers/last.log`. A server that is
+//! killed keeps what was committed; a machine that loses its power may not, because none of it waits
+//! for the disk.
 //!
 //! # Examples
 //!
 //! ```
-//! use worktruck_core::TenantId;
-//! use worktruck_core::store::TenantStore as _;
-//! use worktruck_core::testing::CountingIds;
 //! use worktruck_store_pg::PgStore;
 //! use worktruck_store_pg::testing::Database;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> worktruck_core::Result<()> {
-//! let database = Database::fresh().await?;
-//! let store = PgStore::open(database.url()).await?;
-//! # store.close().await;
+//! let (used, unused) = (Database::fresh().await?, Database::fresh().await?);
+//! PgStore::open(used.url()).await?.close().await;
+//!
+//! used.execute("SELECT FROM worktruck.tenant").await?;
+//! assert!(unused.execute("SELECT FROM worktruck.tenant").await.is_err());
 //! # Ok(())
 //! # }
 //! ```

@@ -13,7 +13,7 @@ use super::account::run;
 use super::home::{Place, unusable};
 
 /// The port that stands in the name of a socket, where no other is meant.
-pub(super) const PORT: u16 = 5432;
+const PORT: u16 = 5432;
 
 /// A folder with a server's data, socket and log, and the right to use it.
 ///
@@ -71,7 +71,7 @@ impl Server {
             attempts -= 1;
             // A port is free until somebody else takes it.
             match self.start_again() {
-                Err(error) if attempts > 0 && error.chain().to_string().contains("Address already in use") => {}
+                Err(error) if attempts > 0 && error.chain().contains("Address already in use") => {}
                 ended => return ended,
             }
         }
@@ -184,30 +184,33 @@ cat >>"$1/data/postgresql.conf"
 /// The server's folder, which is also the standard input, and the grace in seconds.
 ///
 /// Users lock the folder and then touch it: one that came and went within the grace is seen by the
-/// time. The number of a process says nothing if the machine was started again since, so that its
-/// folder is looked at.
+/// time. The server's processes are known by the folder that they are in, even if it was deleted:
+/// a number that was noted may be another's since the machine was started again.
 const WATCH: &str = r#"
-runs() {
-  pid=$(head -n 1 "$1/data/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1/data" ]
+[ ! -d "$1/data" ] || exec 3<"$1/data"
+running() {
+  for process in /proc/[0-9]*; do
+    if [ "$process/cwd" -ef "/proc/$$/fd/3" ]; then echo "${process#/proc/}"; fi
+  done
 }
 while flock -x 0; do
   flock -u 0
-  touched=$(stat -c %y "$1") || exit
+  touched=$(stat -c %y "$1") || break
   sleep "$2"
   if flock -n -x 0; then
     [ "$touched" = "$(stat -c %y "$1")" ] && break
     flock -u 0
   fi
 done
-if runs "$1"; then
-  kill -QUIT "$pid"
-  tries=0
-  while runs "$1" && [ "$tries" -lt 200 ]; do
-    tries=$((tries + 1))
-    sleep 0.05
-  done
-  runs "$1" && kill -KILL "$pid"
-fi
+signal=QUIT
+tries=0
+while processes=$(running) && [ -n "$processes" ]; do
+  # Processes that do not go within ten seconds are made to.
+  [ "$tries" -lt 200 ] || signal=KILL
+  kill "-$signal" $processes
+  tries=$((tries + 1))
+  sleep 0.05
+done
 mv -f "$1/log" "$1/../last.log"
 rm -rf "$1"
 "#;

@@ -17,8 +17,8 @@ pub(super) fn join(place: &Place) -> Result<Server> {
     sweep(place);
     let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut server = Server::prepare(place, &settings, false, place.grace)?;
-    server.start()?;
     server.leave();
+    server.start()?;
     let name = server.folder.file_name().unwrap_or_default().as_encoded_bytes();
     fs::write(place.current(), name).map_err(|error| unusable(&place.current(), error))?;
     Ok(server)

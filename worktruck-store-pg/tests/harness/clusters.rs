@@ -5,7 +5,7 @@ use std::process::Stdio;
 use sqlx::Connection as _;
 use worktruck_store_pg::testing::{Cluster, ClusterOptions, Database, Home};
 
-use crate::{ask, connect, eventually, in_full, is_alive, left_in, one_test, own_home, postmaster, refusal, servers};
+use crate::{ask, connect, eventually, is_alive, left_in, one_test, own_home, postmaster, refusal, servers};
 
 #[tokio::test]
 async fn a_server_that_is_restarted_as_in_a_crash_comes_back_with_what_was_committed() {
@@ -85,7 +85,7 @@ async fn a_cluster_that_is_dropped_leaves_nothing() {
 #[test]
 fn a_server_that_cannot_start_says_why() {
     let error = Cluster::start(&ClusterOptions::new().with_setting("max_connections", "many")).unwrap_err();
-    let text = in_full(&error);
+    let text = error.chain();
     assert!(text.contains("invalid value for parameter \"max_connections\""), "{text}");
 }
 

@@ -1,7 +1,7 @@
 use sqlx::Connection as _;
 use worktruck_store_pg::testing::{Cluster, ClusterOptions, Database};
 
-use crate::{ask, connect, in_full, one_test, refusal};
+use crate::{ask, connect, one_test, refusal};
 
 const TABLES: &str = "SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'";
 
@@ -30,7 +30,7 @@ async fn a_dropped_database_is_gone_whoever_is_connected() {
 async fn a_statement_that_is_refused_is_an_error_that_says_why() {
     let database = Database::fresh().await.unwrap();
     let error = database.execute("SELECT 1; SELECT * FROM nowhere").await.unwrap_err();
-    let text = in_full(&error);
+    let text = error.chain();
     assert!(text.contains("\"nowhere\" does not exist"), "{text}");
 }
 

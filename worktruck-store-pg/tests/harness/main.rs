@@ -75,10 +75,6 @@ async fn eventually(what: &str, happened: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
 }
 
-fn in_full(error: &worktruck_core::Error) -> String {
-    error.chain().to_string()
-}
-
 async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.unwrap()
 }

@@ -48,7 +48,7 @@ async fn within_the_grace_the_server_goes_on() {
     let second = Database::fresh_in(&home).await.unwrap();
     assert_eq!(folder_of(&second).await, server);
     kill(postmaster(server.as_ref()));
-    drop(folder);
+    drop((second, folder));
 }
 
 #[tokio::test]
@@ -76,6 +76,17 @@ async fn a_server_that_was_killed_is_replaced() {
     assert_ne!(folder_of(&database).await, server);
     drop((lost, database));
     eventually("both are deleted", || left_in(&servers(folder.path())).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_folder_was_deleted_is_ended() {
+    let (folder, home) = own_home();
+    let database = Database::fresh_in(&home).await.unwrap();
+    let process = postmaster(folder_of(&database).await.as_ref());
+    drop(folder);
+    assert!(is_alive(process));
+    drop(database);
+    eventually("the server ends", || !is_alive(process)).await;
 }
 
 #[tokio::test]
