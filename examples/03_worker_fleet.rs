@@ -41,7 +41,7 @@ struct Args {
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = lease)]
     lease: Duration,
     /// How many milliseconds the model thinks about a turn.
-    #[arg(long, default_value_t = 100, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    #[arg(long, default_value_t = 100, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=10_000))]
     pause: u64,
     /// A PostgreSQL database, such as postgres://localhost/crm; a throw-away server if absent.
     ///

@@ -128,8 +128,8 @@ async fn plain_lines_tell_what_happens_and_nothing_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_leaves_nothing_behind() {
     let database = Database::fresh().await.unwrap();
-    // They would take an hour.
-    let mut fleet = start(&["--runs", "1000", "--pause", "60000", "--store", database.url()]);
+    // They would take a quarter of an hour.
+    let mut fleet = start(&["--runs", "1000", "--pause", "10000", "--store", database.url()]);
     let pid = Pid::from_raw(i32::try_from(fleet.id().unwrap()).unwrap()).unwrap();
     let mut lines = BufReader::new(fleet.stdout.take().unwrap()).lines();
     let accepted = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it begins").unwrap().unwrap();

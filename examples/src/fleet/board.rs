@@ -86,7 +86,7 @@ impl Table {
             let line = |_| self.all.add(ProgressBar::new(0).with_style(style("{msg}")));
             self.lines = lines.iter().map(line).collect();
             let bar = |tenant: &super::tally::Tenant| {
-                let bar = ProgressBar::new(tenant.runs as u64).with_prefix(tenant.slug.clone());
+                let bar = ProgressBar::new(length(tenant.runs)).with_prefix(tenant.slug.clone());
                 self.all.add(bar.with_style(style("{prefix:>8} {bar:40.cyan/blue} {pos:>5} of {len}")))
             };
             self.bars = tally.tenants.iter().map(bar).collect();
@@ -98,8 +98,12 @@ impl Table {
                 bar.set_style(style(if worker.holds.is_empty() { "{msg:.dim}" } else { "{msg:.red}" }));
             }
         }
-        self.bars.iter().zip(&tally.tenants).for_each(|(bar, tenant)| bar.set_position(tenant.ended as u64));
+        self.bars.iter().zip(&tally.tenants).for_each(|(bar, tenant)| bar.set_position(length(tenant.ended)));
     }
+}
+
+fn length(count: usize) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -24,7 +24,7 @@ pub struct Count {
     /// How many effects all of them have.
     pub effects: usize,
     /// How many visits were counted.
-    pub visits: u64,
+    pub visits: usize,
     /// How many runs have a journal whose chain does not verify, of those that were taken over.
     pub broken: usize,
     /// How long after the crash each run was taken over that was.
@@ -43,15 +43,15 @@ impl Count {
             let effects = effects(store, tenant.id).await?;
             let visits = visits(store, tenant.id, now).await?;
             count.effects += effects.values().map(Vec::len).sum::<usize>();
-            count.visits += visits.values().sum::<u64>();
+            count.visits += visits.values().sum::<usize>();
             for run in runs(store, tenant.id).await? {
                 let made = effects.get(&run.id).map_or(&[][..], Vec::as_slice);
                 let steps: BTreeSet<u32> = made.iter().map(|effect| effect.step).collect();
                 let contacts: BTreeSet<EntityId> = made.iter().map(|effect| effect.contact).collect();
-                let counted: u64 = contacts.iter().filter_map(|contact| visits.get(contact)).sum();
+                let counted: usize = contacts.iter().filter_map(|contact| visits.get(contact)).sum();
                 let is_once = made.len() == EFFECTS && steps.len() == EFFECTS && contacts.len() == 1;
                 count.runs += 1;
-                count.right += usize::from(is_once && counted == VISITS as u64);
+                count.right += usize::from(is_once && counted == VISITS);
                 count.take_in(store, &run, crash).await?;
             }
         }
@@ -64,7 +64,7 @@ impl Count {
     pub fn is_exactly_once(&self, runs: usize) -> bool {
         [self.runs, self.succeeded, self.right].iter().all(|count| *count == runs)
             && self.effects == runs * EFFECTS
-            && self.visits == (runs * VISITS) as u64
+            && self.visits == runs * VISITS
             && self.broken == 0
     }
 
@@ -109,7 +109,7 @@ async fn effects(store: &dyn Store, tenant: TenantId) -> Result<HashMap<RunId, V
 }
 
 /// How many visits each contact has.
-async fn visits(store: &dyn Store, tenant: TenantId, now: Timestamp) -> Result<HashMap<EntityId, u64>> {
+async fn visits(store: &dyn Store, tenant: TenantId, now: Timestamp) -> Result<HashMap<EntityId, usize>> {
     let mut visits = HashMap::new();
     let mut query = ListQuery::new(Kind::Contact);
     query.page = PageRequest::largest(None);
@@ -117,7 +117,7 @@ async fn visits(store: &dyn Store, tenant: TenantId, now: Timestamp) -> Result<H
         let page = store.list(tenant, query.clone(), now).await?;
         for version in page.data {
             let body = version.slice.body.unwrap_or_default();
-            let counted = body["metadata"]["visits"].as_u64();
+            let counted = body["metadata"]["visits"].as_u64().and_then(|visits| visits.try_into().ok());
             visits.insert(version.key.id, counted.ok_or_else(|| Error::internal("a contact has no visits"))?);
         }
         let Some(cursor) = page.next_cursor else { return Ok(visits) };

@@ -59,10 +59,10 @@ impl Crew {
         Ok(Self { workers, heard })
     }
 
-    /// The process ids of the workers that were not waited for yet.
+    /// How many workers were started.
     #[must_use]
-    pub fn pids(&self) -> Vec<Option<u32>> {
-        self.workers.iter().map(Child::id).collect()
+    pub const fn count(&self) -> usize {
+        self.workers.len()
     }
 
     /// What comes next, and from whom; what a worker says comes in order.

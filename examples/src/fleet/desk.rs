@@ -80,10 +80,11 @@ impl Policy for Routine {
         let results: Vec<&Value> = request.messages.iter().flat_map(|message| results(message)).collect();
         let call =
             |name: &str, input| Block::ToolCall { id: format!("call_{}", results.len()), name: name.to_owned(), input };
-        let visits = input["visits"].as_u64().ok_or("the input has no visits")?;
+        let visits = input["visits"].as_u64().and_then(|visits| usize::try_from(visits).ok());
+        let visits = visits.ok_or("the input has no visits")?;
         Ok(vec![match results.as_slice() {
             [] => call(NOTE, json!({ "visitor": input["visitor"] })),
-            [noted, counted @ ..] if (counted.len() as u64) < visits => call(COUNT, json!({ "id": noted["id"] })),
+            [noted, counted @ ..] if counted.len() < visits => call(COUNT, json!({ "id": noted["id"] })),
             [.., last] => Block::Text { text: json!({ "visits": last["visits"] }).to_string() },
         }])
     }

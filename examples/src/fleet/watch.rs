@@ -51,7 +51,7 @@ pub async fn watch(
     lease: Duration,
     board: &mut Board,
 ) -> Result<Seen> {
-    let mut tally = Tally::of(crew.pids().len());
+    let mut tally = Tally::of(crew.count());
     tenants.iter().for_each(|tenant| tally.add(tenant.slug, tenant.runs.iter().copied()));
     let started = Instant::now();
     let mut news = started;
