@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stderr, reason = "a command talks to its user")]
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,12 @@ use worktruck_core::{Error, Result};
 use worktruck_examples::fleet::board::Board;
 use worktruck_examples::fleet::count::Count;
 use worktruck_examples::fleet::crew::{Crew, until_interrupted};
-use worktruck_examples::fleet::desk;
 use worktruck_examples::fleet::outcome::Outcome;
 use worktruck_examples::fleet::place::Place;
 use worktruck_examples::fleet::tenants::accept;
 use worktruck_examples::fleet::watch::watch;
 use worktruck_examples::fleet::worker::{Orders, work};
+use worktruck_examples::fleet::{desk, lease};
 use worktruck_examples::report::print;
 use worktruck_store_pg::{PgOptions, PgStore};
 
@@ -37,7 +38,7 @@ struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=10))]
     workers: u8,
     /// How many seconds a lease lasts: after that the runs of a dead worker are taken over.
-    #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = lease)]
     lease: Duration,
     /// How many milliseconds the model thinks about a turn.
     #[arg(long, default_value_t = 100, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=60_000))]
@@ -64,13 +65,6 @@ enum Role {
     Worker(Orders),
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|_| "this is no number".to_owned())?;
-    let lease = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    let fits = (Duration::from_millis(500)..=Duration::from_secs(60)).contains(&lease);
-    if fits { Ok(lease) } else { Err("a lease lasts 0.5 to 60 seconds here".to_owned()) }
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
@@ -90,13 +84,18 @@ async fn main() -> ExitCode {
 
 /// Does it all in a place that is cleared at the end, whatever happens.
 async fn find_a_place(args: &Args) -> Result<bool> {
-    let place = Place::find(args.store.clone(), args.keep).await?;
-    let done = tokio::select! {
-        done = fleet(args, &place) => done,
-        () = until_interrupted() => Err(Error::unavailable("interrupted")),
+    let mut interrupted = pin!(until_interrupted());
+    let failed = || Error::unavailable("interrupted");
+    let place = tokio::select! {
+        () = &mut interrupted => return Err(failed()),
+        place = Place::find(args.store.clone(), args.keep) => place?,
     };
-    place.clear().await?;
-    done
+    let done = tokio::select! {
+        () = &mut interrupted => Err(failed()),
+        done = fleet(args, &place) => done,
+    };
+    let cleared = place.clear().await;
+    done.and_then(|is_right| cleared.map(|()| is_right))
 }
 
 async fn fleet(args: &Args, place: &Place) -> Result<bool> {

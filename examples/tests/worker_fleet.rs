@@ -1,9 +1,10 @@
 //! `03_worker_fleet`: what it reports is what is in the database.
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails the test")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -27,8 +28,13 @@ fn program() -> PathBuf {
 }
 
 fn start(arguments: &[&str]) -> Child {
+    start_in(&std::env::temp_dir(), arguments)
+}
+
+/// Starts it with `folder` as the one for temporary files.
+fn start_in(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(program());
-    command.args(arguments).kill_on_drop(true);
+    command.args(arguments).env("TMPDIR", folder).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -138,10 +144,35 @@ async fn ctrl_c_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn its_own_server_is_removed_with_all_that_it_needed() {
+    // Short, for the name of a socket, and open to the user that a server of root runs as.
+    let open = fs::Permissions::from_mode(0o711);
+    let folder = tempfile::Builder::new().permissions(open).tempdir_in("/tmp").unwrap();
+    let left = || fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let output = ended(start_in(folder.path(), &["--runs", "10", "--lease", "0.5", "--pause", "20", "--json"])).await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else");
+    assert_eq!((&report["exactly_once"], &report["schema"]), (&json!(true), &Value::Null));
+    assert_eq!(left(), Vec::<PathBuf>::new());
+
+    let fleet = start_in(folder.path(), &["--json"]);
+    let pid = Pid::from_raw(i32::try_from(fleet.id().unwrap()).unwrap()).unwrap();
+    until("a server is being made", || !left().is_empty()).await;
+    kill_process(pid, Signal::INT).unwrap();
+    let output = ended(fleet).await;
+    assert!(stderr(&output).contains("interrupted"), "{}", stderr(&output));
+    assert_eq!(left(), Vec::<PathBuf>::new(), "interrupted while the server was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_work_is_said_before_anything_is_begun() {
     let unknown = run(&["--store", "postgres://nobody@127.0.0.1:1/nowhere"]).await;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(stderr(&unknown).contains("nowhere at 127.0.0.1:1"), "{}", stderr(&unknown));
+    let without = Command::new(program()).env("WORKTRUCK_TEST_PG_BIN", "/nowhere").output().await.unwrap();
+    for part in ["--store", "/nowhere", "initdb"] {
+        assert!(stderr(&without).contains(part), "{}", stderr(&without));
+    }
     for (arguments, said) in [
         (["--store", "sqlite://people.db"], "postgres://"),
         (["--lease", "0.1"], "0.5 to 60"),

@@ -18,7 +18,7 @@ use crate::held::{Held, Order};
 use crate::runtime::Ports;
 
 /// How long to leave the store alone after it could not be reached.
-const STORE_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const STORE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Goes on with a run until it ends, waits, or is given back.
 pub(crate) async fn drive(
@@ -28,22 +28,14 @@ pub(crate) async fn drive(
     mut orders: mpsc::UnboundedReceiver<Order>,
     ports: &Ports,
 ) -> Result<RunStatus> {
-    let mut under_way: FuturesUnordered<BoxFuture<'_, Event>> = FuturesUnordered::new();
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Event>>> = FuturesUnordered::new();
     loop {
         while let Ok(order) = orders.try_recv() {
             executor.handle(event_of(order), ports.clock.now())?;
         }
         match executor.next(ports.clock.now())? {
-            Effect::Ask(request) => {
-                check(held, ports)?;
-                under_way.push(ask(ports, run, executor.model().to_owned(), request).boxed());
-            }
-            Effect::Call(call) => {
-                if call.effect.is_outside() {
-                    check(held, ports)?;
-                }
-                under_way.push(call_tool(ports, run, call).boxed());
-            }
+            Effect::Ask(request) => under_way.push(ask(ports, run, held, executor.model().to_owned(), request).boxed()),
+            Effect::Call(call) => under_way.push(call_tool(ports, run, held, call).boxed()),
             Effect::Commit(effect) => {
                 if effect.transition != Transition::Continue {
                     under_way.clear();
@@ -60,7 +52,7 @@ pub(crate) async fn drive(
                     biased;
                     () = held.lost(&*ports.clock) => return Err(lost()),
                     Some(order) = orders.recv() => Some(event_of(order)),
-                    Some(event) = under_way.next() => Some(event),
+                    Some(event) = under_way.next() => Some(event?),
                     () = tokio::time::sleep(nap) => None,
                 };
                 if let Some(event) = event {
@@ -80,7 +72,8 @@ const fn event_of(order: Order) -> Event {
     }
 }
 
-/// Nothing outside is called by a worker that may have lost its lease while it was stopped.
+/// Nothing outside is called by a worker that may have lost its lease while it was stopped. Whoever
+/// calls outside asks this last, when nothing is left to wait for before the call.
 fn check(held: &Held, ports: &Ports) -> Result<()> {
     if held.is_live(&*ports.clock) { Ok(()) } else { Err(lost()) }
 }
@@ -89,36 +82,41 @@ fn lost() -> Error {
     Error::new(ErrorKind::LeaseLost, "the lease ran out before it could be renewed")
 }
 
-async fn ask(ports: &Ports, run: &Run, model: String, request: ModelRequest) -> Event {
+async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: ModelRequest) -> Result<Event> {
     let reply = match ports.provider(&run.agent_blueprint, &model) {
-        Ok(provider) => AssertUnwindSafe(provider.complete(request)).catch_unwind().await.unwrap_or_else(|_| {
-            Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
-        }),
+        Ok(provider) => {
+            check(held, ports)?;
+            AssertUnwindSafe(provider.complete(request)).catch_unwind().await.unwrap_or_else(|_| {
+                Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
+            })
+        }
         // Another worker may have the provider: the run is not this worker's to fail.
         Err(error) => Err(ModelError::new(ModelErrorCategory::ProviderUnavailable, error.to_string())),
     };
-    Event::Replied(reply)
+    Ok(Event::Replied(reply))
 }
 
-async fn call_tool(ports: &Ports, run: &Run, call: ToolCall) -> Event {
+async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall) -> Result<Event> {
     let Some(tool) = ports.tools.get(&call.name) else {
         let message = format!("this worker has no tool named {}", call.name);
-        return Event::Returned { seq: call.seq, result: Err(ToolError::fatal(FailureCategory::ConfigError, message)) };
+        let result = Err(ToolError::fatal(FailureCategory::ConfigError, message));
+        return Ok(Event::Returned { seq: call.seq, result });
     };
     loop {
-        let result = AssertUnwindSafe(tool.call(context(ports, run, &call), call.input.clone()))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| {
-                Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {} panicked", call.name)))
-            });
+        let (context, input) = (context(ports, run, &call), call.input.clone());
+        if call.effect.is_outside() {
+            check(held, ports)?;
+        }
+        let result = AssertUnwindSafe(tool.call(context, input)).catch_unwind().await.unwrap_or_else(|_| {
+            Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {} panicked", call.name)))
+        });
         match result {
             // What only reads the store, or is not committed yet, can be called again without harm.
             Err(error) if error.transient && !call.effect.is_outside() => {
                 tracing::warn!(%error, tool = call.name, "the store could not be reached; calling again");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
-            result => return Event::Returned { seq: call.seq, result },
+            result => return Ok(Event::Returned { seq: call.seq, result }),
         }
     }
 }
@@ -138,9 +136,11 @@ fn context(ports: &Ports, run: &Run, call: &ToolCall) -> ToolContext {
 
 /// Commits until the store answers. A commit whose answer is lost is made again under the same
 /// number, so that it takes effect once.
-async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result<(Event, bool)> {
+pub(crate) async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result<(Event, bool)> {
+    // Any of the attempts may be the one that took effect: the lease lasts no longer than from the
+    // first of them.
+    let asked_at = ports.clock.monotonic();
     loop {
-        let asked_at = ports.clock.monotonic();
         match ports.store.commit(&held.lease(), commit.clone(), ports.clock.now()).await {
             Ok(CommitOutcome::Committed { run, lease }) => {
                 held.confirm(lease, asked_at, commit.lease_for);
@@ -153,5 +153,79 @@ async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result<(Event, bo
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use worktruck_core::journal::Snapshot;
+    use worktruck_core::run::{BlueprintVersion, ClaimRequest, NewRun};
+    use worktruck_core::store::{MemoryStore, NewTenant, RunStore as _, TenantStore as _};
+    use worktruck_core::testing::{CountingIds, Fault, FaultyStore, SimClock};
+    use worktruck_core::{Clock as _, NanoUsd, RunId, TenantId, Timestamp};
+
+    use super::*;
+    use crate::Runtime;
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    fn snapshot() -> Snapshot {
+        Snapshot {
+            blueprint: "any".to_owned(),
+            blueprint_version: 1,
+            config_version: None,
+            model: "local/rules".to_owned(),
+            system_prompt: String::new(),
+            first_message: String::new(),
+            tools: Vec::new(),
+            guardrails: Vec::new(),
+            prices: Vec::new(),
+            budget_usd_cents: None,
+            deadline_at: Timestamp::FOREVER,
+            max_steps: 1,
+            max_tokens: 1,
+            max_repeats: 1,
+        }
+    }
+
+    /// The second attempt is answered as the first, whose lease does not last from the second on.
+    #[tokio::test(start_paused = true)]
+    async fn a_commit_made_again_makes_no_lease_last_longer() {
+        let clock = Arc::new(SimClock::starting_at(Timestamp::EPOCH));
+        let store = Arc::new(FaultyStore::new(MemoryStore::default()));
+        let (ids, now) = (CountingIds::new(1), clock.now());
+        let tenant = TenantId::new(&ids, now);
+        store.create_tenant(NewTenant { id: tenant, slug: "test".into(), name: None }, now).await.unwrap();
+        store.enqueue(tenant, vec![NewRun::new(RunId::new(&ids, now), "any", json!({}))], now).await.unwrap();
+        let blueprints = vec![BlueprintVersion { blueprint: "any".into(), version: 1 }];
+        let request = ClaimRequest { blueprints, limit: 1, lease_for: LEASE };
+        let lease = store.claim(request, now).await.unwrap().remove(0).lease;
+        let (held, _orders) = Held::new(lease, clock.monotonic(), LEASE);
+        let runtime = Runtime::builder(store.clone()).clock(clock.clone()).build().unwrap();
+
+        store.fail(store.calls().len() + 1, Fault::After);
+        let begin = Commit {
+            number: 1,
+            snapshot: Some(snapshot()),
+            steps: Vec::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            reserved: NanoUsd::ZERO,
+            forfeited: NanoUsd::ZERO,
+            transition: Transition::Continue,
+            lease_for: LEASE,
+        };
+        let meanwhile = async {
+            clock.advance(LEASE / 2);
+            // Somebody sets the wall clock back, so that the monotonic clock alone knows.
+            clock.set(Timestamp::EPOCH);
+        };
+        let (committed, ()) = tokio::join!(commit(begin, &held, &runtime.ports), meanwhile);
+        committed.unwrap();
+        assert!(held.is_live(&*clock));
+        clock.advance(LEASE / 2);
+        clock.set(Timestamp::EPOCH);
+        assert!(!held.is_live(&*clock), "a lease has passed since the first attempt");
     }
 }

@@ -13,7 +13,7 @@ use worktruck_core::run::{
 };
 use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId};
 
-use crate::driver::drive;
+use crate::driver::{STORE_PAUSE, commit, drive};
 use crate::held::{Held, Order};
 use crate::runtime::{Ports, Runtime};
 
@@ -161,10 +161,16 @@ async fn execute(
     held: &Held,
     orders: tokio::sync::mpsc::UnboundedReceiver<Order>,
 ) -> Result<RunStatus> {
-    match prepare(ports, &claimed).await {
-        Ok(executor) => drive(executor, &claimed.run, held, orders, ports).await,
-        Err(error) if error.is_retryable() => Err(error),
-        Err(error) => refuse(ports, &claimed, &error).await,
+    loop {
+        match prepare(ports, &claimed).await {
+            Ok(executor) => return drive(executor, &claimed.run, held, orders, ports).await,
+            Err(error) if error.is_retryable() && held.is_live(&*ports.clock) => {
+                tracing::warn!(error = %error.chain(), "the store could not be reached; reading the run again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(error) => return refuse(ports, &claimed, held, &error).await,
+        }
     }
 }
 
@@ -181,8 +187,8 @@ async fn prepare(ports: &Ports, claimed: &Claimed) -> Result<Executor> {
 }
 
 /// Fails a run that no worker could execute.
-async fn refuse(ports: &Ports, claimed: &Claimed, error: &Error) -> Result<RunStatus> {
-    let commit = Commit {
+async fn refuse(ports: &Ports, claimed: &Claimed, held: &Held, error: &Error) -> Result<RunStatus> {
+    let end = Commit {
         number: claimed.commits + 1,
         snapshot: None,
         steps: Vec::new(),
@@ -193,7 +199,7 @@ async fn refuse(ports: &Ports, claimed: &Claimed, error: &Error) -> Result<RunSt
         transition: Transition::Fail { category: FailureCategory::ConfigError, detail: error.to_string() },
         lease_for: ports.lease_for,
     };
-    ports.store.commit(&claimed.lease, commit, ports.clock.now()).await.map(|_| RunStatus::Failed)
+    commit(end, held, ports).await.map(|_| RunStatus::Failed)
 }
 
 fn tell_of_panic(ended: Result<(), JoinError>) {
@@ -204,9 +210,11 @@ fn tell_of_panic(ended: Result<(), JoinError>) {
 
 /// Renews all leases in one call, three times in the time that they last.
 async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
+    let mut pause = ports.lease_for / 3;
     loop {
         holding.until_not_empty().await;
-        tokio::time::sleep(ports.lease_for / 3).await;
+        tokio::time::sleep(pause).await;
+        pause = ports.lease_for / 3;
         let asked = holding.runs().clone();
         let leases: Vec<_> = asked.values().map(|held| held.lease()).collect();
         if leases.is_empty() {
@@ -220,7 +228,10 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
                 }
             }
             // A lease that cannot be renewed runs out on the monotonic clock, and its run stops.
-            Err(error) => tracing::warn!(error = %error.chain(), "cannot renew leases"),
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "cannot renew leases");
+                pause = pause.min(STORE_PAUSE);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use worktruck_core::Result;
 
-use super::tally::Tally;
+use super::tally::{State, Tally};
 use crate::report::print;
 
 /// Where people see a fleet at work.
@@ -92,6 +92,12 @@ impl Table {
             self.bars = tally.tenants.iter().map(bar).collect();
         }
         self.lines.iter().zip(lines).for_each(|(bar, line)| bar.set_message(line.clone()));
+        // Under the line that says what is in them.
+        for (bar, worker) in self.lines[1..].iter().zip(&tally.workers) {
+            if worker.state == State::Killed {
+                bar.set_style(style(if worker.holds.is_empty() { "{msg:.dim}" } else { "{msg:.red}" }));
+            }
+        }
         self.bars.iter().zip(&tally.tenants).for_each(|(bar, tenant)| bar.set_position(tenant.ended as u64));
     }
 }

@@ -41,9 +41,9 @@ impl Outcome {
             (
                 taken_over >= seen.killed.left_behind,
                 format!(
-                    "{} runs were left behind by worker {}, {taken_over} were taken over",
-                    seen.killed.left_behind,
-                    seen.killed.worker + 1
+                    "of worker {} {} runs were left behind, and {taken_over} were taken over",
+                    seen.killed.worker + 1,
+                    seen.killed.left_behind
                 ),
             ),
         ];
@@ -69,7 +69,8 @@ impl Outcome {
     /// The report for a person.
     #[must_use]
     pub fn to_text(&self, place: &Place) -> String {
-        let mut lines = workers(&self.seen.tally);
+        let mut lines = vec![String::new()];
+        lines.extend(workers(&self.seen.tally));
         lines.push(String::new());
         let checks = self.checks();
         lines

@@ -1,10 +1,14 @@
 //! Where the fleet keeps its runs.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 use worktruck_agents::clock::RandomIds;
 use worktruck_core::{Error, IdSource as _, Result, Timestamp};
-use worktruck_store_pg::testing::{Cluster, ClusterOptions};
+use worktruck_store_pg::testing::{Cluster, ClusterOptions, Home};
 
 /// A schema of its own in a database that was named, or a server that is removed with all that is
 /// in it.
@@ -14,8 +18,16 @@ pub struct Place {
     pub url: String,
     /// The schema in it.
     pub schema: String,
-    server: Option<Cluster>,
+    server: Option<Server>,
     keep: bool,
+}
+
+/// A server and all that it needs, in a folder of its own.
+#[derive(Debug)]
+struct Server {
+    cluster: Cluster,
+    // Removed when the server has stopped: fields are dropped in this order.
+    _folder: TempDir,
 }
 
 impl Place {
@@ -30,13 +42,12 @@ impl Place {
         if let Some(url) = url {
             return Ok(Self { url, schema, server: None, keep });
         }
-        // As a server that is in use it waits for the disk.
-        let server = spawn_blocking(|| Cluster::start(&ClusterOptions::new().with_sync())).await;
+        let server = spawn_blocking(start).await;
         let server = server.map_err(|e| Error::internal("starting a server was interrupted").with_source(e))?;
         let server = server.map_err(|e| {
             Error::new(e.kind(), "there is no throw-away server; name a database with --store").with_source(e)
         })?;
-        Ok(Self { url: server.url("postgres"), schema, server: Some(server), keep })
+        Ok(Self { url: server.cluster.url("postgres"), schema, server: Some(server), keep })
     }
 
     /// Whether what is in it stays.
@@ -63,4 +74,25 @@ impl Place {
         let sql = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.schema);
         connection.execute(AssertSqlSafe(sql)).await.map(drop).map_err(failed)
     }
+}
+
+/// Starts a server that waits for the disk, as one in use does.
+fn start() -> Result<Server> {
+    let mut failed = Error::unavailable("there is no folder for temporary files");
+    // The name of a socket is short, and a folder for temporary files may have a long one.
+    for base in [std::env::temp_dir(), PathBuf::from("/tmp")] {
+        // As root, the server runs as another user, who must be able to pass through.
+        let open = std::fs::Permissions::from_mode(0o711);
+        match tempfile::Builder::new().prefix("fleet-").permissions(open).tempdir_in(base) {
+            Ok(folder) => {
+                let home = Home::default().with_folder(folder.path());
+                match Cluster::start(&ClusterOptions::new().with_home(home).with_sync()) {
+                    Ok(cluster) => return Ok(Server { cluster, _folder: folder }),
+                    Err(error) => failed = error,
+                }
+            }
+            Err(error) => failed = failed.with_source(error),
+        }
+    }
+    Err(failed)
 }

@@ -1,6 +1,6 @@
 //! Who does what, as far as the workers have said.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use worktruck_core::RunId;
 
@@ -21,8 +21,9 @@ pub struct Tally {
 pub struct Worker {
     /// How it is.
     pub state: State,
-    /// The runs that it holds; of a dead one, those that nobody has taken over yet.
-    pub holds: BTreeSet<RunId>,
+    /// The runs that it holds, each with the attempt that is its own; of a dead one, those that
+    /// nobody has taken over yet.
+    pub holds: BTreeMap<RunId, u32>,
     /// How many runs it has brought to their end.
     pub finished: usize,
     /// How many runs it has taken from others that were lost.
@@ -107,7 +108,7 @@ impl Tally {
                 for other in &mut self.workers {
                     other.holds.remove(&run);
                 }
-                self.workers[worker].holds.insert(run);
+                self.workers[worker].holds.insert(run, attempt);
                 self.workers[worker].taken_over += usize::from(attempt > 1);
             }
             Word::Left { run, status } => {
@@ -193,7 +194,7 @@ mod tests {
         tally.bury(0);
         tally.hear(1, taken(1, 2));
         tally.hear(1, left(1, RunStatus::Succeeded));
-        assert_eq!(tally.workers[0].holds, [run(2)].into());
+        assert_eq!(tally.workers[0].holds, [(run(2), 1)].into());
         assert_eq!((tally.workers[1].taken_over, tally.workers[1].finished), (1, 1));
         tally.end(0, run(2));
         assert_eq!((tally.ended(), tally.workers[0].finished), (2, 1), "it ended, and nobody said so");

@@ -65,10 +65,9 @@ pub async fn watch(
                 match (heard, &mut killed) {
                     (Heard::Said(word), _) => tally.hear(worker, word),
                     (Heard::Gone, Some(killed)) if killed.worker == worker => {
-                        settle(&mut tally, worker, runtime, tenants).await?;
                         killed.left_behind = tally.workers[worker].holds.len();
-                        let (number, left) = (worker + 1, killed.left_behind);
-                        board.say(&format!("Half of them have ended. Worker {number} is killed and leaves {left} behind."))?;
+                        let (number, held) = (worker + 1, killed.left_behind);
+                        board.say(&format!("Half of them have ended. Worker {number} is killed; it holds {held} runs."))?;
                     }
                     (Heard::Gone, _) => {
                         return Err(Error::internal(format!("worker {} has ended by itself", worker + 1)));
@@ -76,8 +75,9 @@ pub async fn watch(
                 }
             }
             _ = ticks.tick() => {
-                if let Some(killed) = &killed {
-                    settle(&mut tally, killed.worker, runtime, tenants).await?;
+                if let Some(killed) = &mut killed {
+                    let settled = settle(&mut tally, killed.worker, runtime, tenants).await?;
+                    killed.left_behind = killed.left_behind.saturating_sub(settled);
                 }
                 board.show(&tally, started.elapsed())?;
                 if news.elapsed() > PATIENCE + 2 * lease {
@@ -102,14 +102,18 @@ pub async fn watch(
     Ok(Seen { tally, killed, took })
 }
 
-/// Asks the store for the runs of a dead worker: one that had ended is taken over by nobody.
-async fn settle(tally: &mut Tally, worker: usize, runtime: &Runtime, tenants: &[Tenant]) -> Result<()> {
-    for run in tally.workers[worker].holds.clone() {
+/// Asks the store for the runs of a dead worker, and says how many had ended: what it sent last may
+/// have taken effect after its death, and nobody takes such a run over.
+async fn settle(tally: &mut Tally, worker: usize, runtime: &Runtime, tenants: &[Tenant]) -> Result<usize> {
+    let mut settled = 0;
+    for (run, attempt) in tally.workers[worker].holds.clone() {
         let Some(tenant) = tenants.iter().find(|tenant| tenant.runs.contains(&run)) else { continue };
         let found = runtime.store().run(tenant.id, run).await?;
-        if found.is_some_and(|found| found.status.is_terminal()) {
+        // A later attempt is somebody else's, who will say so.
+        if found.is_some_and(|found| found.status.is_terminal() && found.attempt == attempt) {
             tally.end(worker, run);
+            settled += 1;
         }
     }
-    Ok(())
+    Ok(settled)
 }

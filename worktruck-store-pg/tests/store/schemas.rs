@@ -51,6 +51,8 @@ async fn workers_of_one_schema_are_woken_by_none_of_another() {
     for (n, (sender, waiting)) in stores.iter().enumerate() {
         let others = || stores.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, (one, two))| [one, two]);
         let marks = || join_all(others().flatten().map(|store| store.wait_for_work(0)));
+        // The mark changes once when a store begins to listen.
+        in_time("all listen", join_all(others().flatten().map(|store| store.wait_for_work(1)))).await;
         let before: Vec<u64> = marks().await.into_iter().map(Result::unwrap).collect();
         let own = waiting.wait_for_work(0).await.unwrap();
         let (woken, accepted) = in_time("a wake-up", async {
