@@ -54,7 +54,7 @@ impl Home {
     pub(super) fn open(&self) -> Result<Place> {
         let account = Account::of_this_process()?;
         let binaries = Binaries::find(self.programs.as_deref(), &account)?;
-        let fits = |base: &PathBuf| is_short(base) && (account.other.is_none() || is_open(base));
+        let fits = |base: &PathBuf| base.is_absolute() && is_short(base) && (account.other.is_none() || is_open(base));
         let base = match &self.folder {
             Some(folder) if fits(folder) => folder.clone(),
             Some(folder) => return Err(unfit(folder)),

@@ -1,10 +1,10 @@
 //! Throw-away PostgreSQL servers and databases for tests, behind the feature `testing`.
 //!
 //! [`Database::fresh`] gives an empty database to one test. It is on the server that
-//! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server that all
-//! tests of this user share while they run, in whatever process they are. The first starts
-//! it, and a few seconds after the last has gone it is stopped and deleted, also if that one was
-//! killed. A [`Cluster`] is a server for one test alone, which may stop, restart and kill it.
+//! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server that all tests of
+//! this user share while they run, in whatever process they are. The first starts it, and a few
+//! seconds after the last has gone it is stopped and deleted, also if that one was killed. A
+//! [`Cluster`] is a server for one test alone, which may stop, restart and kill it.
 //!
 //! # What is needed
 //!
@@ -18,9 +18,8 @@
 //!
 //! Under the folder for temporary files, where only this user reaches them, and so does their
 //! socket: whoever can connect may do everything. The log of the last server that was stopped stays
-//! there, in `worktruck-pg-*/*/servers/last.log`. A server that is
-//! killed keeps what was committed; a machine that loses its power may not, because none of it waits
-//! for the disk.
+//! there, in `worktruck-pg-*/*/servers/last.log`. A server that is killed keeps what was committed;
+//! a machine that loses its power may not, because nothing waits for the disk.
 //!
 //! # Examples
 //!
