@@ -26,7 +26,10 @@ pub(super) async fn list(
     let mut head = clock.head;
     let plan = ListPlan::new(tenant, query, &mut head, now)?;
     if head.floor != clock.head.floor {
+        // Who waits for a second connection with one in hand waits for ever if all do.
+        drop(connection);
         raise(store, tenant, head.floor).await?;
+        connection = store.readers.acquire().await.or_failed("list entities")?;
         // What was committed before the floor was raised belongs to the answer.
         clock = Clock::load(&mut connection, tenant, plan.point.valid).await?;
     }
