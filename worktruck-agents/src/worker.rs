@@ -61,6 +61,10 @@ impl Runtime {
     }
 }
 
+/// How long the place of a run stays empty for others that end at the same time: one claim for all
+/// of them costs hardly more than one for each.
+const GATHER: Duration = Duration::from_millis(1);
+
 impl Worker {
     /// Works until `stop` completes, then gives back what it holds and returns.
     ///
@@ -91,7 +95,12 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(ended) = tasks.join_next() => tell_of_panic(ended),
+                Some(ended) = tasks.join_next() => {
+                    tell_of_panic(ended);
+                    if !tasks.is_empty() {
+                        tokio::time::sleep(GATHER).await;
+                    }
+                }
                 woken = self.ports.store.wait_for_work(mark), if idle => match woken {
                     Ok(now) => mark = now,
                     Err(error) => {

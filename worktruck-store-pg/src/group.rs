@@ -10,9 +10,10 @@ use worktruck_core::{Error, ErrorKind, Result, RunId, TenantId, Timestamp};
 
 use crate::entity::{Drafts, EntityBatch};
 use crate::error::Failure;
+use crate::link::Wire;
 use crate::run::{Batch, Records, Was, existing};
 use crate::statement::Statement;
-use crate::writer::{Job, Wire};
+use crate::writer::Job;
 
 /// What became of an attempt. Jobs that are not given back have been answered.
 pub(crate) enum Attempt {

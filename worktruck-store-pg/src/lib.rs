@@ -6,7 +6,9 @@
 //!
 //! A write is read, decided by the rules of `worktruck-core`, and then made by one statement that
 //! takes effect only if what was decided on still holds. No transaction stays open while this
-//! process thinks, so that a process that is stopped in the middle keeps no lock.
+//! process thinks, so that a process that is stopped in the middle keeps no lock. Only where other
+//! processes were faster, the tenant is locked before it is read again; of a process that is stopped
+//! then, the server takes the lock back after ten seconds.
 //!
 //! # Ask with SQL
 //!
@@ -33,6 +35,7 @@ mod clock;
 mod entity;
 mod error;
 mod group;
+mod link;
 mod migrate;
 mod options;
 mod rows;

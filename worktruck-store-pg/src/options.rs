@@ -215,7 +215,7 @@ impl PgOptions {
 }
 
 /// How to connect, and the settings that statements rely on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Session {
     connect: PgConnectOptions,
     settings: Vec<(&'static str, String)>,
@@ -237,6 +237,13 @@ impl Session {
         let set = self.settings.iter().map(|(name, value)| format!("; SET LOCAL {name} = '{value}'"));
         // Others have prepared statements of the same names on this connection of the server.
         self.shares.then(|| format!("BEGIN ISOLATION LEVEL READ COMMITTED; DEALLOCATE ALL{}", set.collect::<String>()))
+    }
+}
+
+/// Without the address, which may have a password.
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

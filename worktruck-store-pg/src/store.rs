@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, 
 use worktruck_core::Result;
 
 use crate::error::cannot_open;
+use crate::link::Link;
 use crate::migrate::migrate;
 use crate::options::PgOptions;
 use crate::run::Records;
@@ -20,6 +21,8 @@ use crate::writer::Writer;
 pub struct PgStore {
     pub(crate) readers: PgPool,
     pub(crate) writer: Writer,
+    /// The connection for claims: a process makes them one after the other. None when it is closed.
+    pub(crate) claims: tokio::sync::Mutex<Option<Link>>,
     pub(crate) work: Work,
     pub(crate) records: Arc<Records>,
     options: PgOptions,
@@ -50,7 +53,8 @@ impl PgStore {
         let records = Arc::new(Records::default());
         let writer = Writer::start(&options, &records);
         let work = Work::start(&readers, &options).await;
-        Ok(Self { readers, writer, work, records, options })
+        let claims = tokio::sync::Mutex::new(Some(Link::new(&options)));
+        Ok(Self { readers, writer, claims, work, records, options })
     }
 
     /// A connection for statements that write: they have taken effect when it is
@@ -68,6 +72,9 @@ impl PgStore {
     /// Commits what is queued, and takes nothing more.
     pub async fn close(&self) {
         self.writer.close().await;
+        if let Some(link) = self.claims.lock().await.take() {
+            link.close().await;
+        }
         self.work.stop();
         self.readers.close().await;
     }
@@ -103,7 +110,7 @@ impl DerefMut for Writing {
     }
 }
 
-/// The connections for reads and claims. Where settings last no longer than a transaction, each use
+/// The connections for reads. Where settings last no longer than a transaction, each use
 /// of a connection is one.
 async fn pool(options: &PgOptions) -> sqlx::Result<PgPool> {
     let session = options.reading();

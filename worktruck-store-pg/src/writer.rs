@@ -1,17 +1,19 @@
 //! The tasks that commit: what is queued at the same time is written by one statement.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 use worktruck_core::run::{Commit, Lease};
 use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
 use worktruck_core::{Error, Result, TenantId, Timestamp};
 
 use crate::group::{Attempt, attempt};
-use crate::options::{PgOptions, Session};
+use crate::link::Link;
+use crate::options::PgOptions;
 use crate::run::Records;
 
 /// Hands commits to the tasks that write.
@@ -118,14 +120,15 @@ impl Writer {
     }
 }
 
-fn closed() -> Error {
+/// The error of a store that takes nothing more.
+pub(crate) fn closed() -> Error {
     Error::unavailable("the store is closed")
 }
 
 async fn write(mut link: Link, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>, records: Arc<Records>) {
     loop {
-        let mut group = Vec::new();
-        if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+        let group = together(&mut *jobs.lock().await).await;
+        if group.is_empty() {
             break;
         }
         commit_together(&mut link, group, &records).await;
@@ -133,9 +136,30 @@ async fn write(mut link: Link, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>
     link.close().await;
 }
 
+/// What is queued, as soon as there is something; nothing if there will be nothing more.
+async fn together(jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut group = Vec::new();
+    jobs.recv_many(&mut group, GROUP).await;
+    // Runs whose commits were answered together are about to commit again together.
+    for _ in 0..2 {
+        tokio::task::yield_now().await;
+        while group.len() < GROUP
+            && let Ok(job) = jobs.try_recv()
+        {
+            group.push(job);
+        }
+    }
+    group
+}
+
 async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
     let is_alone = group.len() == 1;
     let left = match try_once(link, group, records, true).await {
+        // Others were faster: with the tenants locked the rest is sure to be made together.
+        Attempt::Again(jobs) if jobs.len() > 1 => match try_once(link, jobs, records, false).await {
+            Attempt::Failed(failure, jobs) if failure.is_unanswered() => repeatable(jobs),
+            Attempt::Again(jobs) | Attempt::Failed(_, jobs) => jobs,
+        },
         Attempt::Again(jobs) => jobs,
         Attempt::Failed(failure, jobs) => {
             if is_alone && !failure.is_retryable() {
@@ -198,6 +222,10 @@ async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bo
         Ok(wire) => wire,
         Err(error) => return Attempt::Failed(error.into(), jobs),
     };
+    if !cached && let Err(error) = wire.lock(&tenants(&jobs)).await {
+        link.drop_connection();
+        return Attempt::Failed(error.into(), jobs);
+    }
     match attempt(wire, jobs, records, cached).await {
         Attempt::Failed(failure, jobs) if failure.is_transient() => {
             tracing::debug!(%failure, "the statement is made again");
@@ -213,74 +241,14 @@ async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bo
     }
 }
 
-/// A connection that is made again when it breaks.
-#[derive(Debug)]
-struct Link {
-    session: Session,
-    wire: Option<Wire>,
-}
-
-/// A connection, and whether it has a transaction to be committed.
-#[derive(Debug)]
-pub(crate) struct Wire {
-    pub(crate) connection: PgConnection,
-    begin: Option<String>,
-    has_begun: bool,
-}
-
-impl Wire {
-    /// Begins a transaction where one is needed.
-    async fn begin(&mut self) -> sqlx::Result<()> {
-        // One that only read is still open.
-        self.commit().await?;
-        if let Some(begin) = &self.begin {
-            self.connection.execute(sqlx::raw_sql(AssertSqlSafe(begin.clone()))).await?;
-            self.has_begun = true;
+/// The tenants whose entities the jobs change, in order.
+fn tenants(jobs: &[Job]) -> Vec<Uuid> {
+    let changed = jobs.iter().filter_map(|job| match job {
+        Job::Apply { tenant, .. } => Some(tenant.as_uuid()),
+        Job::Commit { lease, commit, .. } => {
+            commit.steps.iter().any(|step| !step.changes.is_empty()).then(|| lease.tenant().as_uuid())
         }
-        Ok(())
-    }
-
-    /// Makes what was written last.
-    pub(crate) async fn commit(&mut self) -> sqlx::Result<()> {
-        if std::mem::take(&mut self.has_begun) {
-            self.connection.execute("COMMIT").await?;
-        }
-        Ok(())
-    }
-}
-
-/// How many texts of statements a connection remembers: more than there are.
-const STATEMENTS: usize = 512;
-
-impl Link {
-    fn new(options: &PgOptions) -> Self {
-        Self { session: options.writing(), wire: None }
-    }
-
-    async fn wire(&mut self) -> sqlx::Result<&mut Wire> {
-        let mut wire = match self.wire.take() {
-            Some(wire) => wire,
-            None => {
-                let begin = self.session.begin();
-                let connect = self.session.connect();
-                // A pool that shares connections keeps no statements.
-                let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
-                Wire { connection: connect.connect().await?, begin, has_begun: false }
-            }
-        };
-        wire.begin().await?;
-        Ok(self.wire.insert(wire))
-    }
-
-    fn drop_connection(&mut self) {
-        self.wire = None;
-    }
-
-    async fn close(self) {
-        if let Some(wire) = self.wire
-            && let Err(error) = wire.connection.close().await
-        {
-            tracing::debug!(%error, "closing a connection failed");
-        }
-    }
+    });
+    let tenants: BTreeSet<Uuid> = changed.collect();
+    tenants.into_iter().collect()
 }

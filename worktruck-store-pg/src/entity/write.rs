@@ -10,7 +10,7 @@ use worktruck_core::temporal::Slice;
 use worktruck_core::{TenantId, Timestamp};
 
 use crate::rows::{number, to_json};
-use crate::run::Batch;
+use crate::run::{Batch, Locked};
 use crate::statement::{Rows as _, Statement, columns};
 
 use super::index::{UPDATED_AT, key_bytes, lexemes, mark, time_key, to_hex};
@@ -282,7 +282,7 @@ impl EntityBatch {
     /// Adds the part `guard`, whose `holds` says whether nothing has changed that was decided on:
     /// what the runs of `batch` and the tenants were. It locks them, the tenants last.
     pub(crate) fn guard(&self, statement: &mut Statement, batch: &Batch) {
-        let runs = batch.lock(statement);
+        let runs = batch.lock(statement, Locked::Awaited);
         let moves = self.moves.clone().bind(statement, "m");
         statement.with("moves", format!("SELECT * FROM {moves}"));
         statement.with(

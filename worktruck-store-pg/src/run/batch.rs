@@ -28,9 +28,18 @@ impl Was {
     }
 }
 
+/// What becomes of runs that somebody else is writing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Locked {
+    /// They are waited for.
+    Awaited,
+    /// They are left alone.
+    Skipped,
+}
+
 columns! {
-    /// Rows of `queue` that are written over, or deleted because their runs have ended.
-    Places {
+    /// Rows of `queue` that are written over.
+    Staying {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid",
         was_fence: i64 = "bigint", was_commits: i64 = "bigint", was_event_seq: i64 = "bigint",
         status: &'static str = "text", waiting_reason: Option<&'static str> = "text", attempt: i64 = "bigint",
@@ -42,19 +51,30 @@ columns! {
 }
 
 columns! {
-    /// Rows of `run` that are written over.
+    /// Rows of `queue` that are deleted, because their runs have ended.
+    Leaving {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid",
+        was_fence: i64 = "bigint", was_commits: i64 = "bigint", was_event_seq: i64 = "bigint", head_seq: i64 = "bigint",
+    }
+}
+
+columns! {
+    /// Rows of `run` that are written over: those of runs that have ended, or begun.
     Runs {
-        i: i32 = "int", outcome: Option<&'static str> = "text", state: String = "text", output: Option<String> = "text",
-        snapshot: Option<String> = "text",
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", outcome: Option<&'static str> = "text",
+        state: String = "text", output: Option<String> = "text", snapshot: Option<String> = "text",
+        blueprint_version: Option<i64> = "bigint", fence: Option<i64> = "bigint", head_seq: Option<i64> = "bigint",
+        commits: Option<i64> = "bigint", event_seq: Option<i64> = "bigint", cost: Option<i64> = "bigint",
+        reserved: Option<i64> = "bigint", forfeited: Option<i64> = "bigint",
     }
 }
 
 columns! {
     /// New rows of `step`.
     Steps {
-        i: i32 = "int", id: Uuid = "uuid", started_at: i64 = "bigint", completed_at: Option<i64> = "bigint",
-        at: i64 = "bigint", event_seq: i64 = "bigint", cost: Option<i64> = "bigint", seq: i32 = "int",
-        kind: &'static str = "text", outcome: &'static str = "text", name: String = "text",
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", started_at: i64 = "bigint",
+        completed_at: Option<i64> = "bigint", at: i64 = "bigint", event_seq: i64 = "bigint", cost: Option<i64> = "bigint",
+        seq: i32 = "int", kind: &'static str = "text", outcome: &'static str = "text", name: String = "text",
         call_digest: Vec<u8> = "bytea", hash: Vec<u8> = "bytea", input: Option<String> = "text",
         output: Option<String> = "text", input_ref: Option<Vec<u8>> = "bytea", output_ref: Option<Vec<u8>> = "bytea",
         model: Option<String> = "text", usage: Option<String> = "text",
@@ -63,17 +83,20 @@ columns! {
 
 columns! {
     /// New rows of `payload`.
-    Payloads { i: i32 = "int", digest: Vec<u8> = "bytea", body: String = "text" }
+    Payloads { i: i32 = "int", tenant: Uuid = "uuid", digest: Vec<u8> = "bytea", body: String = "text" }
 }
 
 columns! {
     /// Rows of `open_call`, new or written over.
-    Calls { i: i32 = "int", seq: i32 = "int", body: String = "text" }
+    Calls { i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", seq: i32 = "int", body: String = "text" }
 }
 
 columns! {
     /// New rows of `event`.
-    Events { i: i32 = "int", last_seq: i64 = "bigint", at: i64 = "bigint", body: String = "text" }
+    Events {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", last_seq: i64 = "bigint", at: i64 = "bigint",
+        body: String = "text",
+    }
 }
 
 columns! {
@@ -84,12 +107,21 @@ columns! {
     }
 }
 
+/// The place of a record in its batch, and which run it is of.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    i: i32,
+    tenant: Uuid,
+    run: Uuid,
+}
+
 /// Records to be written together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     len: i32,
-    staying: Places,
-    leaving: Places,
+    guards: Guards,
+    staying: Staying,
+    leaving: Leaving,
     runs: Runs,
     steps: Steps,
     payloads: Payloads,
@@ -106,12 +138,13 @@ impl Batch {
         events: &[Event],
         commit: Option<&Commit>,
     ) -> Result<()> {
-        let i = self.len;
-        self.place(i, was, record, commit)?;
+        let key = Key { i: self.len, tenant: record.run.tenant_id.as_uuid(), run: record.run.id.as_uuid() };
+        self.place(key, was, record)?;
+        self.run(key, record, commit)?;
         if let Some(commit) = commit {
-            self.journal(i, record, events, commit)?;
+            self.journal(key, events, commit)?;
         } else {
-            self.record(i, events)?;
+            self.record(key, events)?;
         }
         self.len += 1;
         Ok(())
@@ -122,24 +155,23 @@ impl Batch {
         self.len == 0
     }
 
-    fn place(&mut self, i: i32, was: Was, record: &RunRecord, commit: Option<&Commit>) -> Result<()> {
+    fn place(&mut self, Key { i, tenant, run: id }: Key, was: Was, record: &RunRecord) -> Result<()> {
         let run = &record.run;
-        let ended = run.status.is_terminal();
-        let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
-        if ended || snapshot.is_some() {
-            let output = run.output.as_ref().map(to_json).transpose()?;
-            self.runs.push(i, ended.then(|| run.status.as_str()), record::state(run)?, output, snapshot);
+        let (fence, commits, event_seq) = (number(was.fence)?, number(was.commits)?, number(was.event_seq)?);
+        self.guards.push(tenant, id, fence, commits, event_seq);
+        if run.status.is_terminal() {
+            self.leaving.push(i, tenant, id, fence, commits, event_seq, i64::from(record.head_seq));
+            return Ok(());
         }
         let lease_for =
             record.lease_expires_at.map_or(0, |at| at.as_micros().saturating_sub(run.updated_at.as_micros()));
-        let places = if ended { &mut self.leaving } else { &mut self.staying };
-        places.push(
+        self.staying.push(
             i,
-            run.tenant_id.as_uuid(),
-            run.id.as_uuid(),
-            number(was.fence)?,
-            number(was.commits)?,
-            number(was.event_seq)?,
+            tenant,
+            id,
+            fence,
+            commits,
+            event_seq,
             run.status.as_str(),
             run.waiting_reason.map(|reason| reason.as_str()),
             i64::from(run.attempt),
@@ -160,34 +192,64 @@ impl Batch {
         Ok(())
     }
 
+    fn run(&mut self, Key { i, tenant, run: id }: Key, record: &RunRecord, commit: Option<&Commit>) -> Result<()> {
+        let run = &record.run;
+        let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
+        let ended = run.status.is_terminal();
+        if !ended && snapshot.is_none() {
+            return Ok(());
+        }
+        let at_end = |value: i64| ended.then_some(value);
+        self.runs.push(
+            i,
+            tenant,
+            id,
+            ended.then(|| run.status.as_str()),
+            record::state(run)?,
+            run.output.as_ref().map(to_json).transpose()?,
+            snapshot,
+            record.blueprint_version.map(i64::from).and_then(at_end),
+            at_end(number(record.fence)?),
+            at_end(i64::from(record.head_seq)),
+            at_end(number(record.commits)?),
+            at_end(number(record.event_seq)?),
+            at_end(run.cost.0.as_nanos()),
+            at_end(record.reserved.as_nanos()),
+            at_end(record.forfeited.as_nanos()),
+        );
+        Ok(())
+    }
+
     /// Adds what a commit journals. Its own events come first, then one for each step, then those
     /// of the transition.
-    fn journal(&mut self, i: i32, record: &RunRecord, events: &[Event], commit: &Commit) -> Result<()> {
+    fn journal(&mut self, key: Key, events: &[Event], commit: &Commit) -> Result<()> {
         let (before, rest) = events.split_at(commit.events.len().min(events.len()));
         let (of_steps, after) = rest.split_at(commit.steps.len().min(rest.len()));
-        self.record(i, before)?;
-        self.record(i, after)?;
+        debug_assert_eq!(of_steps.len(), commit.steps.len(), "run {}", key.run);
+        self.record(key, before)?;
+        self.record(key, after)?;
         for (step, event) in commit.steps.iter().zip(of_steps) {
-            self.step(i, &step.step, event)?;
+            self.step(key, &step.step, event)?;
         }
         for call in &commit.calls {
-            self.calls.push(i, seq(call.seq)?, to_json(call)?);
+            self.calls.push(key.i, key.tenant, key.run, seq(call.seq)?, to_json(call)?);
         }
-        debug_assert_eq!(of_steps.len(), commit.steps.len(), "run {}", record.run.id);
         Ok(())
     }
 
-    fn record(&mut self, i: i32, events: &[Event]) -> Result<()> {
+    fn record(&mut self, Key { i, tenant, run }: Key, events: &[Event]) -> Result<()> {
         let Some(last) = events.last() else { return Ok(()) };
-        self.events.push(i, number(last.seq)?, last.at.as_micros(), compact(events)?);
+        self.events.push(i, tenant, run, number(last.seq)?, last.at.as_micros(), compact(events)?);
         Ok(())
     }
 
-    fn step(&mut self, i: i32, step: &Step, event: &Event) -> Result<()> {
-        let (input, input_ref) = self.payload(i, Some(&step.input))?;
-        let (output, output_ref) = self.payload(i, step.output.as_ref())?;
+    fn step(&mut self, key: Key, step: &Step, event: &Event) -> Result<()> {
+        let (input, input_ref) = self.payload(key, Some(&step.input))?;
+        let (output, output_ref) = self.payload(key, step.output.as_ref())?;
         self.steps.push(
-            i,
+            key.i,
+            key.tenant,
+            key.run,
             step.id.as_uuid(),
             step.started_at.as_micros(),
             step.completed_at.map(Timestamp::as_micros),
@@ -213,7 +275,7 @@ impl Batch {
     /// A payload as the row of its step has it: its text, or the name of its row of `payload`.
     ///
     /// The text is not the canonical one, which has room for fewer numbers than JSON.
-    fn payload(&mut self, i: i32, value: Option<&Value>) -> Result<(Option<String>, Option<Vec<u8>>)> {
+    fn payload(&mut self, key: Key, value: Option<&Value>) -> Result<(Option<String>, Option<Vec<u8>>)> {
         let Some(value) = value else { return Ok((None, None)) };
         let text = to_json(value)?;
         // The canonical form of a number is at most 22 characters, and that of all else is no
@@ -227,28 +289,21 @@ impl Batch {
             return Ok((Some(text), None));
         }
         let digest = Digest::of_bytes(&canonical).as_bytes().to_vec();
-        self.payloads.push(i, digest.clone(), text);
+        self.payloads.push(key.i, key.tenant, digest.clone(), text);
         Ok((None, Some(digest)))
     }
 
-    /// Adds the part `runs`, which locks the runs that are still what they were; gives how many there
-    /// should be.
-    pub(crate) fn lock(&self, statement: &mut Statement) -> i32 {
-        let mut rows = Guards::default();
-        for places in [&self.staying, &self.leaving] {
-            let keys = places.tenant.iter().zip(&places.run);
-            let numbers = places.was_fence.iter().zip(&places.was_commits).zip(&places.was_event_seq);
-            for ((tenant, run), ((fence, commits), event_seq)) in keys.zip(numbers) {
-                rows.push(*tenant, *run, *fence, *commits, *event_seq);
-            }
-        }
-        let rows = rows.bind(statement, "c");
+    /// Adds the part `runs`, which locks the runs that are still what they were, and `how` to do with
+    /// those that somebody else has locked; gives how many there should be.
+    pub(crate) fn lock(&self, statement: &mut Statement, how: Locked) -> i32 {
+        let rows = self.guards.clone().bind(statement, "c");
         statement.with(
             "runs",
             format!(
-                "SELECT q.run FROM {rows} JOIN queue q ON q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence
-                     AND q.commits = c.commits AND q.event_seq = c.event_seq
-                 ORDER BY q.tenant, q.run FOR UPDATE OF q"
+                "SELECT q.tenant, q.run FROM {rows} JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
+                     AND q.fence = c.fence AND q.commits = c.commits AND q.event_seq = c.event_seq
+                 ORDER BY q.tenant, q.run FOR UPDATE OF q{}",
+                if how == Locked::Skipped { " SKIP LOCKED" } else { "" }
             ),
         );
         self.len
@@ -277,22 +332,18 @@ impl Batch {
                          forfeited = c.forfeited,
                          look_at = CASE WHEN q.look_at BETWEEN c.lease_expires_at - c.stride AND c.lease_expires_at
                              THEN q.look_at ELSE c.lease_expires_at END
-                     FROM {rows} WHERE {guard} RETURNING c.i, q.tenant, q.run"
+                     FROM {rows} WHERE {guard} RETURNING c.i, c.tenant"
                 ),
             );
-            written.push("SELECT i, tenant, run FROM stayed");
+            written.push("SELECT i FROM stayed");
         }
         if !self.leaving.is_empty() {
             let rows = self.leaving.bind(statement, "c");
             statement.with(
                 "left_queue",
-                format!(
-                    "DELETE FROM queue q USING {rows} WHERE {guard}
-                     RETURNING c.i, q.tenant, q.run, c.blueprint_version, c.fence, c.head_seq, c.commits, c.event_seq,
-                         c.cost, c.reserved, c.forfeited"
-                ),
+                format!("DELETE FROM queue q USING {rows} WHERE {guard} RETURNING c.i, c.tenant, c.run, c.head_seq"),
             );
-            written.push("SELECT i, tenant, run FROM left_queue");
+            written.push("SELECT i FROM left_queue");
             statement.with(
                 "closed",
                 "DELETE FROM open_call o USING left_queue l WHERE o.tenant = l.tenant AND o.run = l.run
@@ -300,29 +351,28 @@ impl Batch {
             );
         }
         statement.with("written", written.join(" UNION ALL "));
-        write_runs(self.runs, statement, written.iter().any(|part| part.contains("left_queue")));
+        write_runs(self.runs, statement);
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
     }
 }
 
-fn write_runs(runs: Runs, statement: &mut Statement, some_left: bool) {
+/// Whether the record of a row was written. So put, the records that were are looked up by their
+/// hashes, and not joined.
+const WRITTEN: &str = "(c.i IN (SELECT i FROM written)) IS TRUE";
+
+fn write_runs(runs: Runs, statement: &mut Statement) {
     if runs.is_empty() {
         return;
     }
     let rows = runs.bind(statement, "c");
-    let numbers = if some_left {
-        ", blueprint_version = l.blueprint_version, fence = l.fence, head_seq = l.head_seq, commits = l.commits,
-         event_seq = l.event_seq, cost = l.cost, reserved = l.reserved, forfeited = l.forfeited"
-    } else {
-        ""
-    };
-    let left = if some_left { "LEFT JOIN left_queue l ON l.i = c.i" } else { "" };
     statement.with(
         "ran",
         format!(
             "UPDATE run r SET outcome = c.outcome, state = c.state::json, output = c.output::json,
-                 snapshot = coalesce(c.snapshot::json, r.snapshot){numbers}
-             FROM {rows} JOIN written w ON w.i = c.i {left} WHERE r.tenant = w.tenant AND r.id = w.run"
+                 snapshot = coalesce(c.snapshot::json, r.snapshot), blueprint_version = c.blueprint_version,
+                 fence = c.fence, head_seq = c.head_seq, commits = c.commits, event_seq = c.event_seq,
+                 cost = c.cost, reserved = c.reserved, forfeited = c.forfeited
+             FROM {rows} WHERE r.tenant = c.tenant AND r.id = c.run AND {WRITTEN}"
         ),
     );
 }
@@ -333,8 +383,7 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
         statement.with(
             "paid",
             format!(
-                "INSERT INTO payload (tenant, digest, body)
-                 SELECT w.tenant, c.digest, c.body::json FROM {rows} JOIN written w ON w.i = c.i
+                "INSERT INTO payload (tenant, digest, body) SELECT tenant, digest, body::json FROM {rows} WHERE {WRITTEN}
                  ON CONFLICT (tenant, digest) DO NOTHING"
             ),
         );
@@ -346,10 +395,9 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             format!(
                 "INSERT INTO step (tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome,
                      name, call_digest, hash, input, output, input_ref, output_ref, model, usage)
-                 SELECT w.tenant, w.run, c.id, c.started_at, c.completed_at, c.at, c.event_seq, c.cost, c.seq, c.kind,
-                     c.outcome, c.name::json, c.call_digest, c.hash, c.input::json, c.output::json, c.input_ref,
-                     c.output_ref, c.model::json, c.usage::json
-                 FROM {rows} JOIN written w ON w.i = c.i"
+                 SELECT tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome, name::json,
+                     call_digest, hash, input::json, output::json, input_ref, output_ref, model::json, usage::json
+                 FROM {rows} WHERE {WRITTEN}"
             ),
         );
     }
@@ -359,7 +407,7 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             "called",
             format!(
                 "INSERT INTO open_call (tenant, run, seq, body)
-                 SELECT w.tenant, w.run, c.seq, c.body::json FROM {rows} JOIN written w ON w.i = c.i
+                 SELECT tenant, run, seq, body::json FROM {rows} WHERE {WRITTEN}
                  ON CONFLICT (tenant, run, seq) DO UPDATE SET body = excluded.body"
             ),
         );
@@ -370,7 +418,7 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             "told",
             format!(
                 "INSERT INTO event (tenant, run, last_seq, at, body)
-                 SELECT w.tenant, w.run, c.last_seq, c.at, c.body::json FROM {rows} JOIN written w ON w.i = c.i"
+                 SELECT tenant, run, last_seq, at, body::json FROM {rows} WHERE {WRITTEN}"
             ),
         );
     }

@@ -1,19 +1,24 @@
 //! Who gets which runs: candidates are read without a lock and put in order by the rule of core;
 //! those that nobody else is taking at that moment are taken.
 
-use sqlx::{Connection as _, PgConnection};
+use std::collections::BTreeSet;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 use worktruck_core::run::{ClaimRequest, Claimed};
-use worktruck_core::store::turn;
+use worktruck_core::store::{Candidate, turn};
 use worktruck_core::{Result, Timestamp};
 
 use crate::PgStore;
-use crate::error::{OrFailed as _, is_transient};
+use crate::error::{Failure, is_disconnected};
+use crate::link::{Link, Wire};
 use crate::rows::is_kept;
 use crate::statement::Statement;
+use crate::writer::closed;
 
-use super::batch::{Batch, Was};
-use super::offer::{self, Offer};
+use super::batch::{Batch, Locked, Was};
+use super::offer;
 use super::record::{self, records};
 
 /// How often a claim looks again when others were faster.
@@ -26,28 +31,24 @@ const SPARE: usize = 16;
 /// Takes runs that may be claimed.
 pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
     let request = &with_names(request);
+    let mut claims = store.claims.lock().await;
+    let link = claims.as_mut().ok_or_else(closed)?;
     let mut claimed = Vec::new();
     for _ in 0..ROUNDS {
         let wanted = request.limit - claimed.len();
         if wanted == 0 || request.blueprints.is_empty() {
             break;
         }
-        let offer = offer::look(store, request, wanted.saturating_add(SPARE), now).await?;
-        let within_reach = offer.candidates.len().min(wanted);
-        if within_reach == 0 {
-            break;
-        }
-        let mut connection = store.readers.acquire().await.or_failed("claim runs")?;
-        let Taken { runs, looked_at } = match take(&mut connection, store, offer, request, wanted, now).await {
-            Err(error) if is_transient(&error) => Taken::default(),
-            taken => taken.or_failed("claim runs")??,
+        let Round { runs, is_last } = match round(link, store, request, wanted, now).await {
+            Ok(round) => round,
+            Err(failure) if failure.is_transient() => Round::default(),
+            Err(failure) => return Err(failure.or_failed("claim runs")),
         };
-        drop(connection);
-        if runs.is_empty() {
+        if runs.is_empty() && !is_last {
             tokio::time::sleep(PAUSE).await;
         }
         claimed.extend(runs);
-        if looked_at == within_reach {
+        if is_last {
             break;
         }
     }
@@ -56,10 +57,10 @@ pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp
 
 /// What one round came to.
 #[derive(Default)]
-struct Taken {
+struct Round {
     runs: Vec<Claimed>,
-    /// How many there were, those included that cannot be read.
-    looked_at: usize,
+    /// Whether nobody else took what this one could have.
+    is_last: bool,
 }
 
 /// Without the blueprints that no run can have.
@@ -68,36 +69,49 @@ fn with_names(mut request: ClaimRequest) -> ClaimRequest {
     request
 }
 
-/// Takes the first `wanted` runs of the offer that are still there.
-async fn take(
-    connection: &mut PgConnection,
+async fn round(
+    link: &mut Link,
     store: &PgStore,
-    offer: Offer,
     request: &ClaimRequest,
     wanted: usize,
     now: Timestamp,
-) -> sqlx::Result<Result<Taken>> {
-    let mut tx = connection.begin().await?;
+) -> Result<Round, Failure> {
+    match take(link, store, request, wanted, now).await {
+        // The server may have gone away while nothing was claimed.
+        Err(Failure::Sql(error)) if is_disconnected(&error) => {
+            link.drop_connection();
+            take(link, store, request, wanted, now).await
+        }
+        Err(failure) => {
+            if failure.is_disconnected() {
+                link.drop_connection();
+            }
+            Err(failure)
+        }
+        taken => taken,
+    }
+}
+
+/// Takes the first `wanted` runs on offer that are still there.
+async fn take(
+    link: &mut Link,
+    store: &PgStore,
+    request: &ClaimRequest,
+    wanted: usize,
+    now: Timestamp,
+) -> Result<Round, Failure> {
+    let wire = link.wire().await?;
+    let offer = offer::look(store, wire, request, wanted.saturating_add(SPARE), now).await?;
+    let within_reach = offer.candidates.len().min(wanted);
+    if within_reach == 0 {
+        wire.commit().await?;
+        return Ok(Round { runs: Vec::new(), is_last: true });
+    }
     let turn = turn(now, offer.latest_turn);
-    let candidates = offer.within_limits(&mut tx, store.options().schema()).await?;
-    let (tenants, runs): (Vec<Uuid>, Vec<Uuid>) =
-        candidates.iter().map(|candidate| (candidate.tenant.as_uuid(), candidate.run.as_uuid())).unzip();
-    // The row is looked at again when it is locked: another claim may have been there since.
-    let rows = sqlx::query(records!(
-        "FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
-         JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
-         JOIN run r ON r.tenant = c.tenant AND r.id = c.run
-         WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3) OR (q.status = 'running' AND q.lease_expires_at <= $3)
-         ORDER BY c.place LIMIT $4 FOR UPDATE OF q SKIP LOCKED"
-    ))
-    .bind(tenants)
-    .bind(runs)
-    .bind(now.as_micros())
-    .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
-    .fetch_all(&mut *tx)
-    .await?;
+    let candidates = offer.within_limits(wire, store.options().schema()).await?;
+    let rows = records_of(&mut wire.connection, &candidates, wanted, now).await?;
     let mut batch = Batch::default();
-    let mut claimed = Vec::with_capacity(rows.len());
+    let mut taken = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut record = match record::read(row) {
             Ok(record) => record,
@@ -108,33 +122,63 @@ async fn take(
             }
         };
         let was = Was::of(&record);
-        let (taken, events) = record.claim(request.lease_for, now);
-        if let Err(error) = batch.push(was, &record, &events, None) {
-            return Ok(Err(error));
-        }
-        claimed.push((taken, record));
+        let (claimed, events) = record.claim(request.lease_for, now);
+        batch.push(was, &record, &events, None)?;
+        taken.push((claimed, record));
     }
+    let written = write(wire, batch, turn).await?;
+    let is_last = rows.len() == within_reach && written.len() == taken.len();
+    let runs = (0..).zip(taken).filter(|(i, _)| written.contains(i)).map(|(_, (claimed, record))| {
+        store.records.keep(&record);
+        claimed
+    });
+    Ok(Round { runs: runs.collect(), is_last })
+}
+
+/// The first `wanted` of the candidates that can still be claimed.
+async fn records_of(
+    connection: &mut PgConnection,
+    candidates: &[Candidate],
+    wanted: usize,
+    now: Timestamp,
+) -> sqlx::Result<Vec<PgRow>> {
+    let (tenants, runs): (Vec<Uuid>, Vec<Uuid>) =
+        candidates.iter().map(|candidate| (candidate.tenant.as_uuid(), candidate.run.as_uuid())).unzip();
+    sqlx::query(records!(
+        "FROM (
+             SELECT q.*, c.place FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
+             JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
+             WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3)
+                 OR (q.status = 'running' AND q.lease_expires_at <= $3)
+             ORDER BY c.place LIMIT $4
+         ) q JOIN run r ON r.tenant = q.tenant AND r.id = q.run ORDER BY q.place"
+    ))
+    .bind(tenants)
+    .bind(runs)
+    .bind(now.as_micros())
+    .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await
+}
+
+/// Writes the runs that are what they were and that nobody else is writing; gives which these are.
+async fn write(wire: &mut Wire, batch: Batch, turn: Timestamp) -> Result<BTreeSet<i32>, Failure> {
     if batch.is_empty() {
-        tx.rollback().await?;
-        return Ok(Ok(Taken { runs: Vec::new(), looked_at: rows.len() }));
+        wire.commit().await?;
+        return Ok(BTreeSet::new());
     }
     let mut statement = Statement::default();
     let moment = statement.bind(turn.as_micros());
-    batch.write(&mut statement, "TRUE");
+    batch.lock(&mut statement, Locked::Skipped);
+    batch.write(&mut statement, "((q.tenant, q.run) IN (SELECT tenant, run FROM runs)) IS TRUE");
     statement.with(
         "served",
         format!(
-            "INSERT INTO turn (tenant, served) SELECT DISTINCT tenant, {moment}::bigint FROM written ORDER BY tenant
+            "INSERT INTO turn (tenant, served) SELECT DISTINCT tenant, {moment}::bigint FROM stayed ORDER BY tenant
              ON CONFLICT (tenant) DO UPDATE SET served = excluded.served"
         ),
     );
-    let written = statement.fetch(&mut tx, "SELECT i FROM written").await?;
-    if written.len() != claimed.len() {
-        tx.rollback().await?;
-        return Ok(Ok(Taken::default()));
-    }
-    tx.commit().await?;
-    claimed.iter().for_each(|(_, record)| store.records.keep(record));
-    let runs = claimed.into_iter().map(|(taken, _)| taken).collect();
-    Ok(Ok(Taken { runs, looked_at: rows.len() }))
+    let rows = statement.fetch(&mut wire.connection, "SELECT i FROM written").await.map_err(Failure::of_write)?;
+    wire.commit().await.map_err(Failure::of_write)?;
+    Ok(rows.iter().map(|row| row.try_get("i")).collect::<sqlx::Result<_>>()?)
 }

@@ -18,7 +18,7 @@ use worktruck_core::{Page, PageRequest, Result, RunId, TenantId, Timestamp};
 use crate::PgStore;
 use crate::error::OrFailed as _;
 
-pub(crate) use batch::{Batch, Was};
+pub(crate) use batch::{Batch, Locked, Was};
 pub(crate) use record::{Records, existing};
 
 #[async_trait]

@@ -19,6 +19,9 @@ use crate::Result;
 use crate::plan::{Plan, Work};
 use crate::store;
 
+/// As a worker does, places that become free at the same time are filled by one claim.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// Does all runs of the plan, and gives the time from the first enqueue to the last end.
 pub(crate) async fn measure(url: &str, plan: &Plan, pool: u32) -> Result<Duration> {
     let store = Arc::new(store::open(url, pool).await?);
@@ -49,7 +52,12 @@ async fn all(store: &Arc<PgStore>, plan: &Plan, tenants: &[TenantId], runs: usiz
             }
         }
         match tasks.join_next().await {
-            Some(ended) => ended??,
+            Some(ended) => {
+                ended??;
+                if !tasks.is_empty() {
+                    tokio::time::sleep(GATHER).await;
+                }
+            }
             None if left == 0 => return Ok(()),
             None => return Err(format!("{left} runs cannot be claimed").into()),
         }
