@@ -75,7 +75,7 @@ impl PgStore {
         if let Some(link) = self.claims.lock().await.take() {
             link.close().await;
         }
-        self.work.stop();
+        self.work.stop().await;
         self.readers.close().await;
     }
 }

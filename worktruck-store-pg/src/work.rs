@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use worktruck_core::{Digest, Error, Result};
 
 use crate::options::PgOptions;
@@ -20,9 +20,11 @@ use crate::options::PgOptions;
 #[derive(Debug)]
 pub(crate) struct Work {
     mark: Arc<watch::Sender<u64>>,
-    made: Arc<Notify>,
+    /// Has something in it when others are to be told.
+    made: std::sync::Mutex<Option<mpsc::Sender<()>>>,
     poll_interval: Duration,
-    tasks: std::sync::Mutex<JoinSet<()>>,
+    listener: Option<AbortHandle>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 /// The mark of a store that is closed.
@@ -36,23 +38,33 @@ impl Work {
     /// Begins to listen and to notify.
     pub(crate) async fn start(pool: &PgPool, options: &PgOptions) -> Self {
         let mark = Arc::new(watch::Sender::new(1));
-        let made = Arc::new(Notify::new());
+        let (made, to_tell) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
+        let mut listener = None;
         if options.listens() {
             // Whoever begins to wait after the store is open hears of everything.
             let listening = Arc::new(Notify::new());
-            tasks.spawn(listen(options.clone(), Arc::clone(&mark), Arc::clone(&listening)));
-            tasks.spawn(tell(pool.clone(), options.schema().to_owned(), Arc::clone(&made)));
+            listener = Some(tasks.spawn(listen(options.clone(), Arc::clone(&mark), Arc::clone(&listening))));
+            tasks.spawn(tell(pool.clone(), options.schema().to_owned(), to_tell));
             // A server that cannot be listened to is polled.
             let _ = tokio::time::timeout(RETRY, listening.notified()).await;
         }
-        Self { mark, made, poll_interval: options.poll_interval(), tasks: std::sync::Mutex::new(tasks) }
+        Self {
+            mark,
+            made: std::sync::Mutex::new(Some(made)),
+            poll_interval: options.poll_interval(),
+            listener,
+            tasks: tokio::sync::Mutex::new(tasks),
+        }
     }
 
     /// Wakes those who wait, here and elsewhere.
     pub(crate) fn announce(&self) {
         bump(&self.mark);
-        self.made.notify_one();
+        if let Some(made) = self.made().as_ref() {
+            // If there is something in it, nobody has been told of that yet.
+            let _ = made.try_send(());
+        }
     }
 
     /// Waits for a mark other than `seen`.
@@ -73,11 +85,23 @@ impl Work {
         }
     }
 
-    /// Listens and notifies no more; whoever waits is told.
-    pub(crate) fn stop(&self) {
+    /// Listens no more, and notifies no more than what was announced; whoever waits is told.
+    pub(crate) async fn stop(&self) {
         self.mark.send_replace(CLOSED);
-        // A panic elsewhere cannot leave the set half changed.
-        self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).abort_all();
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+        drop(self.made().take());
+        let mut tasks = self.tasks.lock().await;
+        let all = async { while tasks.join_next().await.is_some() {} };
+        // Those who are not told look for themselves.
+        let _ = tokio::time::timeout(RETRY, all).await;
+        tasks.abort_all();
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<()>>> {
+        // A panic elsewhere cannot leave it half changed.
+        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -121,10 +145,9 @@ async fn listen_once(options: &PgOptions, mark: &watch::Sender<u64>, listening: 
     Ok(())
 }
 
-async fn tell(pool: PgPool, schema: String, made: Arc<Notify>) {
+async fn tell(pool: PgPool, schema: String, mut made: mpsc::Receiver<()>) {
     let channel = channel(&schema);
-    loop {
-        made.notified().await;
+    while made.recv().await.is_some() {
         if let Err(error) = sqlx::query("SELECT pg_notify($1, '')").bind(&channel).execute(&pool).await {
             tracing::debug!(%error, "cannot tell others of new work; they will look for it");
         }

@@ -67,3 +67,19 @@ async fn a_listener_that_is_cut_off_looks_and_then_listens_again() {
     let teller = database.open(database.options()).await;
     is_woken_by(&patient, &teller, 2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_last_is_told_before_a_store_closes() {
+    let database = Database::fresh().await;
+    let waiting = database.open(database.options().with_poll_interval(NEVER)).await;
+    for n in 0..5 {
+        let sender = database.open(database.options()).await;
+        is_woken_by(&waiting, &sender, 2 * n).await;
+        let mark = in_time("a mark", waiting.wait_for_work(0)).await.unwrap();
+        // The store has just notified, and leaves the server alone for a while.
+        sender.enqueue(tenant(1), vec![new_run(2 * n + 1)], at(0)).await.unwrap();
+        sender.close().await;
+        assert_ne!(in_time("a wake-up", waiting.wait_for_work(mark)).await.unwrap(), mark);
+        assert_eq!(waiting.claim(claim_any(1), at(1)).await.unwrap()[0].run.id, run_id(2 * n + 1));
+    }
+}
