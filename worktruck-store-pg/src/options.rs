@@ -82,14 +82,15 @@ impl PgOptions {
         Ok(self)
     }
 
-    /// Reads and claims through up to `readers` connections; 8 unless set.
+    /// Reads through up to `readers` connections; 8 unless set. One more claims, and one listens.
     #[must_use]
     pub const fn with_readers(mut self, readers: u32) -> Self {
         self.readers = if readers == 0 { 1 } else { readers };
         self
     }
 
-    /// Commits through up to `writers` connections, each a group at a time; 2 unless set.
+    /// Commits through up to `writers` connections, each a group at a time; 2 unless set. One more is for
+    /// commits that change entities.
     #[must_use]
     pub const fn with_writers(mut self, writers: u32) -> Self {
         self.writers = if writers == 0 { 1 } else { writers };

@@ -251,7 +251,8 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
     let rows = sqlx::query(
         "WITH k AS (SELECT * FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::bigint[]) k(tenant, kind, id, touched)),
          held AS MATERIALIZED (
-             SELECT h.* FROM k JOIN head h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id),
+             SELECT k.tenant AS of_tenant, k.kind AS of_kind, k.id AS of_id, k.touched, h.*
+             FROM k LEFT JOIN head h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id),
          w AS MATERIALIZED (
              SELECT h.*, w.commits, greatest(w.from_, h.floor) AS from_, greatest(w.until, h.floor) AS until
              FROM unnest($1::uuid[], $12::bigint[], $2::bigint[], $3::bigint[]) w(tenant, from_, until, commits)
@@ -267,16 +268,15 @@ async fn read(connection: &mut PgConnection, wanted: &BTreeMap<TenantId, Wanted>
          UNION ALL
          SELECT 'h', tenant, kind, id, created_at, version, newest, tx_id, sys_from, valid_from, valid_to, carried,
              FALSE, body::text, terms::text, sort::text, NULL, NULL
-         FROM held
+         FROM held WHERE id IS NOT NULL
          UNION ALL
          SELECT 's', s.tenant, s.kind, s.id, s.created_at, s.version, h.newest, s.tx_id, s.sys_from, s.valid_from,
              s.valid_to, s.carried, s.scheduled, s.body::text, s.terms::text, s.sort::text, NULL, NULL
-         FROM k JOIN w ON w.tenant = k.tenant
-             LEFT JOIN held h ON h.tenant = k.tenant AND h.kind = k.kind AND h.id = k.id
+         FROM held h JOIN w ON w.tenant = h.of_tenant
              CROSS JOIN LATERAL (
-                 SELECT * FROM slice s WHERE s.tenant = k.tenant AND s.kind = k.kind AND s.id = k.id
+                 SELECT * FROM slice s WHERE s.tenant = h.of_tenant AND s.kind = h.of_kind AND s.id = h.of_id
                      AND s.sys_to = 9223372036854775807
-                     AND s.valid_to > CASE WHEN h.id IS NULL THEN $13 ELSE least(k.touched, w.from_) END
+                     AND s.valid_to > CASE WHEN h.id IS NULL THEN $13 ELSE least(h.touched, w.from_) END
                  OFFSET 0) s
          UNION ALL
          SELECT 'e', e.tenant, e.kind, e.id, NULL, e.version, NULL, NULL, NULL, NULL, NULL, FALSE, FALSE, NULL, NULL,

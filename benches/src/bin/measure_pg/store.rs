@@ -7,8 +7,8 @@ use worktruck_store_pg::{PgOptions, PgStore};
 use crate::Result;
 
 /// How many connections a store needs beside those that read: two that write journals, one that
-/// writes entities, one that listens.
-const BESIDE: u32 = 4;
+/// writes entities, one that claims, one that listens.
+const BESIDE: u32 = 5;
 
 /// The store in the database at `url`, with so many connections in all.
 pub(crate) async fn open(url: &str, pool: u32) -> Result<PgStore> {
