@@ -267,5 +267,7 @@ async fn no_plan_of_the_owner_has_a_policy_in_it() {
 async fn session_uses_the_key(reader: &mut Session) {
     reader.run("SET enable_seqscan = off").await;
     let plan = reader.plan(&format!("SELECT * FROM run WHERE id = '{}'", uuid::Uuid::nil())).await;
-    assert!(plan.contains("Index Cond: ((run.tenant = $0) AND (run.id ="), "{plan}");
+    let keys = plan.lines().find_map(|line| line.trim().strip_prefix("Index Cond: "));
+    // What stands for the policy's tenant differs from release to release.
+    assert!(keys.is_some_and(|keys| keys.contains("(run.tenant = ") && keys.contains("(run.id = ")), "{plan}");
 }
