@@ -13,6 +13,8 @@ pub enum Announcement {
         /// How many it got.
         runs: usize,
     },
+    /// It stays where it was told to.
+    Held,
     /// A commit is about to reach the store.
     Before {
         /// The commit.

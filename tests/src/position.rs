@@ -6,13 +6,13 @@ use crate::{Announcement, CommitSummary};
 /// A place in the life of a run at which a worker process can be held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Position {
-    /// On which side of the commit.
+    /// On which side of the call.
     pub moment: Moment,
-    /// Which commit.
+    /// Which commit, or which call.
     pub commit: Which,
 }
 
-/// A side of a commit.
+/// A side of a commit, or of another call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Moment {
     /// It has not reached the store.
@@ -21,7 +21,7 @@ pub enum Moment {
     After,
 }
 
-/// Names a commit.
+/// Names a commit, or another call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Which {
     /// The one with this number.
@@ -32,6 +32,9 @@ pub enum Which {
     Opens(u32),
     /// The one that stores what this outside call came back with, ahead of the chain.
     Receipt(u32),
+    /// The call of the store with this number, of those that a run makes: the claim that takes it,
+    /// reads and commits.
+    Call(usize),
 }
 
 impl Position {
@@ -56,7 +59,14 @@ impl Position {
                 Which::Step(seq) => commit.steps.contains(&seq),
                 Which::Opens(seq) => commit.opened.contains(&seq),
                 Which::Receipt(seq) => commit.receipts.contains(&seq),
+                Which::Call(_) => false,
             }
+    }
+
+    /// Whether it is on this side of the call with this number.
+    #[must_use]
+    pub fn is_at_call(self, moment: Moment, number: usize) -> bool {
+        moment == self.moment && self.commit == Which::Call(number)
     }
 
     /// The commit, if the announcement is the one of this place.
@@ -65,7 +75,9 @@ impl Position {
         let (moment, commit) = match announcement {
             Announcement::Before { commit } => (Moment::Before, commit),
             Announcement::After { commit, .. } => (Moment::After, commit),
-            Announcement::Ready | Announcement::Claimed { .. } | Announcement::Stopping => return None,
+            Announcement::Ready | Announcement::Claimed { .. } | Announcement::Held | Announcement::Stopping => {
+                return None;
+            }
         };
         self.is_at(moment, commit).then_some(commit)
     }
@@ -82,6 +94,7 @@ impl fmt::Display for Position {
             Which::Step(seq) => write!(f, "{moment}:step:{seq}"),
             Which::Opens(seq) => write!(f, "{moment}:opens:{seq}"),
             Which::Receipt(seq) => write!(f, "{moment}:receipt:{seq}"),
+            Which::Call(number) => write!(f, "{moment}:call:{number}"),
         }
     }
 }
@@ -103,6 +116,7 @@ impl FromStr for Position {
             "step" => Which::Step(number.parse().map_err(|_| wrong())?),
             "opens" => Which::Opens(number.parse().map_err(|_| wrong())?),
             "receipt" => Which::Receipt(number.parse().map_err(|_| wrong())?),
+            "call" => Which::Call(number.parse().map_err(|_| wrong())?),
             _ => return Err(wrong()),
         };
         Ok(Self { moment, commit })
@@ -115,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_position_survives_its_text() {
-        let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12)];
+        let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12), Which::Call(3)];
         for (moment, commit) in
             [Moment::Before, Moment::After].into_iter().flat_map(|moment| commits.map(|commit| (moment, commit)))
         {

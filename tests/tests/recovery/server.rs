@@ -39,7 +39,7 @@ struct Shared {
     labels: watch::Sender<Vec<String>>,
 }
 
-type Hold = Box<dyn Fn(&Arrival) -> bool + Send>;
+type Hold = Box<dyn FnMut(&Arrival) -> bool + Send>;
 
 impl Server {
     pub(crate) async fn start() -> Self {
@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// Does not answer the first arrival that `which` is true for, until it is released.
-    pub(crate) fn hold(&self, which: impl Fn(&Arrival) -> bool + Send + 'static) {
+    pub(crate) fn hold(&self, which: impl FnMut(&Arrival) -> bool + Send + 'static) {
         *self.state.hold.lock().unwrap() = Some(Box::new(which));
     }
 

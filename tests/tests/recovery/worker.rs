@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) behind: Duration,
     pub(crate) concurrency: usize,
     pub(crate) grace: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) deaf: bool,
     pub(crate) hold: Option<Position>,
 }
 
@@ -30,6 +32,8 @@ impl Default for Setup {
             behind: Duration::ZERO,
             concurrency: 1,
             grace: Duration::from_secs(30),
+            poll: Duration::from_millis(50),
+            deaf: false,
             hold: None,
         }
     }
@@ -58,9 +62,13 @@ impl Worker {
             ("--behind-secs", u128::from(setup.behind.as_secs())),
             ("--concurrency", setup.concurrency as u128),
             ("--grace-ms", setup.grace.as_millis()),
+            ("--poll-ms", setup.poll.as_millis()),
         ];
         for (name, value) in numbers {
             command.arg(name).arg(value.to_string());
+        }
+        if setup.deaf {
+            command.arg("--deaf");
         }
         if let Some(hold) = setup.hold {
             command.arg("--hold").arg(hold.to_string());

@@ -10,7 +10,7 @@ use worktruck_core::entity::contact::Contact;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Event, NewRun, Run};
 use worktruck_core::store::{Changes, EntityKey, ListQuery, NewTenant, Provenance, Store, Version};
-use worktruck_core::{Clock as _, PageRequest, RunId, TenantId, Timestamp};
+use worktruck_core::{Clock as _, PageRequest, Result, RunId, TenantId, Timestamp};
 use worktruck_tests::{AnyStore, Backend, Place};
 
 use crate::server::Server;
@@ -61,9 +61,13 @@ impl World {
         self.enqueue(vec![json!({ "script": "whole", "label": "whole", "contacts": TWINS })]).await[0]
     }
 
-    /// Takes the lock of a file, if the store is one, and gives it back.
-    pub(crate) async fn write_nothing(&self) {
-        self.store.enqueue(self.tenant, Vec::new(), before_all()).await.unwrap();
+    /// Opens the store and writes: this takes every lock of a file, if the store is one, and gives
+    /// it back.
+    pub(crate) async fn write_nothing(&self) -> Result<()> {
+        let store = AnyStore::open(&self.place.url).await?;
+        store.ports().enqueue(self.tenant, Vec::new(), before_all()).await?;
+        store.close().await;
+        Ok(())
     }
 
     pub(crate) async fn enqueue(&self, inputs: Vec<Value>) -> Vec<RunId> {

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use worktruck_tests::{Announcement, Answer, CommitSummary, Moment, Position};
 pub(crate) struct Announcing {
     inner: Arc<dyn Store>,
     hold: Option<Position>,
+    calls: AtomicUsize,
 }
 
 /// Writes a line for the test to read.
@@ -30,14 +32,29 @@ pub(crate) fn announce(announcement: &Announcement) {
 
 impl Announcing {
     pub(crate) const fn new(inner: Arc<dyn Store>, hold: Option<Position>) -> Self {
-        Self { inner, hold }
+        Self { inner, hold, calls: AtomicUsize::new(0) }
+    }
+
+    /// Counts a call that a run makes.
+    fn count(&self) -> usize {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Makes a call that a run makes, unless it stays before or after it.
+    async fn call<T>(&self, call: impl Future<Output = T> + Send) -> T {
+        let number = self.count();
+        self.hold(|position| position.is_at_call(Moment::Before, number)).await;
+        let answer = call.await;
+        self.hold(|position| position.is_at_call(Moment::After, number)).await;
+        answer
     }
 
     /// Stays if this is the place, until a line comes on standard input.
-    async fn hold(&self, moment: Moment, commit: &CommitSummary) {
-        if self.hold.is_none_or(|position| !position.is_at(moment, commit)) {
+    async fn hold(&self, is_here: impl Fn(Position) -> bool + Send) {
+        if !self.hold.is_some_and(is_here) {
             return;
         }
+        announce(&Announcement::Held);
         let line = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
         if !matches!(line, Ok(Ok(1..))) {
             std::future::pending::<()>().await;
@@ -55,6 +72,10 @@ impl RunStore for Announcing {
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
         let claimed = self.inner.claim(request, now).await?;
         announce(&Announcement::Claimed { runs: claimed.len() });
+        if !claimed.is_empty() {
+            let number = self.count();
+            self.hold(|position| position.is_at_call(Moment::After, number)).await;
+        }
         Ok(claimed)
     }
 
@@ -65,7 +86,10 @@ impl RunStore for Announcing {
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let summary = CommitSummary::of(lease.run(), &commit);
         announce(&Announcement::Before { commit: summary.clone() });
-        self.hold(Moment::Before, &summary).await;
+        let number = self.count();
+        let is_here =
+            |position: Position, moment| position.is_at(moment, &summary) || position.is_at_call(moment, number);
+        self.hold(|position| is_here(position, Moment::Before)).await;
         let outcome = self.inner.commit(lease, commit, now).await;
         let answer = match &outcome {
             Ok(CommitOutcome::Committed { .. }) => Answer::Committed,
@@ -73,7 +97,7 @@ impl RunStore for Announcing {
             Ok(CommitOutcome::Conflicted { .. }) | Err(_) => Answer::Other,
         };
         announce(&Announcement::After { commit: summary.clone(), answer });
-        self.hold(Moment::After, &summary).await;
+        self.hold(|position| is_here(position, Moment::After)).await;
         outcome
     }
 
@@ -90,7 +114,7 @@ impl RunStore for Announcing {
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
-        self.inner.journal(tenant, run).await
+        self.call(self.inner.journal(tenant, run)).await
     }
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
@@ -116,11 +140,11 @@ impl EntityStore for Announcing {
     }
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
-        self.inner.entity(tenant, key, at, now).await
+        self.call(self.inner.entity(tenant, key, at, now)).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
-        self.inner.list(tenant, query, now).await
+        self.call(self.inner.list(tenant, query, now)).await
     }
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {

@@ -38,6 +38,12 @@ struct Args {
     /// How many runs it executes at once.
     #[arg(long, default_value_t = 1)]
     concurrency: usize,
+    /// How long it waits at most before it looks for runs by itself.
+    #[arg(long, default_value_t = 50)]
+    poll_ms: u64,
+    /// Whether its store hears of no work.
+    #[arg(long)]
+    deaf: bool,
     /// How long runs may finish what is under way.
     #[arg(long, default_value_t = 10_000)]
     grace_ms: u64,
@@ -60,7 +66,7 @@ async fn main() -> ExitCode {
 async fn work(args: Args) -> Result<()> {
     let mut terminated =
         signal(SignalKind::terminate()).map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
-    let store = AnyStore::open(&args.store).await?;
+    let store = if args.deaf { AnyStore::open_deaf(&args.store).await? } else { AnyStore::open(&args.store).await? };
     let clock = Behind { clock: SystemClock::new(), by: Duration::from_secs(args.behind_secs) };
     let runtime = Runtime::builder(Arc::new(Announcing::new(store.ports(), args.hold)))
         .clock(Arc::new(clock))
@@ -72,7 +78,7 @@ async fn work(args: Args) -> Result<()> {
         .build()?;
     let options = WorkerOptions {
         concurrency: args.concurrency,
-        poll: Duration::from_millis(50),
+        poll: Duration::from_millis(args.poll_ms),
         grace: Duration::from_millis(args.grace_ms),
     };
     announce(&Announcement::Ready);
