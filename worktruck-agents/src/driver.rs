@@ -1,7 +1,10 @@
 //! Turns the effects of an executor into futures.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -72,10 +75,14 @@ const fn event_of(order: Order) -> Event {
     }
 }
 
-/// Nothing outside is called by a worker that may have lost its lease while it was stopped. Whoever
-/// calls outside asks this last, when nothing is left to wait for before the call.
-fn check(held: &Held, ports: &Ports) -> Result<()> {
-    if held.is_live(&*ports.clock) { Ok(()) } else { Err(lost()) }
+/// Goes on with a call outside only while the lease lasts. It is looked at before every poll, the one
+/// that hands the request over included: a process may be stopped wherever a call waits.
+async fn while_live<T>(held: &Held, ports: &Ports, call: impl Future<Output = T>) -> Result<T> {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        if held.is_live(&*ports.clock) { call.as_mut().poll(cx).map(Ok) } else { Poll::Ready(Err(lost())) }
+    })
+    .await
 }
 
 fn lost() -> Error {
@@ -85,8 +92,8 @@ fn lost() -> Error {
 async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: ModelRequest) -> Result<Event> {
     let reply = match ports.provider(&run.agent_blueprint, &model) {
         Ok(provider) => {
-            check(held, ports)?;
-            AssertUnwindSafe(provider.complete(request)).catch_unwind().await.unwrap_or_else(|_| {
+            let reply = AssertUnwindSafe(provider.complete(request)).catch_unwind();
+            while_live(held, ports, reply).await?.unwrap_or_else(|_| {
                 Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
             })
         }
@@ -104,10 +111,9 @@ async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall) -> Res
     };
     loop {
         let (context, input) = (context(ports, run, &call), call.input.clone());
-        if call.effect.is_outside() {
-            check(held, ports)?;
-        }
-        let result = AssertUnwindSafe(tool.call(context, input)).catch_unwind().await.unwrap_or_else(|_| {
+        let result = AssertUnwindSafe(tool.call(context, input)).catch_unwind();
+        let result = if call.effect.is_outside() { while_live(held, ports, result).await? } else { result.await };
+        let result = result.unwrap_or_else(|_| {
             Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {} panicked", call.name)))
         });
         match result {
@@ -160,7 +166,7 @@ pub(crate) async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result
 mod tests {
     use serde_json::json;
     use worktruck_core::journal::Snapshot;
-    use worktruck_core::run::{BlueprintVersion, ClaimRequest, NewRun};
+    use worktruck_core::run::{BlueprintVersion, ClaimRequest, Lease, NewRun};
     use worktruck_core::store::{MemoryStore, NewTenant, RunStore as _, TenantStore as _};
     use worktruck_core::testing::{CountingIds, Fault, FaultyStore, SimClock};
     use worktruck_core::{Clock as _, NanoUsd, RunId, TenantId, Timestamp};
@@ -186,6 +192,30 @@ mod tests {
             max_steps: 1,
             max_tokens: 1,
             max_repeats: 1,
+        }
+    }
+
+    /// A call that waits for its connection when the process is stopped, and would send when it wakes.
+    #[tokio::test]
+    async fn a_call_that_waited_through_its_lease_goes_no_further() {
+        let clock = Arc::new(SimClock::starting_at(Timestamp::EPOCH));
+        let runtime = Runtime::builder(Arc::new(MemoryStore::default())).clock(clock.clone()).build().unwrap();
+        let tenant = TenantId::from_uuid(uuid::Uuid::from_u128(1));
+        let run = RunId::from_uuid(uuid::Uuid::from_u128(2));
+        let lease = Lease::new(tenant, run, 1, Timestamp::FOREVER);
+        let (held, _orders) = Held::new(lease, clock.monotonic(), LEASE);
+        for (stopped_for, sends) in [(LEASE - Duration::from_micros(1), true), (LEASE, false)] {
+            let sent = std::cell::Cell::new(false);
+            let call = while_live(&held, &runtime.ports, async {
+                tokio::task::yield_now().await;
+                sent.set(true);
+            });
+            let mut call = pin!(call);
+            assert!(futures::poll!(call.as_mut()).is_pending());
+            clock.advance(stopped_for - clock.monotonic());
+            let ended = call.await;
+            assert_eq!(sent.get(), sends);
+            assert_eq!(ended.map_err(|error| error.kind()), if sends { Ok(()) } else { Err(ErrorKind::LeaseLost) });
         }
     }
 
