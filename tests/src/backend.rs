@@ -25,7 +25,7 @@ enum Keeps {
         _folder: TempDir,
     },
     Database {
-        _database: Database,
+        _database: Box<Database>,
     },
     /// Somebody else keeps it.
     Nothing,
@@ -48,7 +48,7 @@ impl Place {
             }
             Backend::Postgres => {
                 let database = Database::fresh().await.unwrap();
-                Self { url: database.url().to_owned(), _keeps: Keeps::Database { _database: database } }
+                Self { url: database.url().to_owned(), _keeps: Keeps::Database { _database: Box::new(database) } }
             }
         }
     }

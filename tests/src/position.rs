@@ -19,6 +19,8 @@ pub enum Moment {
     Before,
     /// It has taken effect, and the worker does not know yet.
     After,
+    /// It has arrived outside, and is not answered.
+    During,
 }
 
 /// Names a commit, or another call.
@@ -35,6 +37,8 @@ pub enum Which {
     /// The call of the store with this number, of those that a run makes: the claim that takes it,
     /// reads and commits.
     Call(usize),
+    /// The call outside with this number.
+    Outside(usize),
 }
 
 impl Position {
@@ -59,7 +63,7 @@ impl Position {
                 Which::Step(seq) => commit.steps.contains(&seq),
                 Which::Opens(seq) => commit.opened.contains(&seq),
                 Which::Receipt(seq) => commit.receipts.contains(&seq),
-                Which::Call(_) => false,
+                Which::Call(_) | Which::Outside(_) => false,
             }
     }
 
@@ -69,15 +73,24 @@ impl Position {
         moment == self.moment && self.commit == Which::Call(number)
     }
 
+    /// Whether it is in the call outside with this number.
+    #[must_use]
+    pub fn is_in_call(self, number: usize) -> bool {
+        self.moment == Moment::During && self.commit == Which::Outside(number)
+    }
+
     /// The commit, if the announcement is the one of this place.
     #[must_use]
     pub fn reached(self, announcement: &Announcement) -> Option<&CommitSummary> {
         let (moment, commit) = match announcement {
             Announcement::Before { commit } => (Moment::Before, commit),
             Announcement::After { commit, .. } => (Moment::After, commit),
-            Announcement::Ready | Announcement::Claimed { .. } | Announcement::Held | Announcement::Stopping => {
-                return None;
-            }
+            Announcement::Ready
+            | Announcement::Claimed { .. }
+            | Announcement::Calls
+            | Announcement::Held { .. }
+            | Announcement::GoesOn
+            | Announcement::Stopping => return None,
         };
         self.is_at(moment, commit).then_some(commit)
     }
@@ -88,6 +101,7 @@ impl fmt::Display for Position {
         let moment = match self.moment {
             Moment::Before => "before",
             Moment::After => "after",
+            Moment::During => "during",
         };
         match self.commit {
             Which::Number(number) => write!(f, "{moment}:number:{number}"),
@@ -95,6 +109,7 @@ impl fmt::Display for Position {
             Which::Opens(seq) => write!(f, "{moment}:opens:{seq}"),
             Which::Receipt(seq) => write!(f, "{moment}:receipt:{seq}"),
             Which::Call(number) => write!(f, "{moment}:call:{number}"),
+            Which::Outside(number) => write!(f, "{moment}:outside:{number}"),
         }
     }
 }
@@ -109,6 +124,7 @@ impl FromStr for Position {
         let moment = match moment {
             "before" => Moment::Before,
             "after" => Moment::After,
+            "during" => Moment::During,
             _ => return Err(wrong()),
         };
         let commit = match what {
@@ -117,6 +133,7 @@ impl FromStr for Position {
             "opens" => Which::Opens(number.parse().map_err(|_| wrong())?),
             "receipt" => Which::Receipt(number.parse().map_err(|_| wrong())?),
             "call" => Which::Call(number.parse().map_err(|_| wrong())?),
+            "outside" => Which::Outside(number.parse().map_err(|_| wrong())?),
             _ => return Err(wrong()),
         };
         Ok(Self { moment, commit })
@@ -129,10 +146,10 @@ mod tests {
 
     #[test]
     fn a_position_survives_its_text() {
-        let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12), Which::Call(3)];
-        for (moment, commit) in
-            [Moment::Before, Moment::After].into_iter().flat_map(|moment| commits.map(|commit| (moment, commit)))
-        {
+        let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12)];
+        let places = commits.into_iter().chain([Which::Call(3), Which::Outside(2)]);
+        let moments = [Moment::Before, Moment::After, Moment::During];
+        for (commit, moment) in places.flat_map(|commit| moments.map(|moment| (commit, moment))) {
             let position = Position { moment, commit };
             assert_eq!(position.to_string().parse(), Ok(position));
         }

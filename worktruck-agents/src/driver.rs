@@ -79,10 +79,8 @@ const fn event_of(order: Order) -> Event {
 /// that hands the request over included: a process may be stopped wherever a call waits.
 async fn while_live<T>(held: &Held, ports: &Ports, call: impl Future<Output = T>) -> Result<T> {
     let mut call = pin!(call);
-    poll_fn(|cx| {
-        if held.is_live(&*ports.clock) { call.as_mut().poll(cx).map(Ok) } else { Poll::Ready(Err(lost())) }
-    })
-    .await
+    poll_fn(|cx| if held.is_live(&*ports.clock) { call.as_mut().poll(cx).map(Ok) } else { Poll::Ready(Err(lost())) })
+        .await
 }
 
 fn lost() -> Error {

@@ -119,8 +119,9 @@ fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
 }
 
 impl Shared {
-    async fn arrive(&self, arrival: Arrival) {
-        let is_held = self.hold.lock().unwrap().take_if(|which| which(&arrival)).is_some();
+    /// Answers later what the worker wants to stay in, and what the test holds.
+    async fn arrive(&self, arrival: Arrival, held: bool) {
+        let is_held = held || self.hold.lock().unwrap().take_if(|which| which(&arrival)).is_some();
         self.arrivals.lock().unwrap().push(arrival);
         if is_held {
             self.held.notify_one();
@@ -133,11 +134,12 @@ impl Shared {
 struct Ask {
     label: String,
     turn: usize,
+    held: bool,
 }
 
 async fn model(State(state): State<Arc<Shared>>, Json(ask): Json<Ask>) {
-    let Ask { label, turn } = ask;
-    state.arrive(Arrival::Asked { label: label.clone(), turn }).await;
+    let Ask { label, turn, held } = ask;
+    state.arrive(Arrival::Asked { label: label.clone(), turn }, held).await;
     state.labels.send_modify(|labels| {
         if !labels.contains(&label) {
             labels.push(label);
@@ -152,6 +154,7 @@ struct Call {
     run: RunId,
     to: String,
     key: Option<String>,
+    held: bool,
 }
 
 async fn tool(
@@ -159,8 +162,8 @@ async fn tool(
     Path(tool): Path<String>,
     Json(call): Json<Call>,
 ) -> (StatusCode, Json<Value>) {
-    let Call { run, to, key } = call;
-    state.arrive(Arrival::Called { tool, run, to: to.clone(), key }).await;
+    let Call { run, to, key, held } = call;
+    state.arrive(Arrival::Called { tool, run, to: to.clone(), key }, held).await;
     if to == "nobody" {
         return (StatusCode::NOT_FOUND, Json(json!({ "error": "nobody lives there; try somebody else" })));
     }

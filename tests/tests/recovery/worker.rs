@@ -110,8 +110,8 @@ impl Worker {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Lets a held worker go on.
-    pub(crate) async fn go_on(&mut self) {
+    /// Tells it what it waits for: that its call has arrived, or that it may go on.
+    pub(crate) async fn tell(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"go on\n").await.unwrap();
     }
 

@@ -11,7 +11,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Event, NewRun, Run};
 use worktruck_core::store::{Changes, EntityKey, ListQuery, NewTenant, Provenance, Store, Version};
 use worktruck_core::{Clock as _, PageRequest, Result, RunId, TenantId, Timestamp};
-use worktruck_tests::{AnyStore, Backend, Place};
+use worktruck_tests::{Announcement, AnyStore, Backend, Place};
 
 use crate::server::Server;
 use crate::worker::{Setup, Worker};
@@ -86,12 +86,19 @@ impl World {
         self.worker(Setup { behind: BEHIND, hold, ..Setup::default() }).await
     }
 
-    /// Lets another worker take the run over and go as far as it can.
-    pub(crate) async fn finish(&self) {
+    /// Lets another worker take the run over and go as far as it can, and gives back how often it
+    /// called outside.
+    pub(crate) async fn finish(&self) -> usize {
         let mut worker = self.worker(Setup::default()).await;
-        worker.until("the run ends or waits", |announcement| announcement.left()).await;
+        let mut calls = 0;
+        let until_left = |announcement: &Announcement| {
+            calls += usize::from(*announcement == Announcement::Calls);
+            announcement.left()
+        };
+        worker.until("the run ends or waits", until_left).await;
         worker.terminate();
         worker.stopped().await;
+        calls
     }
 
     pub(crate) async fn kept(&self, run: RunId) -> Kept {

@@ -1,4 +1,3 @@
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +11,9 @@ use worktruck_core::store::{
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
-use worktruck_tests::{Announcement, Answer, CommitSummary, Moment, Position};
+use worktruck_tests::{Announcement, Answer, Beside, CommitSummary, Moment, Position};
+
+use crate::hold::{announce, hold};
 
 /// A store that announces claims and commits, and stays at one of them when told.
 #[derive(Debug)]
@@ -20,14 +21,6 @@ pub(crate) struct Announcing {
     inner: Arc<dyn Store>,
     hold: Option<Position>,
     calls: AtomicUsize,
-}
-
-/// Writes a line for the test to read.
-pub(crate) fn announce(announcement: &Announcement) {
-    // A test that has gone reads nothing, and kills this process.
-    if let Ok(line) = serde_json::to_string(announcement) {
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
-    }
 }
 
 impl Announcing {
@@ -40,24 +33,19 @@ impl Announcing {
         self.calls.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Makes a call that a run makes, unless it stays before or after it.
-    async fn call<T>(&self, call: impl Future<Output = T> + Send) -> T {
+    /// Makes a read that a run makes, unless it stays before or after it.
+    async fn read<T>(&self, read: impl Future<Output = T> + Send) -> T {
         let number = self.count();
-        self.hold(|position| position.is_at_call(Moment::Before, number)).await;
-        let answer = call.await;
-        self.hold(|position| position.is_at_call(Moment::After, number)).await;
+        self.hold(Beside::Read, |position| position.is_at_call(Moment::Before, number)).await;
+        let answer = read.await;
+        self.hold(Beside::Read, |position| position.is_at_call(Moment::After, number)).await;
         answer
     }
 
-    /// Stays if this is the place, until a line comes on standard input.
-    async fn hold(&self, is_here: impl Fn(Position) -> bool + Send) {
-        if !self.hold.is_some_and(is_here) {
-            return;
-        }
-        announce(&Announcement::Held);
-        let line = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
-        if !matches!(line, Ok(Ok(1..))) {
-            std::future::pending::<()>().await;
+    /// Stays if this is the place.
+    async fn hold(&self, beside: Beside, is_here: impl Fn(Position) -> bool + Send) {
+        if self.hold.is_some_and(is_here) {
+            hold(beside).await;
         }
     }
 }
@@ -74,7 +62,7 @@ impl RunStore for Announcing {
         announce(&Announcement::Claimed { runs: claimed.len() });
         if !claimed.is_empty() {
             let number = self.count();
-            self.hold(|position| position.is_at_call(Moment::After, number)).await;
+            self.hold(Beside::Claim, |position| position.is_at_call(Moment::After, number)).await;
         }
         Ok(claimed)
     }
@@ -89,7 +77,7 @@ impl RunStore for Announcing {
         let number = self.count();
         let is_here =
             |position: Position, moment| position.is_at(moment, &summary) || position.is_at_call(moment, number);
-        self.hold(|position| is_here(position, Moment::Before)).await;
+        self.hold(Beside::Commit, |position| is_here(position, Moment::Before)).await;
         let outcome = self.inner.commit(lease, commit, now).await;
         let answer = match &outcome {
             Ok(CommitOutcome::Committed { .. }) => Answer::Committed,
@@ -97,7 +85,7 @@ impl RunStore for Announcing {
             Ok(CommitOutcome::Conflicted { .. }) | Err(_) => Answer::Other,
         };
         announce(&Announcement::After { commit: summary.clone(), answer });
-        self.hold(|position| is_here(position, Moment::After)).await;
+        self.hold(Beside::Commit, |position| is_here(position, Moment::After)).await;
         outcome
     }
 
@@ -114,7 +102,7 @@ impl RunStore for Announcing {
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
-        self.call(self.inner.journal(tenant, run)).await
+        self.read(self.inner.journal(tenant, run)).await
     }
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
@@ -140,11 +128,11 @@ impl EntityStore for Announcing {
     }
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
-        self.call(self.inner.entity(tenant, key, at, now)).await
+        self.read(self.inner.entity(tenant, key, at, now)).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
-        self.call(self.inner.list(tenant, query, now)).await
+        self.read(self.inner.list(tenant, query, now)).await
     }
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {

@@ -4,6 +4,8 @@
 //! what came of it, and can be held at one place. It works until SIGTERM.
 
 mod announcing;
+mod hold;
+mod outside;
 mod script;
 mod tools;
 
@@ -18,7 +20,9 @@ use worktruck_agents::{Runtime, WorkerOptions};
 use worktruck_core::{Clock, Error, Result, Timestamp};
 use worktruck_tests::{Announcement, AnyStore, Position};
 
-use announcing::{Announcing, announce};
+use announcing::Announcing;
+use hold::announce;
+use outside::Outside;
 use script::Scripted;
 
 #[derive(Debug, Parser)]
@@ -68,12 +72,13 @@ async fn work(args: Args) -> Result<()> {
         signal(SignalKind::terminate()).map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
     let store = if args.deaf { AnyStore::open_deaf(&args.store).await? } else { AnyStore::open(&args.store).await? };
     let clock = Behind { clock: SystemClock::new(), by: Duration::from_secs(args.behind_secs) };
+    let outside = Arc::new(Outside::new(args.server, args.hold)?);
     let runtime = Runtime::builder(Arc::new(Announcing::new(store.ports(), args.hold)))
         .clock(Arc::new(clock))
         .lease(Duration::from_millis(args.lease_ms))
-        .provider("scripted", Arc::new(Scripted::new(&args.server)?))
+        .provider("scripted", Arc::new(Scripted::new(Arc::clone(&outside))))
         .prices([script::price()])
-        .tools(tools::all(&args.server)?)
+        .tools(tools::all(&outside))
         .blueprint(script::blueprint())
         .build()?;
     let options = WorkerOptions {
