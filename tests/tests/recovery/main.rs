@@ -11,10 +11,14 @@
 
 mod backend;
 mod checks;
+mod fleet;
 mod kill;
+mod outage;
 mod server;
 mod share;
 mod shutdown;
+mod takeover;
+mod upgrade;
 mod worker;
 mod world;
 mod zombie;

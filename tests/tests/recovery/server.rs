@@ -1,6 +1,6 @@
 //! The outside, played by the test: what arrives is counted the moment it arrives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
@@ -34,9 +34,15 @@ struct Shared {
     hold: Mutex<Option<Hold>>,
     held: Notify,
     release: Notify,
+    models: watch::Sender<Models>,
+}
+
+#[derive(Default)]
+struct Models {
     /// How many runs must have asked the model before any is answered.
-    gate: Mutex<usize>,
-    labels: watch::Sender<Vec<String>>,
+    gate: usize,
+    /// Those that have.
+    labels: BTreeSet<String>,
 }
 
 type Hold = Box<dyn FnMut(&Arrival) -> bool + Send>;
@@ -69,7 +75,14 @@ impl Server {
 
     /// Lets no model answer before this many runs have asked.
     pub(crate) fn gate(&self, runs: usize) {
-        *self.state.gate.lock().unwrap() = runs;
+        self.state.models.send_modify(|models| models.gate = runs);
+    }
+
+    /// Returns when so many runs have asked the model.
+    pub(crate) async fn asked(&self, runs: usize) {
+        let mut models = self.state.models.subscribe();
+        let asked = models.wait_for(|models| models.labels.len() >= runs);
+        crate::worker::in_time("the model is asked", asked).await.unwrap();
     }
 
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
@@ -140,13 +153,8 @@ struct Ask {
 async fn model(State(state): State<Arc<Shared>>, Json(ask): Json<Ask>) {
     let Ask { label, turn, held } = ask;
     state.arrive(Arrival::Asked { label: label.clone(), turn }, held).await;
-    state.labels.send_modify(|labels| {
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
-    });
-    let gate = *state.gate.lock().unwrap();
-    state.labels.subscribe().wait_for(|labels| labels.len() >= gate).await.unwrap();
+    state.models.send_if_modified(|models| models.labels.insert(label));
+    state.models.subscribe().wait_for(|models| models.labels.len() >= models.gate).await.unwrap();
 }
 
 #[derive(Deserialize)]

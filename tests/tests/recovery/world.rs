@@ -40,7 +40,10 @@ pub(crate) struct Kept {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
-        let place = Place::new(backend).await;
+        Self::at(Place::new(backend).await).await
+    }
+
+    pub(crate) async fn at(place: Place) -> Self {
         let store = AnyStore::open(&place.url).await.unwrap().ports();
         let ids = RandomIds::new();
         let tenant = TenantId::new(&ids, before_all());
@@ -68,6 +71,11 @@ impl World {
         store.ports().enqueue(self.tenant, Vec::new(), before_all()).await?;
         store.close().await;
         Ok(())
+    }
+
+    /// Opens the store again: whatever became of the connections that it had.
+    pub(crate) async fn open_again(&mut self) {
+        self.store = AnyStore::open(&self.place.url).await.unwrap().ports();
     }
 
     pub(crate) async fn enqueue(&self, inputs: Vec<Value>) -> Vec<RunId> {
