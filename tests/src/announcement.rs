@@ -60,6 +60,8 @@ pub enum Answer {
     Committed,
     /// The lease is another worker's.
     LeaseLost,
+    /// The store could not be reached: it may be made again.
+    Unavailable,
     /// Anything else.
     Other,
 }

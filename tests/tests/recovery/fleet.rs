@@ -38,9 +38,9 @@ impl Runs {
         self.0.extend(world.enqueue(inputs).await);
     }
 
-    /// No run is lost, and each has had its effects once. Gives back how often a run was taken over.
-    pub(crate) async fn assert_done(&self, world: &World) -> u32 {
-        let mut taken_over = 0;
+    /// No run is lost, and each has had its effects once. Gives back how many attempts that took.
+    pub(crate) async fn assert_done(&self, world: &World) -> usize {
+        let mut all_attempts = 0;
         for (n, run) in self.0.iter().enumerate() {
             let label = label(n);
             assert_exactly_once(world, *run, &label).await;
@@ -54,14 +54,14 @@ impl Runs {
             assert_eq!(asks.keys().copied().collect::<Vec<_>>(), [0, 1], "{label}");
             assert!(asks.values().all(|asks| *asks <= attempts), "{label}: {asks:?} in {attempts} attempts");
             assert_eq!(world.server.letters(*run).len(), 1, "{label}: its letter");
-            taken_over += kept.run.attempt - 1;
+            all_attempts += attempts;
         }
         let written = world.written(Kind::Contact).await;
         let name = |body: &serde_json::Value| body["display_name"].as_str().unwrap().to_owned();
         let mut names: Vec<_> = written.iter().map(|version| name(version.slice.body.as_ref().unwrap())).collect();
         names.sort();
         assert_eq!(names, (0..self.0.len()).map(label).collect::<Vec<_>>(), "one contact for each run");
-        taken_over
+        all_attempts
     }
 
     /// Those of the runs that have ended: as many as the store can say at the moment.
@@ -90,8 +90,11 @@ impl Fleet {
         let speakers = self.workers.iter_mut().map(|worker| worker.said().boxed());
         let (announcement, ..) = in_time("a worker says something", select_all(speakers)).await;
         match &announcement {
-            Announcement::After { commit, .. } if announcement.left().is_some() => {
-                self.ended.insert(commit.run);
+            Announcement::After { commit, answer } => {
+                assert_ne!(*answer, Answer::Other, "{commit:?}");
+                if announcement.left().is_some() {
+                    self.ended.insert(commit.run);
+                }
             }
             Announcement::Claimed { runs } => self.given += runs,
             _ => {}

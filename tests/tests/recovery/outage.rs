@@ -1,5 +1,6 @@
 //! A server of PostgreSQL that breaks its connections off, crashes, or has none left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +32,9 @@ async fn connections_that_break_again_and_again_lose_no_run_and_double_nothing()
     assert!(storms >= 20, "{storms} storms");
     assert!(broken >= storms * WORKERS, "{broken} connections in {storms} storms");
     assert!(at_work > 0, "connections were at work when they broke");
-    assert_eq!(fleet.stop().await, RUNS, "a run that a worker has is given to no other");
+    let given = fleet.stop().await;
     world.open_again().await;
-    runs.assert_done(&world).await;
+    assert!(given <= runs.assert_done(&world).await, "no attempt is given to two workers");
 }
 
 #[tokio::test]
@@ -49,8 +50,8 @@ async fn a_server_that_crashes_and_comes_back_loses_no_run_and_doubles_nothing()
     }
     world.open_again().await;
     fleet.until_ended(&runs, &world).await;
-    assert_eq!(fleet.stop().await, RUNS, "a run that a worker has is given to no other");
-    runs.assert_done(&world).await;
+    let given = fleet.stop().await;
+    assert!(given <= runs.assert_done(&world).await, "no attempt is given to two workers");
     let log = std::fs::read_to_string(cluster.log()).unwrap();
     assert_eq!(log.matches("was not properly shut down").count(), 3, "{log}");
 }
@@ -61,10 +62,12 @@ async fn workers_that_get_no_connection_for_a_while_go_on_afterwards() {
     let options = ClusterOptions::new().with_setting("max_connections", LIMIT.to_string());
     let cluster = Cluster::start(&options).unwrap();
     let mut world = World::at(Place::at(cluster.url("postgres"))).await;
+    let under_way = WORKERS * SETUP.concurrency;
+    world.server.gate(RUNS + 1);
     let runs = Runs::enqueue(&world, RUNS).await;
     let mut admin = PgConnection::connect(&world.place.url).await.unwrap();
-    let mut fleet = Fleet::start(&world, 2, SETUP).await;
-    assert!(fleet.commits(40, &runs, &world).await, "the connections end in the middle");
+    let mut fleet = Fleet::start(&world, WORKERS, SETUP).await;
+    world.server.asked(under_way).await;
 
     let mut others = Vec::new();
     let all_taken = async {
@@ -76,16 +79,22 @@ async fn workers_that_get_no_connection_for_a_while_go_on_afterwards() {
         }
     };
     in_time("others have all connections", all_taken).await;
-    let refused = async { while !matches!(fleet.said().await, Announcement::After { answer: Answer::Other, .. }) {} };
-    in_time("a commit is refused", refused).await;
+    // Every run under way has something to commit.
+    world.server.gate(0);
+    let mut refused = BTreeSet::new();
+    while refused.len() < under_way / 2 {
+        if let Announcement::After { commit, answer: Answer::Unavailable } = fleet.said().await {
+            refused.insert(commit.run);
+        }
+    }
     let complaint = Worker::refused(&world).await;
     assert!(complaint.contains("the server has too many connections already"), "{complaint}");
 
     drop(others);
     world.open_again().await;
     fleet.until_ended(&runs, &world).await;
-    assert_eq!(fleet.stop().await, RUNS, "a run that a worker has is given to no other");
-    runs.assert_done(&world).await;
+    let given = fleet.stop().await;
+    assert!(given <= runs.assert_done(&world).await, "no attempt is given to two workers");
 }
 
 /// How the connections of others call themselves.

@@ -50,7 +50,7 @@ pub(crate) struct Worker {
 
 /// What a test waits for comes, or the test fails: nothing here may take so long.
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(60), future).await {
+    match tokio::time::timeout(Duration::from_secs(120), future).await {
         Ok(value) => value,
         Err(_) => panic!("waited in vain: {what}"),
     }

@@ -82,6 +82,7 @@ impl RunStore for Announcing {
         let answer = match &outcome {
             Ok(CommitOutcome::Committed { .. }) => Answer::Committed,
             Err(error) if error.kind() == ErrorKind::LeaseLost => Answer::LeaseLost,
+            Err(error) if error.is_retryable() => Answer::Unavailable,
             Ok(CommitOutcome::Conflicted { .. }) | Err(_) => Answer::Other,
         };
         announce(&Announcement::After { commit: summary.clone(), answer });
