@@ -64,6 +64,15 @@ impl Runs {
         all_attempts
     }
 
+    /// How many attempts there have been.
+    pub(crate) async fn attempts(&self, world: &World) -> usize {
+        let mut all = 0;
+        for run in &self.0 {
+            all += usize::try_from(world.kept(*run).await.run.attempt).unwrap();
+        }
+        all
+    }
+
     /// Those of the runs that have ended: as many as the store can say at the moment.
     async fn ended(&self, world: &World) -> BTreeSet<RunId> {
         let looks = self.0.iter().map(|run| world.store.run(world.tenant, *run));
