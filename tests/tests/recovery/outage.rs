@@ -82,7 +82,7 @@ async fn workers_that_get_no_connection_for_a_while_go_on_afterwards() {
     // Every run under way has something to commit.
     world.server.gate(0);
     let mut refused = BTreeSet::new();
-    while refused.len() < under_way / 2 {
+    while refused.len() < WORKERS {
         if let Announcement::After { commit, answer: Answer::Unavailable } = fleet.said().await {
             refused.insert(commit.run);
         }
