@@ -13,6 +13,15 @@ pub enum Announcement {
         /// How many it got.
         runs: usize,
     },
+    /// It hands a request to the client that calls outside.
+    Calls,
+    /// It stays where it was told to: the run gets no further until it is told to go on.
+    Held {
+        /// What it was about to do, or has done.
+        beside: Beside,
+    },
+    /// It goes on.
+    GoesOn,
     /// A commit is about to reach the store.
     Before {
         /// The commit.
@@ -29,6 +38,20 @@ pub enum Announcement {
     Stopping,
 }
 
+/// Beside what a worker process is held.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Beside {
+    /// The claim that took the run.
+    Claim,
+    /// A read.
+    Read,
+    /// A commit.
+    Commit,
+    /// A call outside, which has arrived and is not answered.
+    CallOutside,
+}
+
 /// What a store answered to a commit.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +60,8 @@ pub enum Answer {
     Committed,
     /// The lease is another worker's.
     LeaseLost,
+    /// The store could not be reached: it may be made again.
+    Unavailable,
     /// Anything else.
     Other,
 }

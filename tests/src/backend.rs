@@ -15,8 +15,20 @@ pub enum Backend {
 pub struct Place {
     /// Names the store.
     pub url: String,
-    _folder: Option<TempDir>,
-    _database: Option<Database>,
+    _keeps: Keeps,
+}
+
+/// What is gone with a place.
+#[derive(Debug)]
+enum Keeps {
+    Folder {
+        _folder: TempDir,
+    },
+    Database {
+        _database: Box<Database>,
+    },
+    /// Somebody else keeps it.
+    Nothing,
 }
 
 impl Place {
@@ -32,12 +44,18 @@ impl Place {
             Backend::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("store.db").display());
-                Self { url, _folder: Some(folder), _database: None }
+                Self { url, _keeps: Keeps::Folder { _folder: folder } }
             }
             Backend::Postgres => {
                 let database = Database::fresh().await.unwrap();
-                Self { url: database.url().to_owned(), _folder: None, _database: Some(database) }
+                Self { url: database.url().to_owned(), _keeps: Keeps::Database { _database: Box::new(database) } }
             }
         }
+    }
+
+    /// The place that `url` names, which somebody else keeps.
+    #[must_use]
+    pub const fn at(url: String) -> Self {
+        Self { url, _keeps: Keeps::Nothing }
     }
 }

@@ -5,7 +5,7 @@ mod backend;
 mod position;
 mod store;
 
-pub use announcement::{Announcement, Answer, CommitSummary};
+pub use announcement::{Announcement, Answer, Beside, CommitSummary};
 pub use backend::{Backend, Place};
 pub use position::{Moment, Position, Which};
 pub use store::AnyStore;

@@ -6,22 +6,24 @@ use crate::{Announcement, CommitSummary};
 /// A place in the life of a run at which a worker process can be held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Position {
-    /// On which side of the commit.
+    /// On which side of the call.
     pub moment: Moment,
-    /// Which commit.
+    /// Which commit, or which call.
     pub commit: Which,
 }
 
-/// A side of a commit.
+/// A side of a commit, or of another call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Moment {
     /// It has not reached the store.
     Before,
     /// It has taken effect, and the worker does not know yet.
     After,
+    /// It has arrived outside, and is not answered.
+    During,
 }
 
-/// Names a commit.
+/// Names a commit, or another call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Which {
     /// The one with this number.
@@ -32,6 +34,11 @@ pub enum Which {
     Opens(u32),
     /// The one that stores what this outside call came back with, ahead of the chain.
     Receipt(u32),
+    /// The call of the store with this number, of those that a run makes: the claim that takes it,
+    /// reads and commits.
+    Call(usize),
+    /// The call outside with this number.
+    Outside(usize),
 }
 
 impl Position {
@@ -56,7 +63,20 @@ impl Position {
                 Which::Step(seq) => commit.steps.contains(&seq),
                 Which::Opens(seq) => commit.opened.contains(&seq),
                 Which::Receipt(seq) => commit.receipts.contains(&seq),
+                Which::Call(_) | Which::Outside(_) => false,
             }
+    }
+
+    /// Whether it is on this side of the call with this number.
+    #[must_use]
+    pub fn is_at_call(self, moment: Moment, number: usize) -> bool {
+        moment == self.moment && self.commit == Which::Call(number)
+    }
+
+    /// Whether it is in the call outside with this number.
+    #[must_use]
+    pub fn is_in_call(self, number: usize) -> bool {
+        self.moment == Moment::During && self.commit == Which::Outside(number)
     }
 
     /// The commit, if the announcement is the one of this place.
@@ -65,7 +85,12 @@ impl Position {
         let (moment, commit) = match announcement {
             Announcement::Before { commit } => (Moment::Before, commit),
             Announcement::After { commit, .. } => (Moment::After, commit),
-            Announcement::Ready | Announcement::Claimed { .. } | Announcement::Stopping => return None,
+            Announcement::Ready
+            | Announcement::Claimed { .. }
+            | Announcement::Calls
+            | Announcement::Held { .. }
+            | Announcement::GoesOn
+            | Announcement::Stopping => return None,
         };
         self.is_at(moment, commit).then_some(commit)
     }
@@ -76,12 +101,15 @@ impl fmt::Display for Position {
         let moment = match self.moment {
             Moment::Before => "before",
             Moment::After => "after",
+            Moment::During => "during",
         };
         match self.commit {
             Which::Number(number) => write!(f, "{moment}:number:{number}"),
             Which::Step(seq) => write!(f, "{moment}:step:{seq}"),
             Which::Opens(seq) => write!(f, "{moment}:opens:{seq}"),
             Which::Receipt(seq) => write!(f, "{moment}:receipt:{seq}"),
+            Which::Call(number) => write!(f, "{moment}:call:{number}"),
+            Which::Outside(number) => write!(f, "{moment}:outside:{number}"),
         }
     }
 }
@@ -96,6 +124,7 @@ impl FromStr for Position {
         let moment = match moment {
             "before" => Moment::Before,
             "after" => Moment::After,
+            "during" => Moment::During,
             _ => return Err(wrong()),
         };
         let commit = match what {
@@ -103,6 +132,8 @@ impl FromStr for Position {
             "step" => Which::Step(number.parse().map_err(|_| wrong())?),
             "opens" => Which::Opens(number.parse().map_err(|_| wrong())?),
             "receipt" => Which::Receipt(number.parse().map_err(|_| wrong())?),
+            "call" => Which::Call(number.parse().map_err(|_| wrong())?),
+            "outside" => Which::Outside(number.parse().map_err(|_| wrong())?),
             _ => return Err(wrong()),
         };
         Ok(Self { moment, commit })
@@ -116,9 +147,9 @@ mod tests {
     #[test]
     fn a_position_survives_its_text() {
         let commits = [Which::Number(7), Which::Step(1), Which::Opens(9), Which::Receipt(12)];
-        for (moment, commit) in
-            [Moment::Before, Moment::After].into_iter().flat_map(|moment| commits.map(|commit| (moment, commit)))
-        {
+        let places = commits.into_iter().chain([Which::Call(3), Which::Outside(2)]);
+        let moments = [Moment::Before, Moment::After, Moment::During];
+        for (commit, moment) in places.flat_map(|commit| moments.map(|moment| (commit, moment))) {
             let position = Position { moment, commit };
             assert_eq!(position.to_string().parse(), Ok(position));
         }

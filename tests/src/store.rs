@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use worktruck_core::Result;
 use worktruck_core::store::Store;
-use worktruck_store_pg::PgStore;
+use worktruck_store_pg::{PgOptions, PgStore};
 use worktruck_store_sqlite::SqliteStore;
 
 /// A store of the kind that its URL names.
@@ -25,6 +25,16 @@ impl AnyStore {
             return Ok(Self::Postgres(Arc::new(PgStore::open(url).await?)));
         }
         Ok(Self::Sqlite(Arc::new(SqliteStore::open(url).await?)))
+    }
+
+    /// As [`open`](Self::open), but the store hears of no work: it has to look for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); a file is none that one could listen to.
+    pub async fn open_deaf(url: &str) -> Result<Self> {
+        let options = PgOptions::parse(url)?.without_notifications();
+        Ok(Self::Postgres(Arc::new(PgStore::open_with(options).await?)))
     }
 
     /// The ports of the store.

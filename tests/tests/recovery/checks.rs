@@ -20,6 +20,8 @@ pub(crate) struct Undisturbed {
     pub(crate) backend: Backend,
     pub(crate) steps: Vec<Line>,
     pub(crate) commits: u64,
+    /// How many calls there were outside.
+    pub(crate) arrivals: usize,
     pub(crate) output: Option<Value>,
 }
 
@@ -44,6 +46,7 @@ impl Undisturbed {
             backend,
             steps: lines(&kept.journal),
             commits: kept.journal.commits,
+            arrivals: world.server.arrivals().len(),
             output: kept.run.output.clone(),
         };
         assert_eq!(undisturbed.output, Some(json!({ "turns": 5, "errors": 3 })));

@@ -1,6 +1,6 @@
 //! The outside, played by the test: what arrives is counted the moment it arrives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
@@ -34,12 +34,18 @@ struct Shared {
     hold: Mutex<Option<Hold>>,
     held: Notify,
     release: Notify,
-    /// How many runs must have asked the model before any is answered.
-    gate: Mutex<usize>,
-    labels: watch::Sender<Vec<String>>,
+    models: watch::Sender<Models>,
 }
 
-type Hold = Box<dyn Fn(&Arrival) -> bool + Send>;
+#[derive(Default)]
+struct Models {
+    /// How many runs must have asked the model before any is answered.
+    gate: usize,
+    /// Those that have.
+    labels: BTreeSet<String>,
+}
+
+type Hold = Box<dyn FnMut(&Arrival) -> bool + Send>;
 
 impl Server {
     pub(crate) async fn start() -> Self {
@@ -53,7 +59,7 @@ impl Server {
     }
 
     /// Does not answer the first arrival that `which` is true for, until it is released.
-    pub(crate) fn hold(&self, which: impl Fn(&Arrival) -> bool + Send + 'static) {
+    pub(crate) fn hold(&self, which: impl FnMut(&Arrival) -> bool + Send + 'static) {
         *self.state.hold.lock().unwrap() = Some(Box::new(which));
     }
 
@@ -69,7 +75,14 @@ impl Server {
 
     /// Lets no model answer before this many runs have asked.
     pub(crate) fn gate(&self, runs: usize) {
-        *self.state.gate.lock().unwrap() = runs;
+        self.state.models.send_modify(|models| models.gate = runs);
+    }
+
+    /// Returns when so many runs have asked the model.
+    pub(crate) async fn asked(&self, runs: usize) {
+        let mut models = self.state.models.subscribe();
+        let asked = models.wait_for(|models| models.labels.len() >= runs);
+        crate::worker::in_time("the model is asked", asked).await.unwrap();
     }
 
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
@@ -119,8 +132,9 @@ fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
 }
 
 impl Shared {
-    async fn arrive(&self, arrival: Arrival) {
-        let is_held = self.hold.lock().unwrap().take_if(|which| which(&arrival)).is_some();
+    /// Answers later what the worker wants to stay in, and what the test holds.
+    async fn arrive(&self, arrival: Arrival, held: bool) {
+        let is_held = held || self.hold.lock().unwrap().take_if(|which| which(&arrival)).is_some();
         self.arrivals.lock().unwrap().push(arrival);
         if is_held {
             self.held.notify_one();
@@ -133,18 +147,14 @@ impl Shared {
 struct Ask {
     label: String,
     turn: usize,
+    held: bool,
 }
 
 async fn model(State(state): State<Arc<Shared>>, Json(ask): Json<Ask>) {
-    let Ask { label, turn } = ask;
-    state.arrive(Arrival::Asked { label: label.clone(), turn }).await;
-    state.labels.send_modify(|labels| {
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
-    });
-    let gate = *state.gate.lock().unwrap();
-    state.labels.subscribe().wait_for(|labels| labels.len() >= gate).await.unwrap();
+    let Ask { label, turn, held } = ask;
+    state.arrive(Arrival::Asked { label: label.clone(), turn }, held).await;
+    state.models.send_if_modified(|models| models.labels.insert(label));
+    state.models.subscribe().wait_for(|models| models.labels.len() >= models.gate).await.unwrap();
 }
 
 #[derive(Deserialize)]
@@ -152,6 +162,7 @@ struct Call {
     run: RunId,
     to: String,
     key: Option<String>,
+    held: bool,
 }
 
 async fn tool(
@@ -159,8 +170,8 @@ async fn tool(
     Path(tool): Path<String>,
     Json(call): Json<Call>,
 ) -> (StatusCode, Json<Value>) {
-    let Call { run, to, key } = call;
-    state.arrive(Arrival::Called { tool, run, to: to.clone(), key }).await;
+    let Call { run, to, key, held } = call;
+    state.arrive(Arrival::Called { tool, run, to: to.clone(), key }, held).await;
     if to == "nobody" {
         return (StatusCode::NOT_FOUND, Json(json!({ "error": "nobody lives there; try somebody else" })));
     }

@@ -20,18 +20,26 @@ pub(crate) struct Setup {
     pub(crate) behind: Duration,
     pub(crate) concurrency: usize,
     pub(crate) grace: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) deaf: bool,
     pub(crate) hold: Option<Position>,
+}
+
+impl Setup {
+    pub(crate) const USUAL: Self = Self {
+        lease: Duration::from_secs(30),
+        behind: Duration::ZERO,
+        concurrency: 1,
+        grace: Duration::from_secs(30),
+        poll: Duration::from_millis(50),
+        deaf: false,
+        hold: None,
+    };
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(30),
-            behind: Duration::ZERO,
-            concurrency: 1,
-            grace: Duration::from_secs(30),
-            hold: None,
-        }
+        Self::USUAL
     }
 }
 
@@ -42,7 +50,7 @@ pub(crate) struct Worker {
 
 /// What a test waits for comes, or the test fails: nothing here may take so long.
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(60), future).await {
+    match tokio::time::timeout(Duration::from_secs(120), future).await {
         Ok(value) => value,
         Err(_) => panic!("waited in vain: {what}"),
     }
@@ -51,22 +59,7 @@ pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T
 impl Worker {
     /// Starts a worker and returns when it is ready.
     pub(crate) async fn start(world: &World, setup: Setup) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_recovery_worker"));
-        command.args(["--store", &world.place.url, "--server", &world.server.url]);
-        let numbers = [
-            ("--lease-ms", setup.lease.as_millis()),
-            ("--behind-secs", u128::from(setup.behind.as_secs())),
-            ("--concurrency", setup.concurrency as u128),
-            ("--grace-ms", setup.grace.as_millis()),
-        ];
-        for (name, value) in numbers {
-            command.arg(name).arg(value.to_string());
-        }
-        if let Some(hold) = setup.hold {
-            command.arg("--hold").arg(hold.to_string());
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
+        let mut child = command(world, setup).stdout(Stdio::piped()).spawn().unwrap();
         let (sender, announcements) = mpsc::unbounded_channel();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         tokio::spawn(async move {
@@ -82,14 +75,28 @@ impl Worker {
         worker
     }
 
+    /// Starts a worker that does not get so far, and gives back what it complains of.
+    pub(crate) async fn refused(world: &World) -> String {
+        let mut command = command(world, Setup::default());
+        let ended = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+        let output = in_time("the worker gives up", ended).await.unwrap();
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// What it says next.
+    pub(crate) async fn said(&mut self) -> Announcement {
+        match self.announcements.recv().await {
+            Some(announcement) => announcement,
+            None => panic!("the worker has ended: {:?}", self.child.wait().await),
+        }
+    }
+
     /// The first announcement that `pick` picks; those before it are forgotten.
     pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&Announcement) -> Option<T>) -> T {
         in_time(what, async {
             loop {
-                let Some(announcement) = self.announcements.recv().await else {
-                    panic!("the worker ended before {what}: {:?}", self.child.wait().await);
-                };
-                if let Some(picked) = pick(&announcement) {
+                if let Some(picked) = pick(&self.said().await) {
                     return picked;
                 }
             }
@@ -102,8 +109,8 @@ impl Worker {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Lets a held worker go on.
-    pub(crate) async fn go_on(&mut self) {
+    /// Tells it what it waits for: that its call has arrived, or that it may go on.
+    pub(crate) async fn tell(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"go on\n").await.unwrap();
     }
 
@@ -129,4 +136,27 @@ impl Worker {
         }
         rest
     }
+}
+
+fn command(world: &World, setup: Setup) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recovery_worker"));
+    command.args(["--store", &world.place.url, "--server", &world.server.url]);
+    let numbers = [
+        ("--lease-ms", setup.lease.as_millis()),
+        ("--behind-secs", u128::from(setup.behind.as_secs())),
+        ("--concurrency", setup.concurrency as u128),
+        ("--grace-ms", setup.grace.as_millis()),
+        ("--poll-ms", setup.poll.as_millis()),
+    ];
+    for (name, value) in numbers {
+        command.arg(name).arg(value.to_string());
+    }
+    if setup.deaf {
+        command.arg("--deaf");
+    }
+    if let Some(hold) = setup.hold {
+        command.arg("--hold").arg(hold.to_string());
+    }
+    command.stdin(Stdio::piped()).kill_on_drop(true);
+    command
 }

@@ -10,8 +10,8 @@ use worktruck_core::entity::contact::Contact;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Event, NewRun, Run};
 use worktruck_core::store::{Changes, EntityKey, ListQuery, NewTenant, Provenance, Store, Version};
-use worktruck_core::{Clock as _, PageRequest, RunId, TenantId, Timestamp};
-use worktruck_tests::{AnyStore, Backend, Place};
+use worktruck_core::{Clock as _, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_tests::{Announcement, AnyStore, Backend, Place};
 
 use crate::server::Server;
 use crate::worker::{Setup, Worker};
@@ -40,7 +40,10 @@ pub(crate) struct Kept {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
-        let place = Place::new(backend).await;
+        Self::at(Place::new(backend).await).await
+    }
+
+    pub(crate) async fn at(place: Place) -> Self {
         let store = AnyStore::open(&place.url).await.unwrap().ports();
         let ids = RandomIds::new();
         let tenant = TenantId::new(&ids, before_all());
@@ -61,9 +64,18 @@ impl World {
         self.enqueue(vec![json!({ "script": "whole", "label": "whole", "contacts": TWINS })]).await[0]
     }
 
-    /// Takes the lock of a file, if the store is one, and gives it back.
-    pub(crate) async fn write_nothing(&self) {
-        self.store.enqueue(self.tenant, Vec::new(), before_all()).await.unwrap();
+    /// Opens the store and writes: this takes every lock of a file, if the store is one, and gives
+    /// it back.
+    pub(crate) async fn write_nothing(&self) -> Result<()> {
+        let store = AnyStore::open(&self.place.url).await?;
+        store.ports().enqueue(self.tenant, Vec::new(), before_all()).await?;
+        store.close().await;
+        Ok(())
+    }
+
+    /// Opens the store again: whatever became of the connections that it had.
+    pub(crate) async fn open_again(&mut self) {
+        self.store = AnyStore::open(&self.place.url).await.unwrap().ports();
     }
 
     pub(crate) async fn enqueue(&self, inputs: Vec<Value>) -> Vec<RunId> {
@@ -82,12 +94,19 @@ impl World {
         self.worker(Setup { behind: BEHIND, hold, ..Setup::default() }).await
     }
 
-    /// Lets another worker take the run over and go as far as it can.
-    pub(crate) async fn finish(&self) {
+    /// Lets another worker take the run over and go as far as it can, and gives back how often it
+    /// called outside.
+    pub(crate) async fn finish(&self) -> usize {
         let mut worker = self.worker(Setup::default()).await;
-        worker.until("the run ends or waits", |announcement| announcement.left()).await;
+        let mut calls = 0;
+        let until_left = |announcement: &Announcement| {
+            calls += usize::from(*announcement == Announcement::Calls);
+            announcement.left()
+        };
+        worker.until("the run ends or waits", until_left).await;
         worker.terminate();
         worker.stopped().await;
+        calls
     }
 
     pub(crate) async fn kept(&self, run: RunId) -> Kept {

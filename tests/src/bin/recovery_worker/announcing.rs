@@ -1,5 +1,5 @@
-use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,36 +11,41 @@ use worktruck_core::store::{
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
-use worktruck_tests::{Announcement, Answer, CommitSummary, Moment, Position};
+use worktruck_tests::{Announcement, Answer, Beside, CommitSummary, Moment, Position};
+
+use crate::hold::{announce, hold};
 
 /// A store that announces claims and commits, and stays at one of them when told.
 #[derive(Debug)]
 pub(crate) struct Announcing {
     inner: Arc<dyn Store>,
     hold: Option<Position>,
-}
-
-/// Writes a line for the test to read.
-pub(crate) fn announce(announcement: &Announcement) {
-    // A test that has gone reads nothing, and kills this process.
-    if let Ok(line) = serde_json::to_string(announcement) {
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
-    }
+    calls: AtomicUsize,
 }
 
 impl Announcing {
     pub(crate) const fn new(inner: Arc<dyn Store>, hold: Option<Position>) -> Self {
-        Self { inner, hold }
+        Self { inner, hold, calls: AtomicUsize::new(0) }
     }
 
-    /// Stays if this is the place, until a line comes on standard input.
-    async fn hold(&self, moment: Moment, commit: &CommitSummary) {
-        if self.hold.is_none_or(|position| !position.is_at(moment, commit)) {
-            return;
-        }
-        let line = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
-        if !matches!(line, Ok(Ok(1..))) {
-            std::future::pending::<()>().await;
+    /// Counts a call that a run makes.
+    fn count(&self) -> usize {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Makes a read that a run makes, unless it stays before or after it.
+    async fn read<T>(&self, read: impl Future<Output = T> + Send) -> T {
+        let number = self.count();
+        self.hold(Beside::Read, |position| position.is_at_call(Moment::Before, number)).await;
+        let answer = read.await;
+        self.hold(Beside::Read, |position| position.is_at_call(Moment::After, number)).await;
+        answer
+    }
+
+    /// Stays if this is the place.
+    async fn hold(&self, beside: Beside, is_here: impl Fn(Position) -> bool + Send) {
+        if self.hold.is_some_and(is_here) {
+            hold(beside).await;
         }
     }
 }
@@ -55,6 +60,10 @@ impl RunStore for Announcing {
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
         let claimed = self.inner.claim(request, now).await?;
         announce(&Announcement::Claimed { runs: claimed.len() });
+        if !claimed.is_empty() {
+            let number = self.count();
+            self.hold(Beside::Claim, |position| position.is_at_call(Moment::After, number)).await;
+        }
         Ok(claimed)
     }
 
@@ -65,15 +74,19 @@ impl RunStore for Announcing {
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let summary = CommitSummary::of(lease.run(), &commit);
         announce(&Announcement::Before { commit: summary.clone() });
-        self.hold(Moment::Before, &summary).await;
+        let number = self.count();
+        let is_here =
+            |position: Position, moment| position.is_at(moment, &summary) || position.is_at_call(moment, number);
+        self.hold(Beside::Commit, |position| is_here(position, Moment::Before)).await;
         let outcome = self.inner.commit(lease, commit, now).await;
         let answer = match &outcome {
             Ok(CommitOutcome::Committed { .. }) => Answer::Committed,
             Err(error) if error.kind() == ErrorKind::LeaseLost => Answer::LeaseLost,
+            Err(error) if error.is_retryable() => Answer::Unavailable,
             Ok(CommitOutcome::Conflicted { .. }) | Err(_) => Answer::Other,
         };
         announce(&Announcement::After { commit: summary.clone(), answer });
-        self.hold(Moment::After, &summary).await;
+        self.hold(Beside::Commit, |position| is_here(position, Moment::After)).await;
         outcome
     }
 
@@ -90,7 +103,7 @@ impl RunStore for Announcing {
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
-        self.inner.journal(tenant, run).await
+        self.read(self.inner.journal(tenant, run)).await
     }
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
@@ -116,11 +129,11 @@ impl EntityStore for Announcing {
     }
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
-        self.inner.entity(tenant, key, at, now).await
+        self.read(self.inner.entity(tenant, key, at, now)).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
-        self.inner.list(tenant, query, now).await
+        self.read(self.inner.list(tenant, query, now)).await
     }
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {

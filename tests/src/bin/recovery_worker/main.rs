@@ -4,6 +4,8 @@
 //! what came of it, and can be held at one place. It works until SIGTERM.
 
 mod announcing;
+mod hold;
+mod outside;
 mod script;
 mod tools;
 
@@ -18,7 +20,9 @@ use worktruck_agents::{Runtime, WorkerOptions};
 use worktruck_core::{Clock, Error, Result, Timestamp};
 use worktruck_tests::{Announcement, AnyStore, Position};
 
-use announcing::{Announcing, announce};
+use announcing::Announcing;
+use hold::announce;
+use outside::Outside;
 use script::Scripted;
 
 #[derive(Debug, Parser)]
@@ -38,6 +42,12 @@ struct Args {
     /// How many runs it executes at once.
     #[arg(long, default_value_t = 1)]
     concurrency: usize,
+    /// How long it waits at most before it looks for runs by itself.
+    #[arg(long, default_value_t = 50)]
+    poll_ms: u64,
+    /// Whether its store hears of no work.
+    #[arg(long)]
+    deaf: bool,
     /// How long runs may finish what is under way.
     #[arg(long, default_value_t = 10_000)]
     grace_ms: u64,
@@ -60,19 +70,20 @@ async fn main() -> ExitCode {
 async fn work(args: Args) -> Result<()> {
     let mut terminated =
         signal(SignalKind::terminate()).map_err(|e| Error::unavailable("cannot listen to signals").with_source(e))?;
-    let store = AnyStore::open(&args.store).await?;
+    let store = if args.deaf { AnyStore::open_deaf(&args.store).await? } else { AnyStore::open(&args.store).await? };
     let clock = Behind { clock: SystemClock::new(), by: Duration::from_secs(args.behind_secs) };
+    let outside = Arc::new(Outside::new(args.server, args.hold)?);
     let runtime = Runtime::builder(Arc::new(Announcing::new(store.ports(), args.hold)))
         .clock(Arc::new(clock))
         .lease(Duration::from_millis(args.lease_ms))
-        .provider("scripted", Arc::new(Scripted::new(&args.server)?))
+        .provider("scripted", Arc::new(Scripted::new(Arc::clone(&outside))))
         .prices([script::price()])
-        .tools(tools::all(&args.server)?)
+        .tools(tools::all(&outside))
         .blueprint(script::blueprint())
         .build()?;
     let options = WorkerOptions {
         concurrency: args.concurrency,
-        poll: Duration::from_millis(50),
+        poll: Duration::from_millis(args.poll_ms),
         grace: Duration::from_millis(args.grace_ms),
     };
     announce(&Announcement::Ready);

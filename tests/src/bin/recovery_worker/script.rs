@@ -1,5 +1,6 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use reqwest::Client;
 use serde_json::{Value, json};
 use worktruck_agents::blueprint::Blueprint;
 use worktruck_core::guardrail::{Condition, ConditionOp, Mode, OnBlock, Rule, RuleType};
@@ -8,22 +9,21 @@ use worktruck_core::model::{
     UserBlock,
 };
 use worktruck_core::pricing::Price;
-use worktruck_core::{Result, Secret, Timestamp};
+use worktruck_core::{Secret, Timestamp};
 
-use crate::tools::client;
+use crate::outside::Outside;
 
 const MODEL: &str = "scripted/model";
 
 /// A model that says what its script says, and tells the server in the test before it speaks.
 #[derive(Debug)]
 pub(crate) struct Scripted {
-    client: Client,
-    url: String,
+    outside: Arc<Outside>,
 }
 
 impl Scripted {
-    pub(crate) fn new(server: &str) -> Result<Self> {
-        Ok(Self { client: client()?, url: format!("{server}/model") })
+    pub(crate) const fn new(outside: Arc<Outside>) -> Self {
+        Self { outside }
     }
 }
 
@@ -33,8 +33,8 @@ impl ModelProvider for Scripted {
         let failed = |e: String| ModelError::new(ModelErrorCategory::InvalidRequest, e);
         let input = input(&request).map_err(failed)?;
         let turn = request.messages.iter().filter(|m| matches!(&***m, Message::Assistant { .. })).count();
-        let told = self.client.post(&self.url).json(&json!({ "label": input["label"], "turn": turn }));
-        told.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| failed(e.to_string()))?;
+        let told = self.outside.call("model", json!({ "label": input["label"], "turn": turn }));
+        told.await.and_then(reqwest::Response::error_for_status).map_err(|e| failed(e.to_string()))?;
         let content = match input["script"].as_str() {
             Some("whole") => whole(turn, &input, &request),
             _ => small(turn, &input),

@@ -1,30 +1,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reqwest::Client;
 use serde_json::{Value, json};
 use worktruck_agents::tools;
+use worktruck_core::EntityId;
 use worktruck_core::entity::Kind;
 use worktruck_core::entity::contact::Contact;
 use worktruck_core::store::{Changes, EntityKey};
 use worktruck_core::tool::{Tool, ToolContext, ToolEffect, ToolError, ToolOutput, ToolSpec};
-use worktruck_core::{EntityId, Error, Result};
+
+use crate::outside::Outside;
 
 /// The tools that ship with Worktruck, and one more of each effect that these do not have.
-pub(crate) fn all(server: &str) -> Result<Vec<Arc<dyn Tool>>> {
-    let outside = |name: &str, effect| -> Result<Arc<dyn Tool>> {
-        Ok(Arc::new(Outside { spec: spec(name, effect, "to"), client: client()?, url: format!("{server}/{name}") }))
+pub(crate) fn all(outside: &Arc<Outside>) -> Vec<Arc<dyn Tool>> {
+    let sends = |name: &str, effect| -> Arc<dyn Tool> {
+        Arc::new(Sends { spec: spec(name, effect, "to"), outside: Arc::clone(outside) })
     };
     let mut all = tools::builtin();
     all.push(Arc::new(ContactsCreate { spec: spec("contacts_create", ToolEffect::Write, "name") }));
-    all.push(outside("letters_send", ToolEffect::OutsideIdempotent)?);
-    all.push(outside("faxes_send", ToolEffect::Outside)?);
-    Ok(all)
-}
-
-/// A client that goes to no proxy: the test is on this machine.
-pub(crate) fn client() -> Result<Client> {
-    Client::builder().no_proxy().build().map_err(|e| Error::internal("there is no HTTP client").with_source(e))
+    all.push(sends("letters_send", ToolEffect::OutsideIdempotent));
+    all.push(sends("faxes_send", ToolEffect::Outside));
+    all
 }
 
 /// A tool whose input is one text.
@@ -66,14 +62,13 @@ impl Tool for ContactsCreate {
 
 /// Something that the server in the test does, and counts.
 #[derive(Debug)]
-struct Outside {
+struct Sends {
     spec: Arc<ToolSpec>,
-    client: Client,
-    url: String,
+    outside: Arc<Outside>,
 }
 
 #[async_trait]
-impl Tool for Outside {
+impl Tool for Sends {
     fn spec(&self) -> Arc<ToolSpec> {
         Arc::clone(&self.spec)
     }
@@ -82,7 +77,7 @@ impl Tool for Outside {
         let failed = |e: reqwest::Error| ToolError::new(format!("{} failed: {e}", self.spec.name));
         let key = (self.spec.effect == ToolEffect::OutsideIdempotent).then_some(context.idempotency_key);
         let body = json!({ "run": context.run, "to": input["to"], "key": key });
-        let response = self.client.post(&self.url).json(&body).send().await.map_err(failed)?;
+        let response = self.outside.call(&self.spec.name, body).await.map_err(failed)?;
         let is_refused = !response.status().is_success();
         let answer: Value = response.json().await.map_err(failed)?;
         if is_refused {
