@@ -21,8 +21,9 @@ use crate::writer::Writer;
 pub struct PgStore {
     pub(crate) readers: PgPool,
     pub(crate) writer: Writer,
-    /// The connection for claims: a process makes them one after the other. None when it is closed.
-    pub(crate) claims: tokio::sync::Mutex<Option<Link>>,
+    /// The connection for claims and renewals, which wait for nothing else that this process does. None
+    /// when it is closed.
+    pub(crate) queue: tokio::sync::Mutex<Option<Link>>,
     pub(crate) work: Work,
     pub(crate) records: Arc<Records>,
     options: PgOptions,
@@ -41,6 +42,9 @@ impl PgStore {
 
     /// Opens a store, creates it if it does not exist, and brings its schema up to date.
     ///
+    /// Whether the schema fits this software is looked at now and never again: stop processes that a
+    /// migration is not compatible with before it is made.
+    ///
     /// # Errors
     ///
     /// - `InvalidRequest`: the database cannot be used: it does not exist, does not let this user
@@ -53,8 +57,8 @@ impl PgStore {
         let records = Arc::new(Records::default());
         let writer = Writer::start(&options, &records);
         let work = Work::start(&readers, &options).await;
-        let claims = tokio::sync::Mutex::new(Some(Link::new(&options)));
-        Ok(Self { readers, writer, claims, work, records, options })
+        let queue = tokio::sync::Mutex::new(Some(Link::new(&options)));
+        Ok(Self { readers, writer, queue, work, records, options })
     }
 
     /// A connection for statements that write: they have taken effect when it is
@@ -72,7 +76,7 @@ impl PgStore {
     /// Commits what is queued, and takes nothing more.
     pub async fn close(&self) {
         self.writer.close().await;
-        if let Some(link) = self.claims.lock().await.take() {
+        if let Some(link) = self.queue.lock().await.take() {
             link.close().await;
         }
         self.work.stop().await;

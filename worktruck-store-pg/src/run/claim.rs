@@ -31,8 +31,8 @@ const SPARE: usize = 16;
 /// Takes runs that may be claimed.
 pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
     let request = &with_names(request);
-    let mut claims = store.claims.lock().await;
-    let link = claims.as_mut().ok_or_else(closed)?;
+    let mut queue = store.queue.lock().await;
+    let link = queue.as_mut().ok_or_else(closed)?;
     let mut claimed = Vec::new();
     for _ in 0..ROUNDS {
         let wanted = request.limit - claimed.len();
@@ -42,6 +42,11 @@ pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp
         let Round { runs, is_last } = match round(link, store, request, wanted, now).await {
             Ok(round) => round,
             Err(failure) if failure.is_transient() => Round::default(),
+            // What was taken before is this caller's.
+            Err(failure) if !claimed.is_empty() => {
+                tracing::warn!(%failure, "a claim ends early");
+                break;
+            }
             Err(failure) => return Err(failure.or_failed("claim runs")),
         };
         if runs.is_empty() && !is_last {

@@ -1,13 +1,16 @@
 use std::time::Duration;
 
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use worktruck_core::run::{Lease, Renewal, Run, Signal};
 use worktruck_core::{Error, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
-use crate::error::OrFailed as _;
+use crate::error::{OrFailed as _, is_disconnected};
+use crate::link::Link;
 use crate::rows::{Columns as _, number};
 use crate::statement::Statement;
+use crate::writer::closed;
 
 use super::batch::{Batch, Was};
 use super::record;
@@ -52,21 +55,17 @@ pub(super) async fn renew(
     let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
     let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
     let fences = leases.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
-    let mut writing = store.writing().await.or_failed("renew leases")?;
-    let rows = sqlx::query(
-        "UPDATE queue q SET lease_expires_at = $4, look_at = $4
-         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
-         WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence AND q.status = 'running'
-         RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
-    )
-    .bind(tenants)
-    .bind(runs)
-    .bind(fences)
-    .bind(expires_at.as_micros())
-    .fetch_all(&mut *writing)
-    .await
-    .or_failed("renew leases")?;
-    writing.done().await.or_failed("renew leases")?;
+    let mut queue = store.queue.lock().await;
+    let link = queue.as_mut().ok_or_else(closed)?;
+    let keys = (tenants.as_slice(), runs.as_slice(), fences.as_slice());
+    let mut rows = renew_once(link, keys, expires_at).await;
+    if rows.as_ref().is_err_and(is_disconnected) {
+        // The server may have gone away long ago, and what was renewed can be renewed again.
+        link.drop_connection();
+        rows = renew_once(link, keys, expires_at).await;
+    }
+    drop(queue);
+    let rows = rows.or_failed("renew leases")?;
     let mut renewed = std::collections::BTreeMap::new();
     for row in &rows {
         let lease = (row.id("tenant")?, row.id("run")?, row.number::<u64>("fence")?);
@@ -80,4 +79,26 @@ pub(super) async fn renew(
         None => Renewal::Lost(lease.run()),
     };
     Ok(leases.iter().map(renewal).collect())
+}
+
+async fn renew_once(
+    link: &mut Link,
+    (tenants, runs, fences): (&[Uuid], &[Uuid], &[i64]),
+    expires_at: Timestamp,
+) -> sqlx::Result<Vec<PgRow>> {
+    let wire = link.wire().await?;
+    let rows = sqlx::query(
+        "UPDATE queue q SET lease_expires_at = $4, look_at = $4
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
+         WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence AND q.status = 'running'
+         RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
+    )
+    .bind(tenants)
+    .bind(runs)
+    .bind(fences)
+    .bind(expires_at.as_micros())
+    .fetch_all(&mut wire.connection)
+    .await?;
+    wire.commit().await?;
+    Ok(rows)
 }
