@@ -5,6 +5,7 @@
 mod broken;
 mod clock;
 mod contention;
+mod fixed;
 mod fixture;
 mod opening;
 mod schema;
