@@ -57,7 +57,7 @@ CREATE INDEX slice_replaced ON slice (tenant, kind, sys_to, sys_from)
     WHERE sys_to < 9223372036854775807 AND body IS NOT NULL;
 CREATE INDEX slice_over ON slice (tenant, kind, valid_to, valid_from, sys_from)
     WHERE sys_to = 9223372036854775807 AND NOT scheduled AND body IS NOT NULL;
-CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from, valid_from, sys_to, valid_to);
+CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from DESC, valid_from, sys_to, valid_to);
 
 -- Of `head`: what entities are found by, sorted by and searched for.
 CREATE TABLE term (

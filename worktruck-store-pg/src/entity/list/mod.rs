@@ -2,6 +2,7 @@
 
 mod page;
 mod past;
+mod slices;
 mod source;
 
 use sqlx::PgConnection;

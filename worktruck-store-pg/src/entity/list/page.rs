@@ -177,45 +177,6 @@ impl<'a> Parts<'a> {
         (key.to_owned(), id.to_owned())
     }
 
-    /// The slices `s` that the list shows. At most moments there are none, or few: those whose time has
-    /// come since the newest commit and, of what was, those that ended or were replaced since.
-    fn slices(&mut self) -> Result<String> {
-        let (sys, valid) = (self.sys.clone(), self.valid.clone());
-        let mut ways = vec![format!("s.scheduled AND s.valid_from <= {valid}")];
-        if self.list.is_fixed || self.list.query.at.valid_at.is_some() {
-            ways.push(format!("s.sys_to = 9223372036854775807 AND NOT s.scheduled AND s.valid_to > {valid}"));
-        }
-        if self.list.is_fixed {
-            ways.push(format!("s.sys_to < 9223372036854775807 AND s.sys_to > {sys}"));
-        }
-        let place = self.list.place("s");
-        let shown = format!(
-            "s.tenant = {} AND s.kind = {} AND s.body IS NOT NULL AND {} AND {}{}",
-            self.tenant.clone(),
-            self.kind.clone(),
-            self.at_point("s", true),
-            self.follow(&place, "s.id", false),
-            self.with_terms("s")?,
-        );
-        let parts = ways.iter().map(|way| format!("SELECT s.*, {place} AS place FROM slice s WHERE {way} AND {shown}"));
-        Ok(parts.collect::<Vec<_>>().join(" UNION ALL "))
-    }
-
-    /// How many slices were replaced since the moment that the list is about, counted to `most`.
-    pub(super) fn since(&mut self, most: i64) -> String {
-        let (tenant, kind, sys, valid) = (&self.tenant, &self.kind, &self.sys, &self.valid);
-        let most = self.statement.bind(most);
-        format!(
-            "(SELECT count(*) FROM (
-                 SELECT FROM slice s WHERE s.tenant = {tenant} AND s.kind = {kind} AND s.body IS NOT NULL
-                     AND s.sys_to = 9223372036854775807 AND NOT s.scheduled AND s.valid_to > {valid}
-                 UNION ALL
-                 SELECT FROM slice s WHERE s.tenant = {tenant} AND s.kind = {kind} AND s.body IS NOT NULL
-                     AND s.sys_to < 9223372036854775807 AND s.sys_to > {sys}
-                 LIMIT {most}) since)"
-        )
-    }
-
     pub(super) fn at_point(&self, table: &str, ends: bool) -> String {
         let (sys, valid) = (&self.sys, &self.valid);
         let ends = if ends { format!("{table}.sys_to > {sys} AND ") } else { String::new() };

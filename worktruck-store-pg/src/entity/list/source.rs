@@ -1,11 +1,11 @@
 //! Where a list looks for its entities.
 
 use sqlx::{PgConnection, Row as _};
-use worktruck_core::Result;
 use worktruck_core::store::{Position, SortField};
+use worktruck_core::{Error, Result};
 
 use crate::error::OrFailed as _;
-use crate::rows::number;
+use crate::rows::{Columns as _, number};
 
 use super::List;
 use super::page::Parts;
@@ -28,8 +28,8 @@ pub(super) enum Asked {
     Words,
 }
 
-/// How many pages are looked through for one.
-const PAGES: usize = 10;
+/// How many pages are looked through for one, and a little less than that.
+const PAGES: usize = 9;
 /// How far is counted what many have.
 const MANY: i64 = 10_000;
 
@@ -50,61 +50,58 @@ impl List<'_> {
         }
         // Terms are kept in order of creation.
         let in_order = Source::InOrder((is_by_creation && !filter.terms.is_empty()).then_some(0));
-        let is_in_order = is_by_creation && filter.terms.len() == 1 && filter.words.is_empty();
-        if is_in_order && !self.is_past() {
+        let is_all = is_by_creation && filter.terms.len() == 1 && filter.words.is_empty();
+        if is_all && !self.is_past() {
             return Ok(Some(in_order));
         }
-        let window = number(PAGES * self.plan.limit)?;
-        let (few, rarest, soon, since) = self.look(connection, in_order, window, after).await?;
-        if is_by_creation && since >= window {
+        let seen = self.look(connection, in_order, after).await?;
+        if is_by_creation && seen.is_long_past {
             return Ok(None);
         }
-        let is_soon = is_in_order || (few >= window && soon > number(self.plan.limit)?);
-        Ok(Some(if is_soon { in_order } else { Source::All(rarest) }))
+        Ok(Some(if is_all || seen.is_soon { in_order } else { Source::All(seen.rarest) }))
     }
 
-    /// How many have what is rarest of all that is asked for, and what that is; if these are many, how
-    /// many of a window of the order have it all; and how much was written since the moment that the
-    /// list is about: none of them counted to the end.
-    async fn look(
-        &self,
-        connection: &mut PgConnection,
-        in_order: Source,
-        window: i64,
-        after: Option<&Position>,
-    ) -> Result<(i64, Asked, i64, i64)> {
+    /// Looks at a few pages of the order.
+    async fn look(&self, connection: &mut PgConnection, in_order: Source, after: Option<&Position>) -> Result<Seen> {
         let mut parts = Parts::new(self, after);
+        let window = number(PAGES * self.plan.limit)?;
         let terms = (0..self.plan.filter.terms.len()).map(Asked::Term);
         let words = (!self.plan.filter.words.is_empty()).then_some(Asked::Words);
         let asked: Vec<Asked> = terms.chain(words).collect();
-        let counts: Vec<String> = (0..)
-            .zip(&asked)
-            .map(|(place, asked): (i32, _)| {
-                let having = parts.having(*asked);
-                format!("SELECT {place} AS place, count(*) AS count FROM ({having} LIMIT {MANY}) d")
-            })
-            .collect();
-        parts.statement.with("counted", counts.join(" UNION ALL "));
         let heads = parts.heads(in_order, Some(window));
+        parts.statement.with("soon", format!("SELECT count(*) AS count FROM {heads}"));
+        let counts = (0..).zip(&asked).map(|(place, asked): (i32, _)| {
+            let having = parts.having(*asked);
+            format!("SELECT {place} AS place, count(*) AS count FROM ({having} LIMIT {MANY}) d")
+        });
+        let counts = counts.collect::<Vec<_>>().join(" UNION ALL ");
         let since = if self.is_past() { parts.since(window) } else { "0::bigint".to_owned() };
-        let most = parts.statement.bind(window);
-        let rows = parts
-            .statement
-            .fetch(
-                connection,
-                &format!(
-                    "SELECT c.count, c.place, {since} AS since,
-                         CASE WHEN c.count >= {most} THEN (SELECT count(*) FROM {heads}) ELSE 0 END AS soon
-                     FROM counted c ORDER BY c.count, c.place LIMIT 1"
-                ),
-            )
-            .await
-            .or_failed("list entities")?;
-        let read = |row: &sqlx::postgres::PgRow| -> sqlx::Result<(i64, i32, i64, i64)> {
-            Ok((row.try_get("count")?, row.try_get("place")?, row.try_get("soon")?, row.try_get("since")?))
-        };
-        let (few, place, soon, since) = rows.first().map_or(Ok((0, 0, 0, 0)), read).or_failed("list entities")?;
-        let rarest = usize::try_from(place).ok().and_then(|place| asked.get(place).copied());
-        Ok((few, rarest.unwrap_or(Asked::Words), soon, since))
+        let (most, limit) = (parts.statement.bind(window), parts.limit());
+        let seen = format!(
+            "SELECT {since} >= {most} AS is_long_past, count >= {limit} AS is_soon,
+                     CASE WHEN count < {limit} AND {several} THEN (
+                         SELECT place FROM ({counts}) c ORDER BY c.count, place LIMIT 1) ELSE 0 END AS rarest
+                 FROM soon",
+            several = asked.len() > 1,
+        );
+        let rows = parts.statement.fetch(connection, &seen).await.or_failed("list entities")?;
+        let row = rows.first().ok_or_else(|| Error::internal("the store did not answer a list"))?;
+        let rarest: i32 = row.try_get("rarest").or_failed("list entities")?;
+        let rarest = usize::try_from(rarest).ok().and_then(|place| asked.get(place).copied());
+        Ok(Seen {
+            is_soon: row.flag("is_soon")?,
+            rarest: rarest.unwrap_or(Asked::Words),
+            is_long_past: row.flag("is_long_past")?,
+        })
     }
+}
+
+/// What a look at a list says.
+struct Seen {
+    /// Whether a page is found soon in the order of the list.
+    is_soon: bool,
+    /// If not, what the fewest have of all that is asked for.
+    rarest: Asked,
+    /// Whether more than a few pages were written since the moment that the list is about.
+    is_long_past: bool,
 }
