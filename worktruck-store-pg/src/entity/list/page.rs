@@ -45,7 +45,7 @@ impl List<'_> {
         match &self.plan.sort.field {
             SortField::CreatedAt => format!("{table}.created_at"),
             SortField::UpdatedAt => format!("{table}.sys_from"),
-            // Names of sort keys are our own words.
+            // Only names that kinds declare come this far.
             SortField::Key(name) => hex_key(&format!("coalesce({table}.sort ->> '{name}', '')")),
         }
     }
