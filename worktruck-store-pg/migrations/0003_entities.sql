@@ -51,7 +51,13 @@ CREATE TABLE slice (
 -- All bounds are keys, so that what holds at a point is found in the index alone.
 CREATE INDEX slice_due ON slice (tenant, valid_from) WHERE scheduled;
 CREATE INDEX slice_in_order ON slice (tenant, kind, created_at, id, sys_from, sys_to, valid_from, valid_to);
-CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from, valid_from, sys_to, valid_to);
+-- By these, what a moment that is not long past had and the heads have not any more is found: slices
+-- that were replaced since, and slices that are still believed but whose time is over.
+CREATE INDEX slice_replaced ON slice (tenant, kind, sys_to, sys_from)
+    WHERE sys_to < 9223372036854775807 AND body IS NOT NULL;
+CREATE INDEX slice_over ON slice (tenant, kind, valid_to, valid_from, sys_from)
+    WHERE sys_to = 9223372036854775807 AND NOT scheduled AND body IS NOT NULL;
+CREATE UNIQUE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from DESC, valid_from, sys_to, valid_to);
 
 -- Of `head`: what entities are found by, sorted by and searched for.
 CREATE TABLE term (

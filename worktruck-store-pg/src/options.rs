@@ -192,6 +192,8 @@ impl PgOptions {
                 ("statement_timeout", millis(self.statement_timeout)),
                 ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
                 ("jit", "off".to_owned()),
+                // There is an index for whatever is asked, also where the planner would rather read all.
+                ("enable_seqscan", "off".to_owned()),
             ],
         }
     }
@@ -203,7 +205,6 @@ impl PgOptions {
         let mut session = self.reading();
         let settings = [
             ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("seq_page_cost", "0.01"),

@@ -6,6 +6,7 @@
 mod claim;
 pub mod draft;
 mod entity;
+mod gather;
 mod head;
 mod memory;
 mod plan;
@@ -20,6 +21,7 @@ pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
     Require, Sort, SortField, TenantCommit, Version,
 };
+pub use gather::Gathered;
 pub use head::TenantHead;
 pub use memory::MemoryStore;
 pub use plan::{EntityPlan, keys, plan_changes};

@@ -11,12 +11,22 @@ pub(super) fn key_bytes(value: &str) -> Vec<u8> {
     if value.len() <= LONGEST_KEY {
         return value.as_bytes().to_vec();
     }
-    let mut key = value.as_bytes().get(..LONGEST_KEY - 32).unwrap_or_default().to_vec();
+    let mut key = value.as_bytes().get(..BEGINNING).unwrap_or_default().to_vec();
     key.extend_from_slice(Digest::of_bytes(value.as_bytes()).as_bytes());
     key
 }
 
 const LONGEST_KEY: usize = 2_100;
+const BEGINNING: usize = LONGEST_KEY - 32;
+
+/// The key in SQL of the value whose hexadecimal digits `hex` is.
+pub(super) fn hex_key(hex: &str) -> String {
+    let (longest, beginning) = (2 * LONGEST_KEY, 2 * BEGINNING);
+    format!(
+        "CASE WHEN length({hex}) <= {longest} THEN decode({hex}, 'hex')
+             ELSE decode(left({hex}, {beginning}), 'hex') || sha256(decode({hex}, 'hex')) END"
+    )
+}
 
 /// A moment as a key of an index: its bytes sort as it does.
 pub(super) fn time_key(at: Timestamp) -> Vec<u8> {

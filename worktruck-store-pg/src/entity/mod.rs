@@ -1,7 +1,6 @@
 mod index;
 mod list;
 mod load;
-mod past;
 mod purge;
 mod read;
 mod version;

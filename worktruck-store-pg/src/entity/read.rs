@@ -31,7 +31,7 @@ pub(super) async fn entity(
     if head.floor == floor {
         return Ok(found);
     }
-    raise(store, tenant, head.floor).await?;
+    fix(store, tenant, Some(head.floor)).await?;
     // What was committed before the floor was raised belongs to the answer.
     Ok(visible(&store.readers, tenant, key, at, now).await?.1)
 }
@@ -99,19 +99,27 @@ async fn visible(
     Ok((row.time("floor")?, version))
 }
 
-/// Raises the floor to `to` without a commit.
-pub(super) async fn raise(store: &PgStore, tenant: TenantId, to: Timestamp) -> Result<()> {
+/// The floor, which is raised to `to` if it is below: no later commit is made at that moment or before.
+pub(super) async fn fix(store: &PgStore, tenant: TenantId, to: Option<Timestamp>) -> Result<Timestamp> {
     let mut writing = store.writing().await.or_failed("fix a moment")?;
-    sqlx::query(
-        "INSERT INTO tenant_head AS h (tenant, tx_id, floor) VALUES ($1, 0, $2)
-         ON CONFLICT (tenant) DO UPDATE SET floor = greatest(h.floor, $2)",
+    // Nobody is waited for where the floor is high enough.
+    let floor: i64 = sqlx::query_scalar(
+        "WITH known AS MATERIALIZED (
+             SELECT coalesce((SELECT floor FROM tenant_head WHERE tenant = $1), $3) AS floor
+         ), raised AS (
+             INSERT INTO tenant_head AS h (tenant, tx_id, floor) SELECT $1, 0, $2 FROM known WHERE floor < $2
+             ON CONFLICT (tenant) DO UPDATE SET floor = greatest(h.floor, excluded.floor)
+         )
+         SELECT floor FROM known",
     )
     .bind(tenant.as_uuid())
-    .bind(to.as_micros())
-    .execute(&mut *writing)
+    .bind(to.map(Timestamp::as_micros))
+    .bind(TenantHead::default().floor.as_micros())
+    .fetch_one(&mut *writing)
     .await
     .or_failed("fix a moment")?;
-    writing.done().await.or_failed("fix a moment")
+    writing.done().await.or_failed("fix a moment")?;
+    Ok(Timestamp::from_micros(floor))
 }
 
 /// The writes to an entity, newest first.
@@ -124,18 +132,24 @@ pub(super) async fn history(
     let scope = Scope { list: "history", tenant, key: Some(key) };
     let after: Option<(i64, i64)> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
     let (last_tx, last_from) = after.unwrap_or((i64::MAX, i64::MIN));
+    // What was written and not carried began to be known with its commit: the later, the newer.
     let rows = sqlx::query(concat!(
-        "SELECT ",
+        "WITH bound AS MATERIALIZED (
+             SELECT coalesce((SELECT at FROM entity_commit WHERE tenant = $1 AND tx_id = $4), $7) AS at)
+         SELECT ",
         version_columns!("e", "e.sys_to"),
         " FROM (
-             SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, $7::bigint AS sys_to, valid_from,
-                 valid_to, body
-             FROM head WHERE tenant = $1 AND kind = $2 AND id = $3
+             (SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, $7 AS sys_to, valid_from, valid_to,
+                  body
+              FROM head WHERE tenant = $1 AND kind = $2 AND id = $3
+                  AND NOT carried AND (tx_id < $4 OR (tx_id = $4 AND valid_from > $5)))
              UNION ALL
-             SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body
-             FROM slice WHERE tenant = $1 AND kind = $2 AND id = $3
-         ) e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id
-         WHERE NOT e.carried AND (e.tx_id < $4 OR (e.tx_id = $4 AND e.valid_from > $5))
+             (SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body
+              FROM slice WHERE tenant = $1 AND kind = $2 AND id = $3 AND sys_from <= (SELECT at FROM bound)
+                  AND NOT carried AND (tx_id < $4 OR (tx_id = $4 AND valid_from > $5))
+              ORDER BY sys_from DESC, valid_from LIMIT $6)
+         ) e CROSS JOIN LATERAL (
+             SELECT provenance FROM entity_commit c WHERE c.tenant = $1 AND c.tx_id = e.tx_id LIMIT 1) c
          ORDER BY e.tx_id DESC, e.valid_from LIMIT $6"
     ))
     .bind(tenant.as_uuid())

@@ -5,8 +5,12 @@
 mod broken;
 mod clock;
 mod contention;
+mod fixed;
 mod fixture;
+mod indexed;
 mod opening;
+mod people;
+mod plans;
 mod schema;
 mod schemas;
 mod text;

@@ -125,3 +125,56 @@ async fn a_newer_schema_is_used_while_it_says_that_it_may_be() {
     says(&error, &format!("was brought to version {} by newer software", known + 1));
     says(&error, "use the newer one");
 }
+
+/// Each of these statements makes two slices of one entity overlap, after what was there before.
+#[tokio::test(flavor = "multi_thread")]
+async fn slices_that_overlap_are_refused_whoever_writes_them() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    for n in 1..=4 {
+        store.apply(tenant(1), create(n, "Ada"), user(), at(n.try_into().unwrap())).await.unwrap();
+    }
+    let slice = |n: u128, from: i64, to: i64| {
+        format!(
+            "INSERT INTO slice (tenant, id, kind, created_at, version, tx_id, sys_from, sys_to, valid_from, valid_to, carried,
+                 scheduled, body, terms, sort)
+             SELECT tenant, id, kind, created_at, 9, tx_id, sys_from, 9223372036854775807, valid_from + ({from}),
+                 valid_from + ({to}), FALSE, FALSE, body, terms, sort
+             FROM head WHERE id = '{}'",
+            contact(n).id
+        )
+    };
+    let id = |n: u128| contact(n).id;
+    let head_again = format!(
+        "WITH old AS (DELETE FROM head WHERE id = '{}' RETURNING *)
+         INSERT INTO slice SELECT tenant, id, kind, created_at, version, tx_id, sys_from, 9223372036854775807, valid_from,
+             valid_to, FALSE, FALSE, body, terms, sort FROM old",
+        id(3)
+    );
+    let ways = [
+        // A slice over a slice.
+        (vec![slice(1, -20, -10)], slice(1, -15, -5)),
+        // A slice over the head.
+        (Vec::new(), slice(2, -5, 5)),
+        // The head over a slice.
+        (
+            vec![head_again],
+            format!(
+                "INSERT INTO head SELECT tenant, id, kind, created_at, 9, 9, tx_id, sys_from, valid_from + 5, valid_to, FALSE,
+                     body, terms, sort FROM slice WHERE id = '{}'",
+                id(3)
+            ),
+        ),
+        // The head, moved over a slice.
+        (vec![slice(4, -20, -10)], format!("UPDATE head SET valid_from = valid_from - 15 WHERE id = '{}'", id(4))),
+    ];
+    let mut connection = database.connect().await;
+    for (before, overlapping) in ways {
+        for sql in before {
+            connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("no overlap yet");
+        }
+        let refused = connection.execute(sqlx::AssertSqlSafe(overlapping.clone())).await.expect_err(&overlapping);
+        let refused = refused.into_database_error().expect("an answer of the server");
+        assert_eq!(refused.code().as_deref(), Some("23P01"), "{overlapping}: {refused}");
+    }
+}

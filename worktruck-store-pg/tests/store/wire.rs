@@ -1,4 +1,4 @@
-//! A wire between a store and its server that can be cut.
+//! A wire between a store and its server that can be cut, and on which answers can be lost or held.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -25,6 +25,11 @@ struct State {
     passing: AtomicUsize,
     is_losing: AtomicBool,
     lost: AtomicUsize,
+    /// How many answers still pass before one is held, if it has been said.
+    until_held: AtomicUsize,
+    is_holding: AtomicBool,
+    /// Whether an answer is being held.
+    held: watch::Sender<bool>,
     /// Changes when all connections break.
     cuts: watch::Sender<u64>,
     is_down: AtomicBool,
@@ -41,6 +46,9 @@ impl Wire {
             passing: AtomicUsize::new(0),
             is_losing: AtomicBool::new(false),
             lost: AtomicUsize::new(0),
+            until_held: AtomicUsize::new(0),
+            is_holding: AtomicBool::new(false),
+            held: watch::Sender::new(false),
             cuts: watch::Sender::new(0),
             is_down: AtomicBool::new(false),
         });
@@ -63,6 +71,23 @@ impl Wire {
     /// How many answers were lost.
     pub(crate) fn lost(&self) -> usize {
         self.state.lost.load(Ordering::SeqCst)
+    }
+
+    /// Holds the answer after the next `passing` back, until it is let go.
+    pub(crate) fn hold_an_answer(&self, passing: usize) {
+        self.state.until_held.store(passing, Ordering::SeqCst);
+        self.state.is_holding.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns as soon as an answer is held.
+    pub(crate) async fn until_held(&self) {
+        self.state.held.subscribe().wait_for(|held| *held).await.expect("the wire is there");
+    }
+
+    /// Lets the answer that is held go, and holds no other.
+    pub(crate) fn let_go(&self) {
+        self.state.is_holding.store(false, Ordering::SeqCst);
+        self.state.held.send_replace(false);
     }
 
     /// Breaks every connection, and lets nobody through until the wire is mended.
@@ -133,6 +158,15 @@ async fn answers(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unp
             }
             if is_last {
                 state.passing.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        if head[0] == b'Z' && state.is_holding.load(Ordering::SeqCst) {
+            if state.until_held.load(Ordering::SeqCst) == 0 {
+                state.is_holding.store(false, Ordering::SeqCst);
+                state.held.send_replace(true);
+                state.held.subscribe().wait_for(|held| !held).await.expect("the wire is there");
+            } else {
+                state.until_held.fetch_sub(1, Ordering::SeqCst);
             }
         }
         if to.write_all(&message).await.is_err() {

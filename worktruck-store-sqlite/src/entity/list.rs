@@ -1,7 +1,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
-use worktruck_core::entity::{self, Term};
-use worktruck_core::store::{ListPlan, ListQuery, Position, SortField, SortKey, Version, fold};
+use worktruck_core::entity::Term;
+use worktruck_core::store::{ListPlan, ListQuery, Position, SortField, SortKey, Version};
 use worktruck_core::{Result, TenantId};
 
 use crate::error::OrFailed as _;
@@ -24,19 +24,11 @@ pub(super) async fn find(
     if heads_hold && !clock.is_due {
         return among_heads(tx, tenant, query, plan).await;
     }
-    let mut found = Vec::new();
-    let mut after = plan.after.clone();
+    let mut gathered = plan.gather();
     loop {
-        let rows = among_all(tx, tenant, query, plan, after.as_ref()).await?;
-        let is_last = rows.len() <= plan.limit;
-        for (position, version) in rows {
-            after = Some(position.clone());
-            if has_words(&version, plan) {
-                found.push((position, version));
-            }
-        }
-        if is_last || found.len() > plan.limit {
-            return Ok(found);
+        let rows = among_all(tx, tenant, query, plan, gathered.after()).await?;
+        if gathered.take(rows) {
+            return Ok(gathered.found());
         }
     }
 }
@@ -238,12 +230,8 @@ async fn fetch(
     let rows = sql.build().fetch_all(tx).await.or_failed("list entities")?;
     let place = |row: &SqliteRow| {
         let version = version::read(row, tenant)?;
-        let key = match &plan.sort.field {
-            SortField::CreatedAt => SortKey::Time(version.created_at),
-            SortField::UpdatedAt => SortKey::Time(version.sys().from()),
-            SortField::Key(_) => SortKey::Text(row.try_get("sort_value").or_failed("list entities")?),
-        };
-        Ok((Position { key, id: version.key.id }, version))
+        let value = || row.try_get("sort_value").or_failed("list entities");
+        Ok((Position::with(&version, &plan.sort.field, value)?, version))
     };
     rows.iter().map(place).collect()
 }
@@ -253,12 +241,4 @@ async fn fetch(
 fn match_all(tenant: TenantId, query: &ListQuery, words: &[String]) -> String {
     let words = words.iter().map(|word| format!(" AND \"{word}\" *"));
     format!("\"{}\"{}", owner(tenant, query.kind), words.collect::<String>())
-}
-
-fn has_words(version: &Version, plan: &ListPlan) -> bool {
-    if plan.filter.words.is_empty() {
-        return true;
-    }
-    let index = version.slice.body.as_ref().and_then(|body| entity::index(version.key.kind, body).ok());
-    index.is_some_and(|index| plan.filter.admits(&index.terms, &fold(&index.text)))
 }

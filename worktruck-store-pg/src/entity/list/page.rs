@@ -1,0 +1,244 @@
+//! The parts of the statements of lists.
+
+use worktruck_core::Result;
+use worktruck_core::entity::Term;
+use worktruck_core::store::{Position, SortField, SortKey};
+
+use crate::entity::index::{MORE, UPDATED_AT, hex_key, key_bytes, mark, shorten, time_key};
+use crate::entity::version::version_columns;
+use crate::rows::{number, to_json};
+use crate::statement::Statement;
+
+use super::List;
+use super::source::{Asked, Source};
+
+impl List<'_> {
+    /// The statement whose part `page` is the page: of the heads those that held at the moment that the
+    /// list is about, and of the slices, which are looked for by how they ceased to be heads or have
+    /// not become ones yet.
+    pub(super) fn page(&self, source: Source, after: Option<&Position>) -> Result<Statement> {
+        let mut parts = Parts::new(self, after);
+        let limit = parts.limit();
+        let heads = parts.heads(source, None);
+        let (key, id) = parts.order(source);
+        let order = self.direction(&key, &id);
+        let place = self.place("h");
+        parts.statement.with(
+            "among_heads",
+            format!("SELECT h.*, 9223372036854775807 AS sys_to, {place} AS place FROM {heads} ORDER BY {order} LIMIT {limit}"),
+        );
+        let slices = parts.slices()?;
+        parts.statement.with("among_slices", slices);
+        let order = self.direction("place", "id");
+        parts.statement.with(
+            "found",
+            format!(
+                "SELECT {COLUMNS}, place FROM among_heads UNION ALL SELECT {COLUMNS}, place FROM among_slices
+                 ORDER BY {order} LIMIT {limit}"
+            ),
+        );
+        Ok(parts.finish())
+    }
+
+    /// What the list is sorted by, of a slice of the table given.
+    pub(super) fn place(&self, table: &str) -> String {
+        match &self.plan.sort.field {
+            SortField::CreatedAt => format!("{table}.created_at"),
+            SortField::UpdatedAt => format!("{table}.sys_from"),
+            // Only names that kinds declare come this far.
+            SortField::Key(name) => hex_key(&format!("coalesce({table}.sort ->> '{name}', '')")),
+        }
+    }
+}
+
+pub(super) const COLUMNS: &str =
+    "kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body, sort";
+
+/// A statement of a list while it is made, and what its parts share.
+pub(super) struct Parts<'a> {
+    pub(super) list: &'a List<'a>,
+    pub(super) after: Option<&'a Position>,
+    pub(super) statement: Statement,
+    /// The tenant and the kind, as values of the statement.
+    pub(super) tenant: String,
+    pub(super) kind: String,
+    /// The two times that the list is about.
+    pub(super) sys: String,
+    pub(super) valid: String,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(list: &'a List<'a>, after: Option<&'a Position>) -> Self {
+        let mut statement = Statement::default();
+        let tenant = statement.bind(list.tenant.as_uuid());
+        let kind = statement.bind(list.query.kind.as_str());
+        let mut sys = statement.bind(list.plan.point.sys.as_micros());
+        if !list.is_fixed {
+            statement.with(
+                "moment",
+                format!("SELECT greatest({sys}, (SELECT floor FROM tenant_head WHERE tenant = {tenant})) AS present"),
+            );
+            sys = "(SELECT present FROM moment)".to_owned();
+        }
+        let is_apart = list.plan.point.valid != list.plan.point.sys || list.query.at.valid_at.is_some();
+        let valid = if is_apart { statement.bind(list.plan.point.valid.as_micros()) } else { sys.clone() };
+        Self { list, after, statement, tenant, kind, sys, valid }
+    }
+
+    pub(super) fn limit(&mut self) -> String {
+        // Invariant: a page has at most 200 items.
+        self.statement.bind(number(self.list.plan.limit + 1).unwrap_or(i64::MAX))
+    }
+
+    /// The statement with the part `page`, made of `found`. Each commit is looked up by itself.
+    pub(super) fn finish(mut self) -> Statement {
+        let value = match &self.list.plan.sort.field {
+            SortField::Key(name) => format!(", coalesce(e.sort ->> '{name}', '') AS sort_value"),
+            SortField::CreatedAt | SortField::UpdatedAt => String::new(),
+        };
+        self.statement.with(
+            "page",
+            format!(
+                "SELECT {}, e.place{value} FROM found e CROSS JOIN LATERAL (
+                     SELECT provenance FROM entity_commit c WHERE c.tenant = {} AND c.tx_id = e.tx_id LIMIT 1) c",
+                version_columns!("e", "e.sys_to"),
+                self.tenant,
+            ),
+        );
+        self.statement
+    }
+
+    /// Of the source the heads `h` that the list shows, from its place on. Each head is looked up by
+    /// itself, whatever the planner thinks of how many there are.
+    pub(super) fn heads(&mut self, source: Source, window: Option<i64>) -> String {
+        let (tenant, kind) = (self.tenant.clone(), self.kind.clone());
+        let (key, id) = self.order(source);
+        let mut entries = match source {
+            Source::InOrder(term) => {
+                let table = if key == "h.created_at" { "h" } else { "d" };
+                let of =
+                    match (term.and_then(|place| self.list.plan.filter.terms.get(place)), &self.list.plan.sort.field) {
+                        (Some(term), _) => format!("term d WHERE {}", self.has_term("d", term)),
+                        (None, SortField::CreatedAt) => format!("head h WHERE h.tenant = {tenant} AND h.kind = {kind}"),
+                        (None, field) => {
+                            let name = if let SortField::Key(name) = field { name } else { UPDATED_AT };
+                            let name = self.statement.bind(name.to_owned());
+                            format!("sort_key d WHERE d.tenant = {tenant} AND d.kind = {kind} AND d.name = {name}")
+                        }
+                    };
+                format!("SELECT {table}.* FROM {of} AND {}", self.follow(&key, &id, key == "d.value"))
+            }
+            Source::All(asked) => self.having(asked),
+        };
+        if let Some(window) = window {
+            let order = self.list.direction(&key, &id);
+            let window = self.statement.bind(window);
+            entries = format!("{entries} ORDER BY {order} LIMIT {window}");
+        }
+        let from = if key == "h.created_at" && matches!(source, Source::InOrder(_)) {
+            format!("({entries}) h")
+        } else {
+            format!(
+                "({entries}) d CROSS JOIN LATERAL (
+                     SELECT * FROM head h WHERE h.tenant = {tenant} AND h.kind = {kind} AND h.id = d.id LIMIT 1) h"
+            )
+        };
+        let mut sql = format!("{from} WHERE {}", self.at_point("h", false));
+        if matches!(source, Source::All(_)) {
+            sql += " AND ";
+            sql += &self.follow(&key, &id, false);
+        }
+        let filter = &self.list.plan.filter;
+        for (place, term) in filter.terms.iter().enumerate() {
+            if source != Source::InOrder(Some(place)) && source != Source::All(Asked::Term(place)) {
+                let has_term = self.has_term("t", term);
+                sql += &format!(
+                    " AND (SELECT TRUE FROM term t WHERE {has_term} AND t.created_at = h.created_at AND t.id = h.id)"
+                );
+            }
+        }
+        if !filter.words.is_empty() && source != Source::All(Asked::Words) {
+            let words = self.words();
+            sql += &format!(
+                " AND (SELECT w.words @@ {words} FROM search w WHERE w.tenant = {tenant} AND w.kind = {kind} AND w.id = h.id)"
+            );
+        }
+        sql
+    }
+
+    /// What the heads of a source are in order of, or are put in order by.
+    pub(super) fn order(&self, source: Source) -> (String, String) {
+        let (key, id) = match (source, &self.list.plan.sort.field) {
+            (Source::InOrder(Some(_)), _) => ("d.created_at", "d.id"),
+            (Source::InOrder(None), SortField::CreatedAt) => ("h.created_at", "h.id"),
+            (Source::InOrder(None), SortField::UpdatedAt | SortField::Key(_)) => ("d.value", "d.id"),
+            (Source::All(_), _) => return (self.list.place("h"), "h.id".to_owned()),
+        };
+        (key.to_owned(), id.to_owned())
+    }
+
+    pub(super) fn at_point(&self, table: &str, ends: bool) -> String {
+        let (sys, valid) = (&self.sys, &self.valid);
+        let ends = if ends { format!("{table}.sys_to > {sys} AND ") } else { String::new() };
+        format!("{ends}{table}.sys_from <= {sys} AND {table}.valid_from <= {valid} AND {table}.valid_to > {valid}")
+    }
+
+    /// Leaves out what is not after the place in the order of the list.
+    pub(super) fn follow(&mut self, key: &str, id: &str, is_key: bool) -> String {
+        let Some(Position { key: last, id: last_id }) = self.after else { return "TRUE".to_owned() };
+        let last = match last {
+            SortKey::Time(at) if is_key => self.statement.bind(time_key(*at)),
+            SortKey::Time(at) => self.statement.bind(at.as_micros()),
+            SortKey::Text(text) => self.statement.bind(key_bytes(text)),
+        };
+        let last_id = self.statement.bind(last_id.as_uuid());
+        let after = if self.list.plan.sort.descending { "<" } else { ">" };
+        format!("({key}, {id}) {after} ({last}, {last_id})")
+    }
+
+    /// The ids of the heads that have what is asked for.
+    pub(super) fn having(&mut self, asked: Asked) -> String {
+        if let Asked::Term(place) = asked
+            && let Some(term) = self.list.plan.filter.terms.get(place)
+        {
+            return format!("SELECT d.id FROM term d WHERE {}", self.has_term("d", term));
+        }
+        // So written, the tenant is no key: the words alone are looked up, and have its mark.
+        let words = self.words();
+        format!(
+            "SELECT d.id FROM search d WHERE d.words @@ {words} AND d.tenant IS NOT DISTINCT FROM {}
+                 AND d.kind IS NOT DISTINCT FROM {}",
+            self.tenant, self.kind
+        )
+    }
+
+    fn has_term(&mut self, table: &str, term: &Term) -> String {
+        let (name, value) = (self.statement.bind(term.name.clone()), self.statement.bind(key_bytes(&term.value)));
+        let (tenant, kind) = (&self.tenant, &self.kind);
+        format!(
+            "{table}.tenant = {tenant} AND {table}.kind = {kind} AND {table}.name = {name} AND {table}.value = {value}"
+        )
+    }
+
+    /// The terms of a slice are compared as they are written, so that no text has to be decoded.
+    pub(super) fn with_terms(&mut self, table: &str) -> Result<String> {
+        let mut sql = String::new();
+        for term in &self.list.plan.filter.terms {
+            let term = self.statement.bind(to_json(&[&term.name, &term.value])?);
+            sql += &format!(
+                " AND EXISTS (SELECT 1 FROM json_array_elements({table}.terms) t WHERE t.value::text = {term})"
+            );
+        }
+        Ok(sql)
+    }
+
+    /// Every word as the beginning of one, or a text of which not all words are kept. Folded words are
+    /// letters and digits: in quotes they are never taken for operators.
+    fn words(&mut self) -> String {
+        let mark = mark(self.list.tenant, self.list.query.kind);
+        let words: Vec<String> =
+            self.list.plan.filter.words.iter().map(|word| format!("'{mark}{}':*", shorten(word))).collect();
+        let words = self.statement.bind(format!("({}) | '{mark}{MORE}'", words.join(" & ")));
+        format!("{words}::tsquery")
+    }
+}
