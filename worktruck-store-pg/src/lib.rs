@@ -35,6 +35,7 @@ mod error;
 mod group;
 mod migrate;
 mod options;
+mod retention;
 mod rows;
 mod run;
 mod statement;

@@ -10,7 +10,7 @@ use crate::rows::{Columns as _, is_kept, number};
 
 use super::index::{MORE, UPDATED_AT, key_bytes, mark, shorten, text_of, time_key};
 use super::past;
-use super::read::raise;
+use super::read::{horizon, horizon_of, raise};
 use super::version::{self, version_columns};
 
 /// A page of entities.
@@ -32,8 +32,13 @@ pub(super) async fn list(
         connection = store.readers.acquire().await.or_failed("list entities")?;
         // What was committed before the floor was raised belongs to the answer.
         clock = Clock::load(&mut connection, tenant, plan.point.valid).await?;
+        plan.check(clock.head.horizon)?;
     }
     let found = find(&mut connection, tenant, query, &plan, &clock).await?;
+    if clock.committed_at.is_some_and(|at| plan.point.sys < at) {
+        // What was replaced since may have been removed between two of these statements.
+        plan.check(horizon(&mut connection, tenant).await?)?;
+    }
     plan.page(found)
 }
 
@@ -50,7 +55,7 @@ struct Clock {
 impl Clock {
     async fn load(connection: &mut PgConnection, tenant: TenantId, present: Timestamp) -> Result<Self> {
         let row = sqlx::query(
-            "SELECT h.tx_id, h.committed_at, h.floor, EXISTS (
+            "SELECT h.tx_id, h.committed_at, h.floor, h.horizon, h.horizon_tx, EXISTS (
                  SELECT 1 FROM slice WHERE tenant = $1 AND scheduled AND valid_from <= greatest($2, h.floor)
              ) AS is_due
              FROM tenant_head h WHERE tenant = $1",
@@ -64,7 +69,7 @@ impl Clock {
             return Ok(Self { head: TenantHead::default(), committed_at: None, is_due: false });
         };
         Ok(Self {
-            head: TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")? },
+            head: TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")?, horizon: horizon_of(&row)? },
             committed_at: row.maybe_time("committed_at")?,
             is_due: row.flag("is_due")?,
         })

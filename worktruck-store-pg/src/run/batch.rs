@@ -44,8 +44,8 @@ columns! {
 columns! {
     /// Rows of `run` that are written over.
     Runs {
-        i: i32 = "int", outcome: Option<&'static str> = "text", state: String = "text", output: Option<String> = "text",
-        snapshot: Option<String> = "text",
+        i: i32 = "int", outcome: Option<&'static str> = "text", finished_at: Option<i64> = "bigint",
+        state: String = "text", output: Option<String> = "text", snapshot: Option<String> = "text",
     }
 }
 
@@ -128,7 +128,8 @@ impl Batch {
         let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
         if ended || snapshot.is_some() {
             let output = run.output.as_ref().map(to_json).transpose()?;
-            self.runs.push(i, ended.then(|| run.status.as_str()), record::state(run)?, output, snapshot);
+            let finished_at = run.finished_at.map(Timestamp::as_micros);
+            self.runs.push(i, ended.then(|| run.status.as_str()), finished_at, record::state(run)?, output, snapshot);
         }
         let lease_for =
             record.lease_expires_at.map_or(0, |at| at.as_micros().saturating_sub(run.updated_at.as_micros()));
@@ -320,8 +321,8 @@ fn write_runs(runs: Runs, statement: &mut Statement, some_left: bool) {
     statement.with(
         "ran",
         format!(
-            "UPDATE run r SET outcome = c.outcome, state = c.state::json, output = c.output::json,
-                 snapshot = coalesce(c.snapshot::json, r.snapshot){numbers}
+            "UPDATE run r SET outcome = c.outcome, finished_at = c.finished_at, state = c.state::json,
+                 output = c.output::json, snapshot = coalesce(c.snapshot::json, r.snapshot){numbers}
              FROM {rows} JOIN written w ON w.i = c.i {left} WHERE r.tenant = w.tenant AND r.id = w.run"
         ),
     );
