@@ -41,6 +41,7 @@ mod driver;
 mod held;
 pub mod import;
 pub mod providers;
+pub mod retention;
 mod runtime;
 pub mod tools;
 mod worker;
