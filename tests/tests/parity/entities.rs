@@ -1,6 +1,6 @@
 //! Random writes and reads of entities.
 
-use worktruck_core::store::{EntityStore as _, ListQuery, Provenance};
+use worktruck_core::store::{EntityStore as _, ListQuery, Provenance, RetentionStore as _};
 use worktruck_core::testing::Dice;
 use worktruck_core::{Cursor, PageRequest, TenantId, Timestamp};
 
@@ -23,12 +23,13 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
 
 /// Does something with the entities of a tenant.
 pub(crate) async fn act(store: &Watched, dice: &mut Dice, tenant: TenantId, now: &mut Timestamp) {
-    match dice.roll(10) {
+    match dice.roll(11) {
         0..5 => write(store, dice, tenant, *now).await,
         5 => drop(store.purge(tenant, draw::key(dice), person(), *now).await),
         6 => drop(store.entity(tenant, draw::key(dice), draw::when(dice, *now), *now).await),
         7 => history(store, dice, tenant).await,
         8 => feed(store, dice, tenant).await,
+        9 => expire(store, dice, tenant, *now).await,
         _ => walk(store, dice, tenant, now).await,
     }
 }
@@ -40,6 +41,14 @@ async fn write(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestam
         person()
     };
     drop(store.apply(tenant, draw::changes(dice, now), provenance, now).await);
+}
+
+/// Removes a piece or two of what is old, now and then up to a moment that is yet to come.
+async fn expire(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestamp) {
+    let before = now.before(dice.micros(80)).after(dice.micros(4));
+    for limit in 1..3 {
+        drop(store.expire(tenant, before, limit, now).await);
+    }
 }
 
 async fn history(store: &Watched, dice: &mut Dice, tenant: TenantId) {

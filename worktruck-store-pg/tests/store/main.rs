@@ -7,6 +7,7 @@ mod clock;
 mod contention;
 mod fixture;
 mod opening;
+mod retention;
 mod schema;
 mod schemas;
 mod text;
