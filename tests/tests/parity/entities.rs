@@ -10,7 +10,8 @@ use crate::world::{at, begin, page, person, tenants};
 
 /// A random script about entities alone.
 pub(crate) async fn script(store: &Watched, seed: u64) {
-    let mut dice = Dice::new(seed);
+    // What is removed, and when, leaves the rest of a script as it is.
+    let (mut dice, mut of_removal) = (Dice::new(seed), Dice::new(seed + 1_000));
     begin(store).await;
     let mut now = at(100);
     for _ in 0..60 {
@@ -18,18 +19,18 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
         now = now.after(dice.micros(30)).before(dice.micros(6));
         let tenant = dice.pick(&tenants());
         act(store, &mut dice, tenant, &mut now).await;
+        expire(store, &mut of_removal, tenant, now).await;
     }
 }
 
 /// Does something with the entities of a tenant.
 pub(crate) async fn act(store: &Watched, dice: &mut Dice, tenant: TenantId, now: &mut Timestamp) {
-    match dice.roll(11) {
+    match dice.roll(10) {
         0..5 => write(store, dice, tenant, *now).await,
         5 => drop(store.purge(tenant, draw::key(dice), person(), *now).await),
         6 => drop(store.entity(tenant, draw::key(dice), draw::when(dice, *now), *now).await),
         7 => history(store, dice, tenant).await,
         8 => feed(store, dice, tenant).await,
-        9 => expire(store, dice, tenant, *now).await,
         _ => walk(store, dice, tenant, now).await,
     }
 }
@@ -43,8 +44,11 @@ async fn write(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestam
     drop(store.apply(tenant, draw::changes(dice, now), provenance, now).await);
 }
 
-/// Removes a piece or two of what is old, now and then up to a moment that is yet to come.
-async fn expire(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestamp) {
+/// Now and then removes two pieces of what is old, up to a moment that may be yet to come.
+pub(crate) async fn expire(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestamp) {
+    if !dice.one_in(12) {
+        return;
+    }
     let before = now.before(dice.micros(80)).after(dice.micros(4));
     for limit in 1..3 {
         drop(store.expire(tenant, before, limit, now).await);

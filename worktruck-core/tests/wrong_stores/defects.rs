@@ -507,9 +507,7 @@ wrong_stores! {
         runs_that_ended_later_or_not_at_all_stay
     ],
     /// Idempotency keys stay when their runs go.
-    keys_outlive_runs_is_noticed, KeysOutliveRuns: [
-        enqueue_with_the_same_key_answers_with_the_first_run expired_idempotency_key_can_be_used_again
-    ],
+    keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
     /// What was written long ago goes, although it is believed.
     beliefs_expire_is_noticed, BeliefsExpire: [
         answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
