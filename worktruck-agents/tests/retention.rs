@@ -1,5 +1,7 @@
 //! What is removed in the background, for whom, and when it stops.
 
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -62,7 +62,7 @@ pub(super) async fn enqueue(
             continue;
         };
         match write(store, tenant, &decided, now).await? {
-            Ok(()) => return answer(decided, &first),
+            Ok(()) => return answer(&decided, &first),
             // Another call has used a key or an id since: the next look finds it.
             Err(error) if attempt == ATTEMPTS => return Err(error).or_failed("accept a run"),
             Err(_) => {}
@@ -239,7 +239,7 @@ async fn first_runs(store: &PgStore, tenant: TenantId, decided: &Decided) -> Res
     Ok(Some(runs))
 }
 
-fn answer(decided: Decided, older: &[Run]) -> Result<(Vec<Run>, bool)> {
+fn answer(decided: &Decided, older: &[Run]) -> Result<(Vec<Run>, bool)> {
     let run = |answer: &Result<usize, RunId>| match answer {
         Ok(place) => decided.records.get(*place).map(|record| &record.run),
         Err(first) => {
