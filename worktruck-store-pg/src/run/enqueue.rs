@@ -57,9 +57,11 @@ pub(super) async fn enqueue(
             Err(error) if attempt == 1 && runs.len() > 1 && !error.is_retryable() => continue,
             decided => decided?,
         };
-        let Some(first) = first_runs(store, tenant, &decided).await? else {
-            // A run has been removed with its key since: the next look finds neither.
-            continue;
+        let first = match first_runs(store, tenant, &decided).await? {
+            Some(first) => first,
+            None if attempt == ATTEMPTS => return Err(missing()),
+            // The run has been removed with its key since: the next look finds neither.
+            None => continue,
         };
         match write(store, tenant, &decided, now).await? {
             Ok(()) => return answer(&decided, &first),
@@ -248,6 +250,9 @@ fn answer(decided: &Decided, older: &[Run]) -> Result<(Vec<Run>, bool)> {
         }
     };
     let runs: Option<Vec<Run>> = decided.answers.iter().map(|answer| run(answer).cloned()).collect();
-    let runs = runs.ok_or_else(|| Error::internal("the run of an idempotency key is missing"))?;
-    Ok((runs, !decided.records.is_empty()))
+    Ok((runs.ok_or_else(missing)?, !decided.records.is_empty()))
+}
+
+fn missing() -> Error {
+    Error::internal("the run of an idempotency key is missing")
 }
