@@ -46,7 +46,7 @@ impl Case {
         let runtime = runtime(Arc::clone(&store), tools::builtin())?;
         let (ids, clock) = (runtime.ids(), worktruck_agents::clock::SystemClock::new());
         let tenant = TenantId::new(ids, runtime.now());
-        store.create_tenant(NewTenant { id: tenant, slug: "example".to_owned(), name: None }, runtime.now()).await?;
+        store.create_tenant(NewTenant::new(tenant, "example"), runtime.now()).await?;
         let bytes = std::fs::read(PEOPLE).map_err(|e| Error::invalid(format!("cannot read {PEOPLE}: {e}")))?;
         let parsed = import::parse(PEOPLE, &bytes, Format::Csv, &Options::default(), ids, runtime.now())?;
         let target = Target { store: &*store, tenant, ids, clock: &clock, captured_by: "example" };

@@ -93,7 +93,7 @@ impl Place {
             Some(tenant) => tenant.id,
             None => {
                 let id = TenantId::new(ids, clock.now());
-                let new = NewTenant { id, slug: "example".to_owned(), name: None };
+                let new = NewTenant::new(id, "example");
                 store.create_tenant(new, clock.now()).await?.id
             }
         };

@@ -224,7 +224,7 @@ mod tests {
         let store = Arc::new(FaultyStore::new(MemoryStore::default()));
         let (ids, now) = (CountingIds::new(1), clock.now());
         let tenant = TenantId::new(&ids, now);
-        store.create_tenant(NewTenant { id: tenant, slug: "test".into(), name: None }, now).await.unwrap();
+        store.create_tenant(NewTenant::new(tenant, "test"), now).await.unwrap();
         store.enqueue(tenant, vec![NewRun::new(RunId::new(&ids, now), "any", json!({}))], now).await.unwrap();
         let blueprints = vec![BlueprintVersion { blueprint: "any".into(), version: 1 }];
         let request = ClaimRequest { blueprints, limit: 1, lease_for: LEASE };

@@ -22,7 +22,7 @@
 //! let deduper = Blueprint { default_model: "local/rules".into(), ..blueprints::contact_deduper() };
 //! let runtime = Runtime::builder(store.clone()).tools(tools::builtin()).blueprint(deduper).build()?;
 //! let tenant = TenantId::new(runtime.ids(), runtime.now());
-//! store.create_tenant(NewTenant { id: tenant, slug: "acme".into(), name: None }, runtime.now()).await?;
+//! store.create_tenant(NewTenant::new(tenant, "acme"), runtime.now()).await?;
 //!
 //! let new = runtime.new_run("contact_deduper", serde_json::json!({ "max_candidates": 100 }));
 //! let run = runtime.enqueue(tenant, new).await?;
@@ -41,6 +41,7 @@ mod driver;
 mod held;
 pub mod import;
 pub mod providers;
+pub mod retention;
 mod runtime;
 pub mod tools;
 mod worker;

@@ -34,7 +34,7 @@ async fn world() -> World {
     let store = Arc::new(MemoryStore::default());
     let (ids, clock) = (RandomIds::new(), SystemClock::new());
     let tenant = TenantId::new(&ids, clock.now());
-    let new = NewTenant { id: tenant, slug: "test".into(), name: None };
+    let new = NewTenant::new(tenant, "test");
     store.create_tenant(new, clock.now()).await.unwrap();
     let parsed =
         import::parse("people.csv", FILE.as_bytes(), Format::Csv, &Options::default(), &ids, clock.now()).unwrap();

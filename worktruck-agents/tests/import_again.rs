@@ -24,7 +24,7 @@ impl World {
     async fn new() -> Self {
         let (store, ids, clock) = (MemoryStore::default(), RandomIds::new(), SystemClock::new());
         let tenant = TenantId::new(&ids, clock.now());
-        let new = NewTenant { id: tenant, slug: "test".into(), name: None };
+        let new = NewTenant::new(tenant, "test");
         store.create_tenant(new, clock.now()).await.unwrap();
         Self { store, tenant, ids, clock }
     }

@@ -47,7 +47,7 @@ async fn interrupted(deadline_secs: Option<u32>) -> Run {
     let (store, model) = (Arc::new(MemoryStore::default()), Arc::new(Silent::default()));
     let (ids, clock) = (RandomIds::new(), SystemClock::new());
     let tenant = TenantId::new(&ids, clock.now());
-    store.create_tenant(NewTenant { id: tenant, slug: "test".into(), name: None }, clock.now()).await.unwrap();
+    store.create_tenant(NewTenant::new(tenant, "test"), clock.now()).await.unwrap();
     let runtime = Runtime::builder(store.clone())
         .tools(tools::builtin())
         .blueprint(blueprints::contact_deduper())

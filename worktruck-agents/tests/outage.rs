@@ -135,7 +135,7 @@ impl Stage {
             .build()
             .unwrap();
         let tenant = TenantId::new(&CountingIds::new(1), clock.now());
-        let new = NewTenant { id: tenant, slug: "test".into(), name: None };
+        let new = NewTenant::new(tenant, "test");
         store.create_tenant(new, clock.now()).await.unwrap();
         let run = runtime.enqueue(tenant, runtime.new_run("calls", json!({}))).await.unwrap().id;
         Self { store, runtime, tools, tenant, run }

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     IdempotencyMismatch,
     /// The lease is not the current one: the worker has lost the run.
     LeaseLost,
+    /// What was asked for lies before the tenant's horizon: that part of its history is gone.
+    HistoryExpired,
     /// The store or a provider cannot be reached now; the same call may succeed later.
     Unavailable,
     /// A defect of this software, or damaged data.
@@ -46,6 +48,7 @@ impl ErrorKind {
             Self::VersionMismatch => "version_mismatch",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::LeaseLost => "lease_lost",
+            Self::HistoryExpired => "history_expired",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -63,6 +66,7 @@ impl ErrorKind {
             | Self::VersionMismatch
             | Self::IdempotencyMismatch
             | Self::LeaseLost
+            | Self::HistoryExpired
             | Self::Internal => false,
         }
     }

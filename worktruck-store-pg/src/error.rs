@@ -70,9 +70,10 @@ pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Whether the statement did nothing and may simply be made again.
+/// Whether the statement did nothing and may simply be made again. Of the foreign keys that there are
+/// all are of payloads: one that a step names was removed while the step was written.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
-    matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03" | "23503"))
 }
 
 /// Whether the connection is of no use any more.

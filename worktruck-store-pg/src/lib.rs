@@ -38,6 +38,7 @@ mod group;
 mod link;
 mod migrate;
 mod options;
+mod retention;
 mod rows;
 mod run;
 mod statement;

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
-use worktruck_core::store::{NewTenant, Tenant, TenantStore};
-use worktruck_core::{Result, TenantId, Timestamp};
+use worktruck_core::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::{Columns as _, check_kept, is_kept};
+use crate::rows::{Columns as _, check_kept, is_kept, number};
 
 #[async_trait]
 impl TenantStore for PgStore {
@@ -13,13 +13,15 @@ impl TenantStore for PgStore {
         tenant.check()?;
         tenant.name.iter().try_for_each(|name| check_kept("/name", name))?;
         let mut writing = self.writing().await.or_failed("create a tenant")?;
-        let written = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)")
-            .bind(tenant.id.as_uuid())
-            .bind(&tenant.slug)
-            .bind(&tenant.name)
-            .bind(now.as_micros())
-            .execute(&mut *writing)
-            .await;
+        let written =
+            sqlx::query("INSERT INTO tenant (id, slug, name, retention_days, created_at) VALUES ($1, $2, $3, $4, $5)")
+                .bind(tenant.id.as_uuid())
+                .bind(&tenant.slug)
+                .bind(&tenant.name)
+                .bind(tenant.retention_days.map(i64::from))
+                .bind(now.as_micros())
+                .execute(&mut *writing)
+                .await;
         match written {
             Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| tenant.made(now)),
             Err(error) if is_duplicate(&error) => Err(tenant.taken()),
@@ -28,7 +30,7 @@ impl TenantStore for PgStore {
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE id = $1")
+        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id = $1")
             .bind(id.as_uuid())
             .fetch_optional(&self.readers)
             .await
@@ -40,12 +42,49 @@ impl TenantStore for PgStore {
         if !is_kept(slug) {
             return Ok(None);
         }
-        let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE slug = $1")
+        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE slug = $1")
             .bind(slug)
             .fetch_optional(&self.readers)
             .await
             .or_failed("read a tenant")?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        let scope = tenant_scope();
+        let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let rows = sqlx::query(
+            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE $1::uuid IS NULL OR id > $1
+             ORDER BY id LIMIT $2",
+        )
+        .bind(after.map(|id| id.as_uuid()))
+        .bind(number(page.limit() + 1)?)
+        .fetch_all(&self.readers)
+        .await
+        .or_failed("list tenants")?;
+        let data = rows.iter().take(page.limit()).map(read).collect::<Result<Vec<_>>>()?;
+        let next = match data.last() {
+            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.id)?),
+            _ => None,
+        };
+        Ok(Page::new(data, next))
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        check_retention(days)?;
+        let mut writing = self.writing().await.or_failed("set the retention of a tenant")?;
+        let row = sqlx::query(
+            "UPDATE tenant SET retention_days = $2 WHERE id = $1
+             RETURNING id, slug, name, retention_days, created_at",
+        )
+        .bind(id.as_uuid())
+        .bind(days.map(i64::from))
+        .fetch_optional(&mut *writing)
+        .await
+        .or_failed("set the retention of a tenant")?;
+        let tenant = read(&row.ok_or_else(|| Error::not_found(format!("tenant {id}")))?)?;
+        writing.done().await.or_failed("set the retention of a tenant")?;
+        Ok(tenant)
     }
 }
 
@@ -54,6 +93,7 @@ fn read(row: &PgRow) -> Result<Tenant> {
         id: TenantId::from_uuid(row.id("id")?),
         slug: row.text("slug")?.to_owned(),
         name: row.maybe_text("name")?.map(str::to_owned),
+        retention_days: row.maybe_number("retention_days")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -16,7 +16,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let url = format!("sqlite://{}", folder.path().join("crm.db").display());
 //! let store = SqliteStore::open(&url).await?;
-//! let acme = NewTenant { id: "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?, slug: "acme".into(), name: None };
+//! let acme = NewTenant::new("0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?, "acme");
 //! let made = store.create_tenant(acme, Timestamp::EPOCH).await?;
 //! assert_eq!(store.tenant_by_slug("acme").await?, Some(made));
 //! store.close().await;
@@ -28,6 +28,7 @@ mod checkpoint;
 mod entity;
 mod error;
 mod options;
+mod retention;
 mod rows;
 mod run;
 mod store;

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use worktruck_core::store::{NewTenant, Tenant, TenantStore};
-use worktruck_core::{Result, TenantId, Timestamp};
+use worktruck_core::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::{Columns as _, IdBytes as _};
+use crate::rows::{Columns as _, IdBytes as _, number};
 use crate::writer::Transact;
 
 #[async_trait]
@@ -17,7 +17,7 @@ impl TenantStore for SqliteStore {
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE id = ?")
+        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id = ?")
             .bind(id.bytes())
             .fetch_optional(&self.readers)
             .await
@@ -26,12 +26,59 @@ impl TenantStore for SqliteStore {
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, created_at FROM tenant WHERE slug = ?")
+        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE slug = ?")
             .bind(slug)
             .fetch_optional(&self.readers)
             .await
             .or_failed("read a tenant")?;
         row.as_ref().map(tenant).transpose()
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        let scope = tenant_scope();
+        let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let rows = sqlx::query(
+            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE ?1 IS NULL OR id > ?1
+             ORDER BY id LIMIT ?2",
+        )
+        .bind(after.map(TenantId::bytes))
+        .bind(number(page.limit() + 1)?)
+        .fetch_all(&self.readers)
+        .await
+        .or_failed("list tenants")?;
+        let data = rows.iter().take(page.limit()).map(tenant).collect::<Result<Vec<_>>>()?;
+        let next = match data.last() {
+            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.id)?),
+            _ => None,
+        };
+        Ok(Page::new(data, next))
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        check_retention(days)?;
+        self.writer.transact(Retain { id, days }).await
+    }
+}
+
+struct Retain {
+    id: TenantId,
+    days: Option<u32>,
+}
+
+#[async_trait]
+impl Transact for Retain {
+    type Output = Tenant;
+
+    async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
+        let row = sqlx::query(
+            "UPDATE tenant SET retention_days = ?2 WHERE id = ?1 RETURNING id, slug, name, retention_days, created_at",
+        )
+        .bind(self.id.bytes())
+        .bind(self.days)
+        .fetch_optional(tx)
+        .await
+        .or_failed("set the retention of a tenant")?;
+        tenant(&row.ok_or_else(|| Error::not_found(format!("tenant {}", self.id)))?)
     }
 }
 
@@ -46,13 +93,15 @@ impl Transact for Create {
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
         let Self { tenant, now } = self;
-        let inserted = sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES (?, ?, ?, ?)")
-            .bind(tenant.id.bytes())
-            .bind(&tenant.slug)
-            .bind(&tenant.name)
-            .bind(now.as_micros())
-            .execute(tx)
-            .await;
+        let inserted =
+            sqlx::query("INSERT INTO tenant (id, slug, name, retention_days, created_at) VALUES (?, ?, ?, ?, ?)")
+                .bind(tenant.id.bytes())
+                .bind(&tenant.slug)
+                .bind(&tenant.name)
+                .bind(tenant.retention_days)
+                .bind(now.as_micros())
+                .execute(tx)
+                .await;
         match inserted {
             Ok(_) => Ok(tenant.clone().made(*now)),
             Err(error) if is_duplicate(&error) => Err(tenant.taken()),
@@ -68,6 +117,7 @@ fn tenant(row: &SqliteRow) -> Result<Tenant> {
         id: row.bytes("id")?,
         slug: row.text("slug")?.to_owned(),
         name: row.try_get("name").or_failed("read a tenant")?,
+        retention_days: row.try_get("retention_days").or_failed("read a tenant")?,
         created_at: row.time("created_at")?,
     })
 }

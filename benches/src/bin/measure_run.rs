@@ -93,7 +93,7 @@ async fn once(count: usize) -> Result<Measured, Box<dyn Error>> {
     let (ids, clock) = (RandomIds::new(), SystemClock::new());
     let store = Arc::new(SqliteStore::open(&format!("sqlite://{}", folder.path().join("store.db").display())).await?);
     let tenant = TenantId::new(&ids, clock.now());
-    let new = NewTenant { id: tenant, slug: "bench".to_owned(), name: None };
+    let new = NewTenant::new(tenant, "bench");
     store.create_tenant(new, clock.now()).await?;
 
     let started = Instant::now();

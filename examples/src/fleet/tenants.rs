@@ -36,7 +36,7 @@ pub async fn accept(runtime: &Runtime, count: usize) -> Result<Vec<Tenant>> {
             (count - left..count - left + runs).map(|visitor| runtime.new_run(FRONT_DESK, input(visitor))).collect();
         left -= runs;
         let id = TenantId::new(runtime.ids(), runtime.now());
-        let tenant = NewTenant { id, slug: slug.to_owned(), name: None };
+        let tenant = NewTenant::new(id, slug);
         runtime.store().create_tenant(tenant, runtime.now()).await?;
         let runs = runtime.store().enqueue(id, new, runtime.now()).await?;
         accepted.push(Tenant { id, slug, runs: runs.into_iter().map(|run| run.id).collect() });

@@ -1,6 +1,6 @@
 //! Random writes and reads of entities.
 
-use worktruck_core::store::{EntityStore as _, ListQuery, Provenance};
+use worktruck_core::store::{EntityStore as _, ListQuery, Provenance, RetentionStore as _};
 use worktruck_core::testing::Dice;
 use worktruck_core::{Cursor, PageRequest, TenantId, Timestamp};
 
@@ -10,7 +10,8 @@ use crate::world::{at, begin, page, person, tenants};
 
 /// A random script about entities alone.
 pub(crate) async fn script(store: &Watched, seed: u64) {
-    let mut dice = Dice::new(seed);
+    // What is removed, and when, leaves the rest of a script as it is.
+    let (mut dice, mut of_removal) = (Dice::new(seed), Dice::new(seed + 1_000));
     begin(store).await;
     let mut now = at(100);
     for _ in 0..60 {
@@ -18,6 +19,7 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
         now = now.after(dice.micros(30)).before(dice.micros(6));
         let tenant = dice.pick(&tenants());
         act(store, &mut dice, tenant, &mut now).await;
+        expire(store, &mut of_removal, tenant, now).await;
     }
 }
 
@@ -40,6 +42,17 @@ async fn write(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestam
         person()
     };
     drop(store.apply(tenant, draw::changes(dice, now), provenance, now).await);
+}
+
+/// Now and then removes two pieces of what is old, up to a moment that may be yet to come.
+pub(crate) async fn expire(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestamp) {
+    if !dice.one_in(12) {
+        return;
+    }
+    let before = now.before(dice.micros(80)).after(dice.micros(4));
+    for limit in 1..3 {
+        drop(store.expire(tenant, before, limit, now).await);
+    }
 }
 
 async fn history(store: &Watched, dice: &mut Dice, tenant: TenantId) {

@@ -42,7 +42,8 @@ struct Held {
 
 /// A random script about runs, and the entities that they change.
 pub(crate) async fn script(store: &Watched, seed: u64) {
-    let mut dice = Dice::new(seed);
+    // What is removed, and when, leaves the rest of a script as it is.
+    let (mut dice, mut of_removal) = (Dice::new(seed), Dice::new(seed + 1_000));
     let mut known = Known::default();
     begin(store).await;
     let mut now = at(100);
@@ -60,6 +61,8 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
             18 => known.read(store, &mut dice).await,
             _ => entities::act(store, &mut dice, tenants()[0], &mut now).await,
         }
+        let tenant = of_removal.pick(&tenants());
+        entities::expire(store, &mut of_removal, tenant, now).await;
     }
     for (tenant, run) in known.runs {
         drop(store.journal(tenant, run).await);

@@ -7,8 +7,8 @@ use futures::future::join_all;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, NewTenant, Provenance, RunQuery,
-    RunStore, Store, Tenant, TenantStore, Version,
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant, Provenance,
+    RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -181,5 +181,23 @@ impl TenantStore for Watched {
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
         self.note(format!("tenant_by_slug {slug:?}"), self.store().tenant_by_slug(slug).await)
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        let call = format!("tenants {page:?}");
+        self.note(call, self.store().tenants(page).await)
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        self.note(format!("set_retention {:?}", (id, days)), self.store().set_retention(id, days).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl RetentionStore for Watched {
+    async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
+        let call = call("expire", &(tenant, before, limit), now);
+        self.note(call, self.store().expire(tenant, before, limit, now).await)
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn page(limit: u16, cursor: Option<Cursor>) -> PageRequest {
 /// Makes the tenants, and asks for some that there are not.
 pub(crate) async fn begin(store: &Watched) {
     for (n, id) in tenants().into_iter().enumerate() {
-        let new = NewTenant { id, slug: format!("tenant-{n}"), name: (n > 0).then(|| format!("Number {n} \u{1f600}")) };
+        let name = (n > 0).then(|| format!("Number {n} \u{1f600}"));
+        let new =
+            NewTenant { name, retention_days: (n > 0).then_some(30), ..NewTenant::new(id, format!("tenant-{n}")) };
         for new in [new.clone(), new.clone(), NewTenant { slug: "No Slug".to_owned(), ..new }] {
             drop(store.create_tenant(new, at(0)).await);
         }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, MemoryStore, NewTenant, Provenance,
-    RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, MemoryStore, NewTenant,
+    Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -175,5 +175,20 @@ impl TenantStore for Wrong {
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
         self.inner.tenant_by_slug(slug).await
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        self.inner.tenants(page).await
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        self.inner.set_retention(id, days).await
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Wrong {
+    async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
+        self.inner.expire(tenant, before, limit, now).await
     }
 }

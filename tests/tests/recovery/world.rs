@@ -47,7 +47,7 @@ impl World {
         let store = AnyStore::open(&place.url).await.unwrap().ports();
         let ids = RandomIds::new();
         let tenant = TenantId::new(&ids, before_all());
-        let new = NewTenant { id: tenant, slug: "acme".into(), name: None };
+        let new = NewTenant::new(tenant, "acme");
         store.create_tenant(new, before_all()).await.unwrap();
         let mut changes = Changes::none();
         for id in TWINS {

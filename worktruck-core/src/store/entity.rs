@@ -359,7 +359,8 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if `as_of` is later than `now`.
+    /// - `InvalidRequest`: `as_of` is later than `now`.
+    /// - `HistoryExpired`: `as_of` lies before the tenant's [horizon](super::Horizon).
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>>;
 
     /// A page of the entities that the query asks for.
@@ -380,10 +381,13 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     /// - `InvalidCursor`: the cursor is damaged or belongs to another list.
     /// - `InvalidRequest`: the kind has no such sort key, `text` is used with `as_of`, or `as_of`
     ///   is later than `now`.
+    /// - `HistoryExpired`: `as_of`, or the moment that a cursor carries, lies before the tenant's
+    ///   [horizon](super::Horizon).
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>>;
 
     /// The writes to an entity, newest first: a row for each slice of valid time that a write
-    /// touched, and none for what it left of older ones. Deletions are rows without a body.
+    /// touched, and none for what it left of older ones. Deletions are rows without a body. A slice
+    /// that was no longer believed at the tenant's [horizon](super::Horizon) is not shown.
     ///
     /// # Contract
     ///
@@ -394,7 +398,8 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     /// `InvalidCursor` as for [`list`](Self::list).
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>>;
 
-    /// The tenant's commits after `since`, or from the first, in order.
+    /// The tenant's commits after `since`, or from the first that is not before its
+    /// [horizon](super::Horizon), in order.
     ///
     /// # Contract
     ///
@@ -402,7 +407,8 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `InvalidCursor` if `since` is damaged or another tenant's.
+    /// - `InvalidCursor`: `since` is damaged or another tenant's.
+    /// - `HistoryExpired`: a commit after `since` lies before the tenant's horizon.
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits>;
 
     /// Erases every version of an entity, and leaves one commit that says so.

@@ -1,6 +1,8 @@
 use crate::temporal::{At, Point, Stamp};
 use crate::{Error, Result, Timestamp};
 
+use super::Horizon;
+
 /// How far a tenant's commits have come: what a backend keeps per tenant and locks last.
 ///
 /// # Examples
@@ -24,11 +26,13 @@ pub struct TenantHead {
     /// The system time of the last commit or the latest moment that was read as fixed, whichever
     /// is later: every later commit gets a later system time.
     pub floor: Timestamp,
+    /// Before what the tenant's history is gone; never later than the floor.
+    pub horizon: Horizon,
 }
 
 impl Default for TenantHead {
     fn default() -> Self {
-        Self { tx_id: 0, floor: Timestamp::from_micros(i64::MIN) }
+        Self { tx_id: 0, floor: Timestamp::from_micros(i64::MIN), horizon: Horizon::default() }
     }
 }
 
@@ -50,15 +54,24 @@ impl TenantHead {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if `as_of` is later than `now`.
+    /// - `InvalidRequest`: `as_of` is later than `now`.
+    /// - `HistoryExpired`: `as_of` lies before the horizon.
     pub fn read(&mut self, at: At, now: Timestamp) -> Result<Point> {
         if at.as_of.is_some_and(|as_of| as_of > now) {
             return Err(Error::invalid("as_of must not be in the future").at("/as_of"));
         }
         if let Some(as_of) = at.as_of {
+            self.horizon.admit(as_of).map_err(|e| e.at("/as_of"))?;
             self.raise(as_of);
         }
         Ok(at.resolve(self.floor, now))
+    }
+
+    /// Moves the horizon to `to`, unless it is there or later already. No commit that comes after
+    /// this one is stamped before it.
+    pub fn expire(&mut self, to: Horizon) {
+        self.horizon = self.horizon.max(to);
+        self.raise(self.horizon.at);
     }
 
     /// Fixes the present: the moment that a walk over a changing field is pinned to.

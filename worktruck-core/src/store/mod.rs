@@ -11,6 +11,7 @@ mod head;
 mod memory;
 mod plan;
 mod query;
+mod retention;
 mod run;
 mod tenant;
 mod view;
@@ -26,12 +27,13 @@ pub use head::TenantHead;
 pub use memory::MemoryStore;
 pub use plan::{EntityPlan, keys, plan_changes};
 pub use query::{Filter, ListPlan, Position, SortKey, not_unique, number_after_erasure, run_content};
+pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
 pub use run::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
-pub use tenant::{NewTenant, Tenant, TenantStore};
+pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
 pub use view::View;
 pub use words::fold;
 
 /// All that a runtime needs of a backend.
-pub trait Store: EntityStore + RunStore + TenantStore {}
+pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore {}
 
-impl<T: EntityStore + RunStore + TenantStore> Store for T {}
+impl<T: EntityStore + RunStore + TenantStore + RetentionStore> Store for T {}

@@ -9,7 +9,7 @@ use crate::run::NewRun;
 use crate::temporal::{At, Point, RowOp};
 use crate::{Cursor, Digest, EntityId, Error, ErrorKind, Page, Result, TenantId, Timestamp};
 
-use super::{EntityKey, EntityPlan, ListQuery, Sort, SortField, TenantHead, Version, fold};
+use super::{EntityKey, EntityPlan, Horizon, ListQuery, Sort, SortField, TenantHead, Version, fold};
 
 /// What a list is sorted by, for one entity.
 ///
@@ -121,6 +121,7 @@ impl ListPlan {
     /// - `InvalidCursor`: the cursor is damaged or belongs to another list.
     /// - `InvalidRequest`: the kind has no such sort key, `text` is used with `as_of`, or `as_of`
     ///   is later than `now`.
+    /// - `HistoryExpired`: the moment that the list is about lies before the horizon.
     pub fn new(tenant: TenantId, query: &ListQuery, head: &mut TenantHead, now: Timestamp) -> Result<Self> {
         check(query)?;
         let filter = Filter::of(query);
@@ -142,7 +143,20 @@ impl ListPlan {
             Some(sys) => Point { sys, valid: query.at.valid_at.unwrap_or(sys) },
             None => point,
         };
-        Ok(Self { point, filter, sort: query.sort.clone(), after, limit: query.page.limit(), scope, pin })
+        let plan = Self { point, filter, sort: query.sort.clone(), after, limit: query.page.limit(), scope, pin };
+        plan.check(head.horizon)?;
+        Ok(plan)
+    }
+
+    /// Checks that what the list is about is still there. A backend whose reads of a list are of
+    /// different moments does so again when it has read, with the horizon as it is by then.
+    ///
+    /// # Errors
+    ///
+    /// `HistoryExpired` if the moment that the list is about lies before the horizon.
+    pub fn check(&self, horizon: Horizon) -> Result<()> {
+        let fixed = if self.scope.at.as_of.is_some() { Some(self.point.sys) } else { self.pin };
+        fixed.map_or(Ok(()), |moment| horizon.admit(moment))
     }
 
     /// The page of `found`: the entities after [`after`](Self::after) in the order of the list,

@@ -63,7 +63,8 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// Accepts runs: all of them, or none.
     ///
     /// A run whose idempotency key the tenant has used before with the same content is answered
-    /// with the first run and not accepted again. The id does not count as content.
+    /// with the first run and not accepted again. The id does not count as content. A key is kept as
+    /// long as its run is: [`expire`](super::RetentionStore::expire) removes both together.
     ///
     /// # Contract
     ///

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use crate::journal::Journal;
 use crate::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, NewTenant, Provenance, RunQuery,
-    RunStore, Store, Tenant, TenantStore, Version,
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant, Provenance,
+    RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
 };
 use crate::temporal::At;
 use crate::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -39,7 +39,7 @@ pub enum Fault {
 /// let store = FaultyStore::new(MemoryStore::default());
 /// store.fail(1, Fault::After);
 /// let id: TenantId = "0194a8b3-7e5a-77c1-9d0f-000000000001".parse()?;
-/// let tenant = NewTenant { id, slug: "acme".to_owned(), name: None };
+/// let tenant = NewTenant::new(id, "acme");
 ///
 /// let error = store.create_tenant(tenant, Timestamp::EPOCH).await.unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -197,6 +197,22 @@ impl<S: Store> TenantStore for FaultyStore<S> {
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
         self.call("tenant_by_slug", self.inner.tenant_by_slug(slug)).await
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        self.call("tenants", self.inner.tenants(page)).await
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        self.call("set_retention", self.inner.set_retention(id, days)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> RetentionStore for FaultyStore<S> {
+    async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
+        self.call("expire", self.inner.expire(tenant, before, limit, now)).await
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use worktruck_core::run::{Claimed, Lease, Run};
 use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
 use worktruck_core::temporal::At;
-use worktruck_core::{ErrorKind, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::claims::Limit;
 use super::defects::Defect::{self, *};
@@ -52,6 +52,10 @@ pub(crate) struct Notes {
     pub(crate) turns: BTreeMap<TenantId, i64>,
     /// What limits runs, as it was last saved.
     pub(crate) limits: Vec<Limit>,
+    /// The tenants whose history was removed, and up to when.
+    pub(crate) expired: Vec<(TenantId, Timestamp)>,
+    /// The first runs of idempotency keys.
+    pub(crate) keys: BTreeMap<(TenantId, String), RunId>,
     /// How many wait for work.
     pub(crate) waiting: usize,
 }
@@ -100,10 +104,10 @@ impl TenantStore for Broken {
         let slug = tenant.slug.clone();
         match self.inner.create_tenant(tenant, now).await {
             Err(error) if self.defect == SlugGivenTwice && error.kind() == ErrorKind::Conflict => {
-                Ok(Tenant { id, slug, name: None, created_at: now })
+                Ok(NewTenant::new(id, slug).made(now))
             }
-            Err(error) if self.defect == AnySlug && error.kind() == ErrorKind::InvalidRequest => {
-                Ok(Tenant { id, slug, name: None, created_at: now })
+            Err(error) if self.defect == AnySlug && error.pointer() == Some("/slug") => {
+                Ok(NewTenant::new(id, slug).made(now))
             }
             answer => answer,
         }
@@ -117,6 +121,18 @@ impl TenantStore for Broken {
         match self.defect {
             SlugsFolded => self.inner.tenant_by_slug(&slug.to_lowercase()).await,
             _ => self.inner.tenant_by_slug(slug).await,
+        }
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        let tenants = self.inner.tenants(page).await?;
+        Ok(if self.defect == TenantsCut { Page::new(tenants.data, None) } else { tenants })
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        match (self.defect, self.inner.tenant(id).await?) {
+            (RetentionForgotten, Some(tenant)) if days != Some(0) => Ok(Tenant { retention_days: days, ..tenant }),
+            _ => self.inner.set_retention(id, days).await,
         }
     }
 }

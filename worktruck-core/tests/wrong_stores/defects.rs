@@ -24,7 +24,8 @@ macro_rules! wrong_stores {
 wrong_stores! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
-        apply_is_atomic feed_names_what_was_done unique_term_is_checked_after_the_writes
+        apply_is_atomic feed_names_what_was_done provenance_outlives_its_commit
+        unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry
         writes_to_one_entity_make_one_version
     ],
     /// A required version is not looked at.
@@ -35,7 +36,9 @@ wrong_stores! {
     /// What is required absent is not looked for.
     absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
     /// A unique term is not looked for.
-    uniqueness_unchecked_is_noticed, UniquenessUnchecked: [unique_term_is_checked_after_the_writes],
+    uniqueness_unchecked_is_noticed, UniquenessUnchecked: [
+        unique_term_is_checked_after_the_writes what_is_believed_stays_however_old
+    ],
     /// A unique term is looked for before the writes.
     uniqueness_checked_first_is_noticed, UniquenessCheckedFirst: [unique_term_is_checked_after_the_writes],
     /// A patch ends with the first slice it finds.
@@ -53,12 +56,12 @@ wrong_stores! {
     /// A change of what is not there is passed over.
     changes_of_nothing_left_out_is_noticed, ChangesOfNothingLeftOut: [
         apply_is_atomic change_of_nothing_is_refused read_at_both_times_for_every_relation_of_two_periods
-        same_key_of_two_tenants_is_two_entities
+        same_key_of_two_tenants_is_two_entities what_is_believed_stays_however_old
     ],
     /// System time is what the clock says, also when it goes back.
     clock_believed_is_noticed, ClockBelieved: [
-        commits_of_many_tasks_are_numbered_without_gaps read_as_of_never_changes
-        system_time_grows_when_the_clock_goes_back
+        commits_of_many_tasks_are_numbered_without_gaps horizon_never_goes_back read_as_of_never_changes
+        system_time_grows_when_the_clock_goes_back versions_are_counted_on_after_expiry
     ],
     /// Commits are counted in one row for all tenants.
     numbers_of_all_tenants_is_noticed, NumbersOfAllTenants: [
@@ -67,7 +70,7 @@ wrong_stores! {
     ],
     /// Who wrote something is not kept.
     provenance_forgotten_is_noticed, ProvenanceForgotten: [
-        feed_names_what_was_done provenance_stays_with_what_was_written
+        feed_names_what_was_done provenance_outlives_its_commit provenance_stays_with_what_was_written
     ],
     /// Numbers in bodies are kept as floats.
     bodies_rounded_is_noticed, BodiesRounded: [bodies_come_back_exactly put_replaces_the_whole_body],
@@ -75,21 +78,26 @@ wrong_stores! {
     beliefs_rewritten_is_noticed, BeliefsRewritten: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
-        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second
+        first_period_is_finished_by_the_second first_period_is_met_by_the_second
+        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
-        limit_holds_as_it_is_at_the_claim read_as_of_never_changes read_at_both_times_for_every_relation_of_two_periods
-        read_of_the_future_is_refused retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
+        horizon_never_goes_back limit_holds_as_it_is_at_the_claim read_as_of_never_changes
+        read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
+        read_of_the_future_is_refused retraction_keeps_the_old_belief
+        system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
     valid_time_ignored_is_noticed, ValidTimeIgnored: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
-        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second
+        first_period_is_finished_by_the_second first_period_is_met_by_the_second
+        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
-        patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
-        read_at_both_times_for_every_relation_of_two_periods scheduled_slice_shows_when_its_time_comes
+        patch_is_applied_slice_by_slice provenance_outlives_its_commit provenance_stays_with_what_was_written
+        read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
+        scheduled_slice_shows_when_its_time_comes what_is_believed_stays_however_old
         writes_to_one_entity_make_one_version
     ],
     /// A write does not cut the slice that it replaces.
@@ -97,22 +105,26 @@ wrong_stores! {
         absent_is_checked changes_of_every_step_are_a_commit_of_their_own
         commit_of_a_conflicting_change_names_the_step_and_writes_nothing correction_keeps_the_old_belief
         deletion_keeps_the_past first_period_contains_the_second first_period_equals_the_second
-        first_period_finishes_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
-        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second first_period_overlaps_the_second
-        first_period_starts_the_second patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
-        put_replaces_the_whole_body read_at_both_times_for_every_relation_of_two_periods retraction_keeps_the_old_belief
-        same_key_of_two_tenants_is_two_entities scheduled_slice_shows_when_its_time_comes
-        system_time_grows_when_the_clock_goes_back version_conflict_is_refused writes_to_one_entity_make_one_version
+        first_period_finishes_the_second first_period_is_during_the_second
+        first_period_is_finished_by_the_second first_period_is_overlapped_by_the_second
+        first_period_is_started_by_the_second first_period_overlaps_the_second first_period_starts_the_second
+        patch_is_applied_slice_by_slice provenance_stays_with_what_was_written put_replaces_the_whole_body
+        read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
+        retraction_keeps_the_old_belief same_key_of_two_tenants_is_two_entities
+        scheduled_slice_shows_when_its_time_comes system_time_grows_when_the_clock_goes_back
+        version_conflict_is_refused what_is_believed_stays_however_old writes_to_one_entity_make_one_version
     ],
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
-        limit_holds_as_it_is_at_the_claim read_as_of_never_changes walk_returns_each_entity_once_under_writes
+        expiry_of_the_future_is_refused horizon_never_goes_back limit_holds_as_it_is_at_the_claim
+        read_as_of_never_changes walk_returns_each_entity_once_under_writes
     ],
     /// A read as of the future is answered with the present.
     future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
     /// A reader sees only what its clock has reached.
     late_reader_blind_is_noticed, LateReaderBlind: [
-        reader_with_a_late_clock_sees_the_newest_commit system_time_grows_when_the_clock_goes_back
+        provenance_outlives_its_commit reader_with_a_late_clock_sees_the_newest_commit
+        system_time_grows_when_the_clock_goes_back
     ],
     /// An entity is found by its id alone.
     kind_ignored_is_noticed, KindIgnored: [unknown_entity_reads_as_nothing],
@@ -120,7 +132,8 @@ wrong_stores! {
     deletions_forgotten_is_noticed, DeletionsForgotten: [history_is_newest_first_and_complete],
     /// Pages are counted off from the start.
     offset_cursor_is_noticed, OffsetCursor: [
-        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+        pinned_walk_behind_the_horizon_is_refused walk_over_a_changing_field_is_stable
+        walk_returns_each_entity_once_under_writes
     ],
     /// A cursor that does not fit begins the list again.
     any_cursor_is_noticed, AnyCursor: [
@@ -137,7 +150,8 @@ wrong_stores! {
     /// A list of the past is one of the present.
     list_as_of_now_is_noticed, ListAsOfNow: [
         cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_that_cannot_be_is_refused
-        read_as_of_never_changes read_of_the_future_is_refused walk_returns_each_entity_once_under_writes
+        read_as_of_never_changes read_before_the_horizon_is_refused read_of_the_future_is_refused
+        walk_returns_each_entity_once_under_writes
     ],
     /// Lists go up only.
     one_direction_is_noticed, OneDirection: [
@@ -150,22 +164,28 @@ wrong_stores! {
     ],
     /// A page is as large as it gets.
     limit_ignored_is_noticed, LimitIgnored: [
-        cursor_of_another_list_is_refused damaged_cursor_is_refused list_as_of_filters_as_it_was
-        list_filters_by_every_term list_shows_nothing_of_another_tenant list_sorts_by_key_and_by_the_times_of_writes
-        pages_of_every_size_give_the_same_list
+        answers_are_the_same_between_pieces cursor_of_another_list_is_refused damaged_cursor_is_refused
+        list_as_of_filters_as_it_was list_filters_by_every_term list_shows_nothing_of_another_tenant
+        list_sorts_by_key_and_by_the_times_of_writes pages_of_every_size_give_the_same_list
+        pinned_walk_behind_the_horizon_is_refused
     ],
     /// A list that cannot be is empty.
     wrong_sort_guessed_is_noticed, WrongSortGuessed: [list_that_cannot_be_is_refused read_of_the_future_is_refused],
     /// The feed loses the last commit of a full page.
-    feed_skips_is_noticed, FeedSkips: [feed_misses_and_repeats_no_commit],
+    feed_skips_is_noticed, FeedSkips: [feed_cursor_before_the_horizon_is_refused feed_misses_and_repeats_no_commit],
     /// The feed begins again when it is at its end.
-    feed_starts_again_is_noticed, FeedStartsAgain: [feed_misses_and_repeats_no_commit],
+    feed_starts_again_is_noticed, FeedStartsAgain: [
+        feed_cursor_before_the_horizon_is_refused feed_misses_and_repeats_no_commit
+    ],
     /// The feed of a tenant without commits cannot be gone on with.
     empty_feed_ends_is_noticed, EmptyFeedEnds: [
-        feed_can_be_followed_from_before_the_first_commit feed_misses_and_repeats_no_commit
+        feed_can_be_followed_from_before_the_first_commit feed_cursor_before_the_horizon_is_refused
+        feed_misses_and_repeats_no_commit
     ],
     /// A purge is a deletion.
-    purge_keeps_the_past_is_noticed, PurgeKeepsThePast: [purge_erases_every_version],
+    purge_keeps_the_past_is_noticed, PurgeKeepsThePast: [
+        answers_are_the_same_between_pieces purge_erases_every_version
+    ],
     /// The tenant is left out of `entity`.
     entity_of_any_tenant_is_noticed, EntityOfAnyTenant: [
         entity_of_another_tenant_is_not_read read_at_both_times_for_every_relation_of_two_periods
@@ -183,15 +203,17 @@ wrong_stores! {
     /// Idempotency keys are ignored.
     key_ignored_is_noticed, KeyIgnored: [
         enqueue_is_all_or_none enqueue_with_the_same_key_and_other_content_is_refused
-        enqueue_with_the_same_key_answers_with_the_first_run malformed_run_is_refused
-        many_tasks_with_one_key_make_one_run
+        enqueue_with_the_same_key_answers_with_the_first_run expired_idempotency_key_can_be_used_again
+        expiry_leaves_other_tenants_alone malformed_run_is_refused many_tasks_with_one_key_make_one_run
     ],
     /// A key that was used with other content is used again.
     key_content_unchecked_is_noticed, KeyContentUnchecked: [
         enqueue_is_all_or_none enqueue_with_the_same_key_and_other_content_is_refused
     ],
     /// Tenants share their idempotency keys.
-    keys_of_all_tenants_is_noticed, KeysOfAllTenants: [idempotency_keys_are_kept_per_tenant],
+    keys_of_all_tenants_is_noticed, KeysOfAllTenants: [
+        expiry_leaves_other_tenants_alone idempotency_keys_are_kept_per_tenant
+    ],
     /// Malformed runs are accepted.
     malformed_accepted_is_noticed, MalformedAccepted: [enqueue_is_all_or_none malformed_run_is_refused],
     /// Runs go by age alone.
@@ -247,18 +269,26 @@ wrong_stores! {
     /// A claim takes the runs of one tenant as long as it has any.
     one_tenant_at_a_time_is_noticed, OneTenantAtATime: [
         busy_tenant_delays_another_by_one_claim claim_takes_one_run_of_every_tenant_before_a_second
-        empty_claim_is_nobodys_turn run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn
-        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
+        empty_claim_is_nobodys_turn expiry_leaves_other_tenants_alone run_held_back_by_a_limit_blocks_no_other
+        takeover_is_a_turn tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
     ],
     /// Whose turn it was is not kept from claim to claim.
     turns_forgotten_is_noticed, TurnsForgotten: [
-        busy_tenant_delays_another_by_one_claim empty_claim_is_nobodys_turn tenant_served_longest_ago_goes_first
-        turns_do_not_depend_on_clocks
+        busy_tenant_delays_another_by_one_claim empty_claim_is_nobodys_turn expiry_leaves_other_tenants_alone
+        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
     ],
     /// Whose turn it was goes by the clocks of workers.
-    turns_by_the_clock_is_noticed, TurnsByTheClock: [turns_do_not_depend_on_clocks],
+    turns_by_the_clock_is_noticed, TurnsByTheClock: [
+        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        runs_that_ended_later_or_not_at_all_stay turns_do_not_depend_on_clocks
+    ],
     /// Only new runs count as turns.
-    takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [takeover_is_a_turn turns_do_not_depend_on_clocks],
+    takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [
+        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        runs_that_ended_later_or_not_at_all_stay takeover_is_a_turn turns_do_not_depend_on_clocks
+    ],
     /// A claim serves everybody who waits for one, also if it takes nothing.
     empty_claim_is_a_turn_is_noticed, EmptyClaimIsATurn: [empty_claim_is_nobodys_turn],
     /// Any number of runs run at once.
@@ -331,7 +361,10 @@ wrong_stores! {
         lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
     ],
     /// A lease that expired cannot commit, although nobody took the run.
-    late_commit_refused_is_noticed, LateCommitRefused: [late_commit_before_a_takeover_takes_effect],
+    late_commit_refused_is_noticed, LateCommitRefused: [
+        answers_are_the_same_between_pieces late_commit_before_a_takeover_takes_effect
+        payload_of_a_remaining_run_stays
+    ],
     /// Steps are kept and their changes are not.
     changes_dropped_is_noticed, ChangesDropped: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
@@ -400,7 +433,8 @@ wrong_stores! {
     ],
     /// A signal to no run is answered as if there were one.
     signal_to_nothing_is_noticed, SignalToNothing: [
-        signal_does_not_reach_another_tenant signal_to_an_unknown_run_is_refused
+        expired_run_is_gone_with_all_that_is_its signal_does_not_reach_another_tenant
+        signal_to_an_unknown_run_is_refused
     ],
     /// The tenant is left out of `run`.
     run_of_any_tenant_is_noticed, RunOfAnyTenant: [run_of_another_tenant_is_not_read],
@@ -420,7 +454,7 @@ wrong_stores! {
         runs_are_listed_newest_first_and_filtered
     ],
     /// Large payloads are lost.
-    payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole],
+    payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole payload_of_a_remaining_run_stays],
     /// What a run lives by is not kept.
     snapshot_forgotten_is_noticed, SnapshotForgotten: [
         journal_returns_what_was_committed large_payloads_come_back_whole
@@ -446,6 +480,74 @@ wrong_stores! {
     work_before_the_wait_missed_is_noticed, WorkBeforeTheWaitMissed: [
         dropped_wait_loses_nothing release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
     ],
+    /// Nothing is ever removed.
+    nothing_expires_is_noticed, NothingExpires: [
+        answers_are_the_same_between_pieces expired_idempotency_key_can_be_used_again
+        expired_run_is_gone_with_all_that_is_its expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+        payload_of_a_remaining_run_stays pinned_walk_behind_the_horizon_is_refused
+        provenance_outlives_its_commit read_before_the_horizon_is_refused what_is_believed_stays_however_old
+    ],
+    /// The horizon is moved by the second piece.
+    expiry_begins_late_is_noticed, ExpiryBeginsLate: [
+        answers_are_the_same_between_pieces expiry_of_the_future_is_refused
+    ],
+    /// What lies at the horizon is taken to lie before it.
+    later_runs_expire_is_noticed, LaterRunsExpire: [
+        answers_are_the_same_between_pieces feed_cursor_before_the_horizon_is_refused horizon_never_goes_back
+        pinned_walk_behind_the_horizon_is_refused read_before_the_horizon_is_refused
+        runs_that_ended_later_or_not_at_all_stay
+    ],
+    /// Runs that have not ended are ended where they are old.
+    live_runs_expire_is_noticed, LiveRunsExpire: [runs_that_ended_later_or_not_at_all_stay],
+    /// Payloads go with the first run that names them.
+    payloads_of_others_expire_is_noticed, PayloadsOfOthersExpire: [
+        answers_are_the_same_between_pieces payload_of_a_remaining_run_stays
+        runs_that_ended_later_or_not_at_all_stay
+    ],
+    /// Idempotency keys stay when their runs go.
+    keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
+    /// What was written long ago goes, although it is believed.
+    beliefs_expire_is_noticed, BeliefsExpire: [
+        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit
+        versions_are_counted_on_after_expiry what_is_believed_stays_however_old
+    ],
+    /// A read before the horizon finds nothing, and says no more.
+    horizon_unchecked_is_noticed, HorizonUnchecked: [
+        horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused read_before_the_horizon_is_refused
+    ],
+    /// The horizon is what was last asked for.
+    horizon_goes_back_is_noticed, HorizonGoesBack: [horizon_never_goes_back],
+    /// Versions are counted anew where the first ones are gone.
+    versions_counted_anew_is_noticed, VersionsCountedAnew: [versions_are_counted_on_after_expiry],
+    /// A reader of the feed is not told that commits are gone.
+    feed_silent_is_noticed, FeedSilent: [feed_cursor_before_the_horizon_is_refused],
+    /// Provenance goes with its commit.
+    provenance_expires_is_noticed, ProvenanceExpires: [
+        provenance_outlives_its_commit what_is_believed_stays_however_old
+    ],
+    /// That there is more to remove is not said.
+    rest_not_told_is_noticed, RestNotTold: [
+        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
+    ],
+    /// What one task removed another one counts as well.
+    removed_twice_is_noticed, RemovedTwice: [
+        answers_are_the_same_between_pieces expired_run_is_gone_with_all_that_is_its
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone
+        payload_of_a_remaining_run_stays
+    ],
+    /// The tenant is left out of `expire`.
+    expiry_of_all_tenants_is_noticed, ExpiryOfAllTenants: [expiry_leaves_other_tenants_alone],
+    /// A horizon in the future is one at the present.
+    future_expires_is_noticed, FutureExpires: [expiry_of_the_future_is_refused],
+    /// There is one page of tenants.
+    tenants_cut_is_noticed, TenantsCut: [tenants_are_walked_by_id],
+    /// How long a tenant keeps what it has is not kept.
+    retention_forgotten_is_noticed, RetentionForgotten: [retention_of_a_tenant_is_kept],
     /// Two tenants may have one slug.
     slug_given_twice_is_noticed, SlugGivenTwice: [tenant_slug_is_unique],
     /// Any slug will do.

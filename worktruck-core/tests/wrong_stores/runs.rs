@@ -25,6 +25,16 @@ impl RunStore for Broken {
                 _ => {}
             }
         }
+        if self.defect == KeysOutliveRuns {
+            for run in &runs {
+                let Some(key) = run.idempotency_key.clone() else { continue };
+                let first = *self.notes().keys.entry((tenant, key)).or_insert(run.id);
+                let is_gone = self.inner.run(tenant, first).await?.is_none();
+                if first != run.id && is_gone && self.last_expiry(tenant).is_some() {
+                    return Err(Error::internal("the run of an idempotency key is missing"));
+                }
+            }
+        }
         match self.defect {
             BatchOneByOne => {
                 let mut accepted = Vec::new();
@@ -296,6 +306,9 @@ impl RunStore for Broken {
         };
         if let Some(journal) = &mut journal {
             match self.defect {
+                PayloadsOfOthersExpire if self.last_expiry(tenant).is_some() => {
+                    journal.steps.iter_mut().for_each(|step| step.output = step.output.take().map(cut));
+                }
                 PayloadsCut => journal.steps.iter_mut().for_each(|step| step.output = step.output.take().map(cut)),
                 ReservationsForgotten => journal.reserved = NanoUsd::ZERO,
                 SnapshotForgotten => journal.snapshot = None,

@@ -316,7 +316,9 @@ impl Loaded {
         let tenant = TenantId::from_uuid(row.id("tenant")?);
         match row.text("what")? {
             "t" => {
-                let head = TenantHead { tx_id: row.number("tx_id")?, floor: row.time("valid_from")? };
+                // What is written does not go by the horizon.
+                let head =
+                    TenantHead { tx_id: row.number("tx_id")?, floor: row.time("valid_from")?, ..TenantHead::default() };
                 self.heads.insert(tenant, (head, row.maybe_time("created_at")?));
                 if row.flag("carried")?
                     && let Some(wanted) = wanted.get(&tenant)

@@ -14,6 +14,7 @@ use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 use crate::PgStore;
 
 pub(crate) use load::Drafts;
+pub(crate) use read::horizon_of;
 pub(crate) use write::EntityBatch;
 
 #[async_trait]

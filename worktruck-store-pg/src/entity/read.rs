@@ -1,7 +1,7 @@
 use serde::Serialize;
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
-use worktruck_core::store::{Commits, EntityKey, TenantCommit, TenantHead, Version};
+use worktruck_core::store::{Commits, EntityKey, Horizon, TenantCommit, TenantHead, Version};
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 
@@ -25,15 +25,17 @@ pub(super) async fn entity(
     {
         return Ok(Some(head));
     }
-    let (floor, found) = visible(&store.readers, tenant, key, at, now).await?;
-    let mut head = TenantHead { floor, ..TenantHead::default() };
+    let (before, found) = visible(&store.readers, tenant, key, at, now).await?;
+    let mut head = before;
     head.read(at, now)?;
-    if head.floor == floor {
+    if head.floor == before.floor {
         return Ok(found);
     }
     fix(store, tenant, Some(head.floor)).await?;
     // What was committed before the floor was raised belongs to the answer.
-    Ok(visible(&store.readers, tenant, key, at, now).await?.1)
+    let (mut head, found) = visible(&store.readers, tenant, key, at, now).await?;
+    head.read(at, now)?;
+    Ok(found)
 }
 
 /// What the newest commit left of an entity: the present, if it holds without an end.
@@ -53,22 +55,25 @@ async fn head(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Opti
     row.map(|row| version::read(&row, tenant)).transpose()
 }
 
-/// The floor, and what was visible; one statement, so that they are of one moment.
+/// How far the commits have come, but for their number, and what was visible; one statement, so that
+/// they are of one moment.
 async fn visible(
     readers: &PgPool,
     tenant: TenantId,
     key: EntityKey,
     at: At,
     now: Timestamp,
-) -> Result<(Timestamp, Option<Version>)> {
+) -> Result<(TenantHead, Option<Version>)> {
     let row = sqlx::query(concat!(
         "WITH tenant_floor AS MATERIALIZED (
-             SELECT coalesce((SELECT floor FROM tenant_head WHERE tenant = $1), $6) AS floor
+             SELECT coalesce(max(floor), $6) AS floor, coalesce(max(horizon), $8) AS horizon,
+                 coalesce(max(horizon_tx), 0) AS horizon_tx
+             FROM tenant_head WHERE tenant = $1
          ), moment AS MATERIALIZED (
              SELECT coalesce($4, greatest($5, floor)) AS sys, coalesce($7, $4, greatest($5, floor)) AS valid
              FROM tenant_floor
          )
-         SELECT f.floor, e.* FROM tenant_floor f LEFT JOIN (
+         SELECT f.floor, f.horizon, f.horizon_tx, e.* FROM tenant_floor f LEFT JOIN (
              (SELECT ",
         version_columns!("h", "9223372036854775807"),
         " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
@@ -92,34 +97,45 @@ async fn visible(
     .bind(now.as_micros())
     .bind(TenantHead::default().floor.as_micros())
     .bind(at.valid_at.map(Timestamp::as_micros))
+    .bind(Horizon::default().at.as_micros())
     .fetch_one(readers)
     .await
     .or_failed("read an entity")?;
     let version = if row.maybe_number::<u64>("version")?.is_some() { Some(version::read(&row, tenant)?) } else { None };
-    Ok((row.time("floor")?, version))
+    let head = TenantHead { floor: row.time("floor")?, horizon: horizon_of(&row)?, ..TenantHead::default() };
+    Ok((head, version))
 }
 
-/// The floor, which is raised to `to` if it is below: no later commit is made at that moment or before.
-pub(super) async fn fix(store: &PgStore, tenant: TenantId, to: Option<Timestamp>) -> Result<Timestamp> {
+/// The horizon of a row with `horizon` and `horizon_tx`.
+pub(crate) fn horizon_of(row: &PgRow) -> Result<Horizon> {
+    Ok(Horizon { at: row.time("horizon")?, tx_id: row.number("horizon_tx")? })
+}
+
+/// How far the commits have come, but for their number, with the floor raised to `to` if it is below:
+/// no later commit is made at that moment or before.
+pub(super) async fn fix(store: &PgStore, tenant: TenantId, to: Option<Timestamp>) -> Result<TenantHead> {
     let mut writing = store.writing().await.or_failed("fix a moment")?;
     // Nobody is waited for where the floor is high enough.
-    let floor: i64 = sqlx::query_scalar(
+    let row = sqlx::query(
         "WITH known AS MATERIALIZED (
-             SELECT coalesce((SELECT floor FROM tenant_head WHERE tenant = $1), $3) AS floor
+             SELECT coalesce(max(floor), $3) AS floor, coalesce(max(horizon), $4) AS horizon,
+                 coalesce(max(horizon_tx), 0) AS horizon_tx
+             FROM tenant_head WHERE tenant = $1
          ), raised AS (
              INSERT INTO tenant_head AS h (tenant, tx_id, floor) SELECT $1, 0, $2 FROM known WHERE floor < $2
              ON CONFLICT (tenant) DO UPDATE SET floor = greatest(h.floor, excluded.floor)
          )
-         SELECT floor FROM known",
+         SELECT * FROM known",
     )
     .bind(tenant.as_uuid())
     .bind(to.map(Timestamp::as_micros))
     .bind(TenantHead::default().floor.as_micros())
+    .bind(Horizon::default().at.as_micros())
     .fetch_one(&mut *writing)
     .await
     .or_failed("fix a moment")?;
     writing.done().await.or_failed("fix a moment")?;
-    Ok(Timestamp::from_micros(floor))
+    Ok(TenantHead { floor: row.time("floor")?, horizon: horizon_of(&row)?, ..TenantHead::default() })
 }
 
 /// The writes to an entity, newest first.
@@ -146,6 +162,7 @@ pub(super) async fn history(
              UNION ALL
              (SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, sys_to, valid_from, valid_to, body
               FROM slice WHERE tenant = $1 AND kind = $2 AND id = $3 AND sys_from <= (SELECT at FROM bound)
+                  AND sys_to > coalesce((SELECT horizon FROM tenant_head WHERE tenant = $1), $8)
                   AND NOT carried AND (tx_id < $4 OR (tx_id = $4 AND valid_from > $5))
               ORDER BY sys_from DESC, valid_from LIMIT $6)
          ) e CROSS JOIN LATERAL (
@@ -159,6 +176,7 @@ pub(super) async fn history(
     .bind(last_from)
     .bind(number(page.limit() + 1)?)
     .bind(OPEN)
+    .bind(Horizon::default().at.as_micros())
     .fetch_all(&store.readers)
     .await
     .or_failed("read the history of an entity")?;
@@ -180,18 +198,32 @@ pub(super) async fn changes(
     limit: &PageRequest,
 ) -> Result<Commits> {
     let scope = Scope { list: "changes", tenant, key: None };
-    let since: u64 = since.map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+    let since: Option<u64> = since.map(|cursor| cursor.open(&scope)).transpose()?;
+    // One statement, so that what is missing of the commits is behind the horizon that it tells.
     let rows = sqlx::query(
-        "SELECT tx_id, at, provenance::text AS provenance, entities::text AS entities FROM entity_commit
-         WHERE tenant = $1 AND tx_id > $2 ORDER BY tx_id LIMIT $3",
+        "SELECT h.horizon, h.horizon_tx, c.* FROM (
+             SELECT coalesce(max(horizon), $4) AS horizon, coalesce(max(horizon_tx), 0) AS horizon_tx
+             FROM tenant_head WHERE tenant = $1) h
+         LEFT JOIN LATERAL (
+             SELECT tx_id, at, provenance::text AS provenance, entities::text AS entities FROM entity_commit
+             WHERE tenant = $1 AND tx_id > coalesce($2, h.horizon_tx) ORDER BY tx_id LIMIT $3) c ON TRUE
+         ORDER BY c.tx_id",
     )
     .bind(tenant.as_uuid())
-    .bind(i64::try_from(since).unwrap_or(i64::MAX))
+    .bind(since.map(|since| i64::try_from(since).unwrap_or(i64::MAX)))
     .bind(number(limit.limit() + 1)?)
+    .bind(Horizon::default().at.as_micros())
     .fetch_all(&store.readers)
     .await
     .or_failed("read the feed of changes")?;
-    let commit = |row: &PgRow| -> Result<TenantCommit> {
+    let since = rows.first().map_or_else(|| Ok(Horizon::default()), horizon_of)?.follow(since)?;
+    let mut commits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.maybe_number::<u64>("tx_id")?.is_some() {
+            commits.push(row);
+        }
+    }
+    let commit = |row: &&PgRow| -> Result<TenantCommit> {
         Ok(TenantCommit {
             tx_id: row.number("tx_id")?,
             committed_at: row.time("at")?,
@@ -199,9 +231,9 @@ pub(super) async fn changes(
             entities: row.json("entities")?,
         })
     };
-    let data = rows.iter().take(limit.limit()).map(commit).collect::<Result<Vec<_>>>()?;
+    let data = commits.iter().take(limit.limit()).map(commit).collect::<Result<Vec<_>>>()?;
     let last = data.last().map_or(since, |commit| commit.tx_id);
-    Ok(Commits { has_more: rows.len() > data.len(), data, next_cursor: Cursor::seal(&scope, &last)? })
+    Ok(Commits { has_more: commits.len() > data.len(), data, next_cursor: Cursor::seal(&scope, &last)? })
 }
 
 #[derive(Serialize)]

@@ -62,7 +62,7 @@ columns! {
     /// Rows of `run` that are written over: those of runs that have ended, or begun.
     Runs {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", outcome: Option<&'static str> = "text",
-        state: String = "text", output: Option<String> = "text", snapshot: Option<String> = "text",
+        finished_at: Option<i64> = "bigint", state: String = "text", output: Option<String> = "text", snapshot: Option<String> = "text",
         blueprint_version: Option<i64> = "bigint", fence: Option<i64> = "bigint", head_seq: Option<i64> = "bigint",
         commits: Option<i64> = "bigint", event_seq: Option<i64> = "bigint", cost: Option<i64> = "bigint",
         reserved: Option<i64> = "bigint", forfeited: Option<i64> = "bigint",
@@ -205,6 +205,7 @@ impl Batch {
             tenant,
             id,
             ended.then(|| run.status.as_str()),
+            run.finished_at.map(Timestamp::as_micros),
             record::state(run)?,
             run.output.as_ref().map(to_json).transpose()?,
             snapshot,
@@ -368,7 +369,7 @@ fn write_runs(runs: Runs, statement: &mut Statement) {
     statement.with(
         "ran",
         format!(
-            "UPDATE run r SET outcome = c.outcome, state = c.state::json, output = c.output::json,
+            "UPDATE run r SET outcome = c.outcome, finished_at = c.finished_at, state = c.state::json, output = c.output::json,
                  snapshot = coalesce(c.snapshot::json, r.snapshot), blueprint_version = c.blueprint_version,
                  fence = c.fence, head_seq = c.head_seq, commits = c.commits, event_seq = c.event_seq,
                  cost = c.cost, reserved = c.reserved, forfeited = c.forfeited

@@ -57,8 +57,14 @@ pub(super) async fn enqueue(
             Err(error) if attempt == 1 && runs.len() > 1 && !error.is_retryable() => continue,
             decided => decided?,
         };
+        let first = match first_runs(store, tenant, &decided).await? {
+            Some(first) => first,
+            None if attempt == ATTEMPTS => return Err(missing()),
+            // The run has been removed with its key since: the next look finds neither.
+            None => continue,
+        };
         match write(store, tenant, &decided, now).await? {
-            Ok(()) => return answer(store, tenant, decided).await,
+            Ok(()) => return answer(&decided, &first),
             // Another call has used a key or an id since: the next look finds it.
             Err(error) if attempt == ATTEMPTS => return Err(error).or_failed("accept a run"),
             Err(_) => {}
@@ -216,26 +222,37 @@ async fn write(store: &PgStore, tenant: TenantId, decided: &Decided, now: Timest
     }
 }
 
-async fn answer(store: &PgStore, tenant: TenantId, decided: Decided) -> Result<(Vec<Run>, bool)> {
-    let missing = || Error::internal("the run of an idempotency key is missing");
-    let mut runs = Vec::with_capacity(decided.answers.len());
+/// The older runs that stand for new ones; nothing if one is gone.
+async fn first_runs(store: &PgStore, tenant: TenantId, decided: &Decided) -> Result<Option<Vec<Run>>> {
+    let mut runs = Vec::new();
+    let is_new = |first: &RunId| decided.records.iter().any(|record| record.run.id == *first);
+    let older = decided.answers.iter().filter_map(|answer| answer.as_ref().err().filter(|first| !is_new(first)));
     let mut connection = None;
-    for answer in decided.answers {
-        let new = match answer {
-            Ok(place) => decided.records.get(place),
-            Err(first) => decided.records.iter().find(|record| record.run.id == first),
+    for first in older {
+        let connection = match &mut connection {
+            Some(connection) => connection,
+            none => none.insert(store.readers.acquire().await.or_failed("read a run")?),
         };
-        runs.push(match (new, answer) {
-            (Some(record), _) => record.run.clone(),
-            (None, Ok(_)) => return Err(missing()),
-            (None, Err(first)) => {
-                let connection = match &mut connection {
-                    Some(connection) => connection,
-                    none => none.insert(store.readers.acquire().await.or_failed("read a run")?),
-                };
-                record::load(connection, tenant, first).await.or_failed("read a run")?.ok_or_else(missing)?.run
-            }
-        });
+        let Some(record) = record::load(connection, tenant, *first).await.or_failed("read a run")? else {
+            return Ok(None);
+        };
+        runs.push(record.run);
     }
-    Ok((runs, !decided.records.is_empty()))
+    Ok(Some(runs))
+}
+
+fn answer(decided: &Decided, older: &[Run]) -> Result<(Vec<Run>, bool)> {
+    let run = |answer: &Result<usize, RunId>| match answer {
+        Ok(place) => decided.records.get(*place).map(|record| &record.run),
+        Err(first) => {
+            let new = decided.records.iter().map(|record| &record.run);
+            new.chain(older).find(|run| run.id == *first)
+        }
+    };
+    let runs: Option<Vec<Run>> = decided.answers.iter().map(|answer| run(answer).cloned()).collect();
+    Ok((runs.ok_or_else(missing)?, !decided.records.is_empty()))
+}
+
+fn missing() -> Error {
+    Error::internal("the run of an idempotency key is missing")
 }

@@ -41,7 +41,7 @@ async fn read_parts(
     let snapshot = sqlx::query("SELECT snapshot::text AS snapshot FROM run WHERE tenant = $1 AND id = $2")
         .bind(tenant.as_uuid())
         .bind(run.as_uuid())
-        .fetch_one(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await
         .or_failed("read a snapshot")?;
     let steps = sqlx::query(
@@ -69,7 +69,8 @@ async fn read_parts(
     .await
     .or_failed("read open calls")?;
     Ok(Journal {
-        snapshot: snapshot.maybe_json("snapshot")?,
+        // Where the run is gone by now, nobody gets to see the rest either.
+        snapshot: snapshot.map_or(Ok(None), |row| row.maybe_json("snapshot"))?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
         commits: record.commits,

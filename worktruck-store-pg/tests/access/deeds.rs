@@ -26,7 +26,12 @@ pub(crate) const fn at(seconds: i64) -> Timestamp {
 }
 
 pub(crate) async fn tenant(store: &PgStore, slug: &str) -> TenantId {
-    let new = NewTenant { id: TenantId::from_uuid(Uuid::new_v4()), slug: slug.to_owned(), name: Some(slug.to_owned()) };
+    let new = NewTenant {
+        id: TenantId::from_uuid(Uuid::new_v4()),
+        slug: slug.to_owned(),
+        name: Some(slug.to_owned()),
+        retention_days: None,
+    };
     store.create_tenant(new, at(0)).await.expect("a tenant is made").id
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use worktruck_core::TenantId;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{Signal, Transition};
-use worktruck_core::store::{EntityStore as _, Provenance, RunStore as _};
+use worktruck_core::store::{EntityStore as _, Provenance, RetentionStore as _, RunStore as _};
 
 use crate::deeds::{at, claim, commit, delete, enqueue, finished, new_key, new_run, put, put_valid, tenant};
 use crate::place::{Place, Role, Session};
@@ -90,6 +90,7 @@ async fn busy_tenant(place: &Place, name: &str) -> TenantId {
         .await
         .expect("a run is cancelled");
     enqueue(store, id, new_run(input), at(16)).await;
+    store.expire(id, at(1), 1, at(17)).await.expect("nothing is so old");
     id
 }
 
@@ -242,7 +243,7 @@ async fn statistics_and_the_tables_that_entities_are_found_by_are_closed() {
     assert_eq!(reader.count(&format!("SELECT count(*) FROM pg_stats WHERE {of_schema}")).await, 0);
     assert_eq!(reader.refused("SELECT * FROM pg_statistic").await, "42501");
     // EXPLAIN estimates from what all tenants have: it is for those who may read the table.
-    for closed in ["term", "sort_key", "search", "tenant", "idempotency", "erased", "open_call", "turn"] {
+    for closed in ["term", "sort_key", "search", "tenant", "idempotency", "erased", "open_call", "turn", "removal"] {
         assert_eq!(reader.refused(&format!("EXPLAIN SELECT * FROM {closed}")).await, "42501", "{closed}");
     }
 }

@@ -11,6 +11,7 @@ mod indexed;
 mod opening;
 mod people;
 mod plans;
+mod retention;
 mod schema;
 mod schemas;
 mod text;

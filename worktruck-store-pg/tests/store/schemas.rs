@@ -31,7 +31,7 @@ async fn two_schemas_of_one_database_are_two_stores() {
         assert_eq!(one.runs(tenant(1), RunQuery::default()).await.unwrap().data, []);
         assert_eq!(one.claim(claim_any(1), at(1)).await.unwrap().len(), 0);
         assert_eq!(one.entity(tenant(1), contact(1), At::NOW, at(1)).await.unwrap(), None);
-        let new = NewTenant { id: tenant(1), slug: "acme".into(), name: None };
+        let new = NewTenant::new(tenant(1), "acme");
         one.create_tenant(new, at(0)).await.unwrap();
         let applied = one.apply(tenant(1), create(1, name), user(), at(1)).await.unwrap();
         assert_eq!(applied.tx_id, 1);

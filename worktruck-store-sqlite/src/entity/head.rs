@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use worktruck_core::store::TenantHead;
+use worktruck_core::store::{Horizon, TenantHead};
 use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
@@ -9,9 +10,9 @@ use crate::rows::{Columns as _, IdBytes as _, number};
 
 /// What the store keeps per tenant, as one transaction sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// How far the commits have come.
-    pub(super) head: TenantHead,
+    pub(crate) head: TenantHead,
     /// The system time of the newest commit, at which every row of the table `head` holds.
     pub(super) committed_at: Option<Timestamp>,
     /// Whether a slice that was scheduled when the newest commit was made holds at the moment asked
@@ -21,14 +22,14 @@ pub(super) struct Clock {
 
 /// Reads how far the commits of `tenant` have come, and whether something is due at `present`, or
 /// at the floor where that is later, or within `slack` of it.
-pub(super) async fn load(
+pub(crate) async fn load(
     tx: &mut SqliteConnection,
     tenant: TenantId,
     present: Timestamp,
     slack: Duration,
 ) -> Result<Clock> {
     let row = sqlx::query(
-        "SELECT tx_id, committed_at, floor, EXISTS (
+        "SELECT tx_id, committed_at, floor, horizon, horizon_tx, EXISTS (
              SELECT 1 FROM slice WHERE tenant = ?1 AND scheduled = 1 AND valid_from <= max(?2, floor) + ?3
          ) AS is_due
          FROM tenant_head WHERE tenant = ?1",
@@ -44,10 +45,24 @@ pub(super) async fn load(
     };
     let committed_at: Option<i64> = row.try_get("committed_at").or_failed("read the commits")?;
     Ok(Clock {
-        head: TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")? },
+        head: TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")?, horizon: horizon_of(&row)? },
         committed_at: committed_at.map(Timestamp::from_micros),
         is_due: row.try_get("is_due").or_failed("read the commits")?,
     })
+}
+
+/// The horizon of a tenant, as the transaction sees it.
+pub(super) async fn horizon(tx: &mut SqliteConnection, tenant: TenantId) -> Result<Horizon> {
+    let row = sqlx::query("SELECT horizon, horizon_tx FROM tenant_head WHERE tenant = ?")
+        .bind(tenant.bytes())
+        .fetch_optional(tx)
+        .await
+        .or_failed("read the horizon")?;
+    row.as_ref().map_or_else(|| Ok(Horizon::default()), horizon_of)
+}
+
+fn horizon_of(row: &SqliteRow) -> Result<Horizon> {
+    Ok(Horizon { at: row.time("horizon")?, tx_id: row.number("horizon_tx")? })
 }
 
 /// Keeps a head that has advanced to a commit at its floor.

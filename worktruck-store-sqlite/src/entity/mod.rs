@@ -1,4 +1,4 @@
-mod head;
+pub(crate) mod head;
 mod list;
 mod load;
 mod present;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 use worktruck_core::store::draft::Refused;
 use worktruck_core::store::{
     Applied, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation, Provenance,
@@ -40,21 +40,22 @@ impl EntityStore for SqliteStore {
     }
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
-        let moment = match at.as_of {
-            None => Moment::Present(now),
-            Some(_) => {
-                let mut tx = self.read().await?;
-                let clock = head::load(&mut tx, tenant, now, Duration::ZERO).await?;
-                drop(tx);
-                let mut head = clock.head;
-                let point = head.read(at, now)?;
-                if head.floor != clock.head.floor {
-                    self.raise(tenant, head).await?;
-                }
-                Moment::Past(point.sys)
-            }
-        };
-        visible(&self.readers, tenant, key, moment, at.valid_at).await
+        if at.as_of.is_none() {
+            let mut reader = self.readers.acquire().await.or_failed("read an entity")?;
+            return visible(&mut reader, tenant, key, Moment::Present(now), at.valid_at).await;
+        }
+        let mut tx = self.read().await?;
+        let before = head::load(&mut tx, tenant, now, Duration::ZERO).await?.head;
+        let mut head = before;
+        let point = head.read(at, now)?;
+        if head.floor != before.floor {
+            drop(tx);
+            self.raise(tenant, head).await?;
+            // What was committed before the floor was raised belongs to the answer.
+            tx = self.read().await?;
+            head::horizon(&mut tx, tenant).await?.admit(point.sys)?;
+        }
+        visible(&mut tx, tenant, key, Moment::Past(point.sys), at.valid_at).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
@@ -69,6 +70,7 @@ impl EntityStore for SqliteStore {
             // What was committed before the floor was raised belongs to the answer.
             tx = self.read().await?;
             clock = head::load(&mut tx, tenant, plan.point.valid, Duration::ZERO).await?;
+            plan.check(clock.head.horizon)?;
         }
         let found = list::find(&mut tx, tenant, &query, &plan, &clock).await?;
         plan.page(found)
@@ -91,6 +93,7 @@ impl EntityStore for SqliteStore {
                  FROM slice WHERE tenant = ?1 AND kind = ?2 AND id = ?3
              ) e JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id
              WHERE NOT e.carried AND (e.tx_id < ?4 OR (e.tx_id = ?4 AND e.valid_from > ?5))
+                 AND e.sys_to > coalesce((SELECT horizon FROM tenant_head WHERE tenant = ?1), -9223372036854775808)
              ORDER BY e.tx_id DESC, e.valid_from LIMIT ?6"
         ))
         .bind(tenant.bytes())
@@ -114,7 +117,9 @@ impl EntityStore for SqliteStore {
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         let scope = Scope { list: "changes", tenant, key: None };
-        let since: u64 = since.map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+        let since: Option<u64> = since.map(|cursor| cursor.open(&scope)).transpose()?;
+        let mut tx = self.read().await?;
+        let since = head::horizon(&mut tx, tenant).await?.follow(since)?;
         let rows = sqlx::query(
             "SELECT tx_id, at, provenance, entities FROM entity_commit
              WHERE tenant = ? AND tx_id > ? ORDER BY tx_id LIMIT ?",
@@ -122,7 +127,7 @@ impl EntityStore for SqliteStore {
         .bind(tenant.bytes())
         .bind(i64::try_from(since).unwrap_or(i64::MAX))
         .bind(number(limit.limit() + 1)?)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *tx)
         .await
         .or_failed("read the feed of changes")?;
         let commit = |row| -> Result<TenantCommit> {
@@ -280,7 +285,7 @@ enum Moment {
 /// The entity as it was known at `moment` about `valid_at`, or about that moment; one statement,
 /// so that it sees one state of the file.
 async fn visible(
-    readers: &SqlitePool,
+    tx: &mut SqliteConnection,
     tenant: TenantId,
     key: EntityKey,
     moment: Moment,
@@ -313,7 +318,7 @@ async fn visible(
     .bind(at.as_micros())
     .bind(is_present)
     .bind(valid_at.map(Timestamp::as_micros))
-    .fetch_optional(readers)
+    .fetch_optional(tx)
     .await
     .or_failed("read an entity")?;
     row.map(|row| version::read(&row, tenant)).transpose()

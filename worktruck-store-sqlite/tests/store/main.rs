@@ -5,4 +5,5 @@ mod commits;
 mod file;
 mod fixture;
 mod lists;
+mod retention;
 mod turns;

@@ -22,7 +22,7 @@ pub(crate) async fn tenants(store: &PgStore, count: usize) -> Result<Vec<TenantI
     let mut tenants = Vec::with_capacity(count);
     for n in 0..count {
         let id = TenantId::new(&ids, now);
-        store.create_tenant(NewTenant { id, slug: format!("bench-{n}"), name: None }, now).await?;
+        store.create_tenant(NewTenant::new(id, format!("bench-{n}")), now).await?;
         tenants.push(id);
     }
     Ok(tenants)

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, ListQuery, NewTenant, Provenance, RunQuery,
-    RunStore, Store, Tenant, TenantStore, Version,
+    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant, Provenance,
+    RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -162,5 +162,21 @@ impl TenantStore for Announcing {
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
         self.inner.tenant_by_slug(slug).await
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        self.inner.tenants(page).await
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        self.inner.set_retention(id, days).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl RetentionStore for Announcing {
+    async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
+        self.inner.expire(tenant, before, limit, now).await
     }
 }

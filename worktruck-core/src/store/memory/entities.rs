@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use crate::entity::{self, Index, Kind, Term};
 use crate::store::{
-    Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Operation, Provenance, Require, TenantCommit, TenantHead,
-    Version, fold, keys, limit_of_runs, limited_by, not_unique, number_after_erasure, plan_changes,
+    Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Expired, Horizon, OldCommit, Operation, Provenance,
+    Require, TenantCommit, TenantHead, Version, fold, keys, limit_of_runs, limited_by, not_unique,
+    number_after_erasure, plan_changes,
 };
 use crate::temporal::{At, Point, RowOp, Slice};
 use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
@@ -13,7 +14,12 @@ use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
 #[derive(Debug, Default)]
 pub(super) struct Entities {
     pub(super) head: TenantHead,
-    pub(super) commits: Vec<TenantCommit>,
+    /// Those that the feed or the provenance of a slice still needs, by number.
+    pub(super) commits: BTreeMap<u64, TenantCommit>,
+    /// The number and the time of the newest commit, which may be gone.
+    newest: Option<(u64, Timestamp)>,
+    /// The last commit whose replaced slices are gone.
+    swept: u64,
     by_key: BTreeMap<EntityKey, Entity>,
     by_creation: BTreeMap<Kind, BTreeSet<(Timestamp, EntityId)>>,
     /// Which entities ever had a term: where to look, not what is found.
@@ -75,9 +81,9 @@ impl Entities {
     }
 
     pub(super) fn version(&self, tenant: TenantId, key: EntityKey, entity: &Entity, row: &Row) -> Result<Version> {
-        let place = usize::try_from(row.slice.tx_id).ok().and_then(|tx| tx.checked_sub(1));
-        let commit = place
-            .and_then(|place| self.commits.get(place))
+        let commit = self
+            .commits
+            .get(&row.slice.tx_id)
             .ok_or_else(|| Error::internal(format!("commit {} of {key} is missing", row.slice.tx_id)))?;
         Ok(Version {
             tenant,
@@ -100,7 +106,9 @@ impl Entities {
             self.erased.remove(&key);
             self.by_key.insert(key, entity);
         }
-        self.commits.extend(staged.commits);
+        for commit in staged.commits {
+            self.add(commit);
+        }
         self.head = staged.head;
     }
 
@@ -123,7 +131,7 @@ impl Entities {
         let version = newest + 1;
         self.erased.insert(key, version);
         let stamp = self.head.stamp(now);
-        self.commits.push(TenantCommit {
+        self.add(TenantCommit {
             tx_id: stamp.tx_id,
             committed_at: stamp.sys,
             provenance,
@@ -132,6 +140,56 @@ impl Entities {
         self.head.advance(stamp);
         Ok(())
     }
+
+    fn add(&mut self, commit: TenantCommit) {
+        self.newest = Some((commit.tx_id, commit.committed_at));
+        self.commits.insert(commit.tx_id, commit);
+    }
+
+    /// Moves the horizon to `before`.
+    pub(super) fn move_horizon(&mut self, before: Timestamp) {
+        let old = self.commits.values().rev().find(|commit| commit.committed_at < before);
+        let last = old.map_or(0, |commit| commit.tx_id).max(self.head.horizon.tx_id);
+        self.head.expire(Horizon { at: before, tx_id: last });
+    }
+
+    /// Removes what at most `limit` commits before the horizon have replaced.
+    pub(super) fn sweep(&mut self, limit: usize, expired: &mut Expired) {
+        use std::ops::Bound::{Excluded, Included};
+
+        let last = self.head.horizon.tx_id;
+        let range = (Excluded(self.swept), Included(last.max(self.swept)));
+        let mut walked: Vec<OldCommit> = self.commits.range(range).take(limit).map(|(_, commit)| old(commit)).collect();
+        walked.truncate(OldCommit::piece(&walked));
+        let mut unneeded: BTreeSet<u64> = BTreeSet::new();
+        for commit in &walked {
+            unneeded.insert(commit.tx_id);
+            for ChangedEntity { kind, id, .. } in &commit.entities {
+                let Some(entity) = self.by_key.get_mut(&EntityKey::new(*kind, *id)) else { continue };
+                let count = entity.rows.len();
+                let gone = entity.rows.extract_if(.., |row| row.slice.sys.to() <= commit.at);
+                unneeded.extend(gone.map(|row| row.slice.tx_id));
+                expired.slices += u64::try_from(count - entity.rows.len()).unwrap_or(0);
+            }
+        }
+        for tx_id in unneeded {
+            if !self.is_referred_to(tx_id) && self.commits.remove(&tx_id).is_some() {
+                expired.commits += 1;
+            }
+        }
+        self.swept = walked.last().map_or(last, |commit| commit.tx_id).max(self.swept);
+        expired.has_more |= self.swept < last;
+    }
+
+    fn is_referred_to(&self, tx_id: u64) -> bool {
+        let entities = self.commits.get(&tx_id).into_iter().flat_map(|commit| &commit.entities);
+        let mut rows = entities.filter_map(|e| self.by_key(EntityKey::new(e.kind, e.id))).flat_map(|e| &e.rows);
+        rows.any(|row| row.slice.tx_id == tx_id)
+    }
+}
+
+fn old(commit: &TenantCommit) -> OldCommit {
+    OldCommit { tx_id: commit.tx_id, at: commit.committed_at, entities: commit.entities.clone() }
 }
 
 impl Entity {
@@ -216,8 +274,8 @@ impl<'a> Staging<'a> {
             }
         }
         if entities.is_empty() {
-            let last = self.staged.commits.last().or_else(|| self.base.commits.last());
-            let (tx_id, at) = last.map_or((0, now), |commit| (commit.tx_id, commit.committed_at));
+            let last = self.staged.commits.last().map(|commit| (commit.tx_id, commit.committed_at));
+            let (tx_id, at) = last.or(self.base.newest).unwrap_or((0, now));
             return Ok(Applied { tx_id, at, versions });
         }
         self.staged.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });

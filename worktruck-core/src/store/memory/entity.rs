@@ -1,15 +1,17 @@
+use std::ops::Bound;
+
 use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::store::{
     Applied, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance, SortField, SortKey,
-    Version,
+    TenantCommit, Version,
 };
 use crate::temporal::{At, Slice};
 use crate::{Cursor, EntityId, Page, PageRequest, Result, TenantId, Timestamp};
 
 use super::MemoryStore;
-use super::entities::{Entities, Staging};
+use super::entities::{Entities, Row, Staging};
 
 #[async_trait]
 impl EntityStore for MemoryStore {
@@ -52,7 +54,9 @@ impl EntityStore for MemoryStore {
             return Ok(Page::new(Vec::new(), None));
         };
         let place = |slice: &Slice| (slice.tx_id, slice.valid.from().as_micros());
-        let mut rows: Vec<_> = entity.rows.iter().filter(|row| !row.slice.carried).collect();
+        let horizon = entities.head.horizon;
+        let shown = |row: &&Row| !row.slice.carried && !horizon.hides(row.slice.sys);
+        let mut rows: Vec<_> = entity.rows.iter().filter(shown).collect();
         rows.sort_by_key(|row| (std::cmp::Reverse(row.slice.tx_id), row.slice.valid.from()));
         rows.retain(|row| {
             let (tx, from) = place(&row.slice);
@@ -70,13 +74,15 @@ impl EntityStore for MemoryStore {
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         let scope = Scope { list: "changes", tenant, key: None };
-        let since: u64 = since.map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or(0);
+        let since: Option<u64> = since.map(|cursor| cursor.open(&scope)).transpose()?;
         let state = self.state();
-        let commits = state.entities.get(&tenant).map_or(&[][..], |entities| &entities.commits);
-        let first = commits.partition_point(|commit| commit.tx_id <= since);
-        let rest = &commits[first..];
-        let has_more = rest.len() > limit.limit();
-        let data = rest[..rest.len().min(limit.limit())].to_vec();
+        let entities = state.entities.get(&tenant);
+        let since = entities.map(|entities| entities.head.horizon).unwrap_or_default().follow(since)?;
+        let after = (Bound::Excluded(since), Bound::Unbounded);
+        let mut rest =
+            entities.into_iter().flat_map(|entities| entities.commits.range(after)).map(|(_, commit)| commit);
+        let data: Vec<TenantCommit> = rest.by_ref().take(limit.limit()).cloned().collect();
+        let has_more = rest.next().is_some();
         let last = data.last().map_or(since, |commit| commit.tx_id);
         Ok(Commits { data, next_cursor: Cursor::seal(&scope, &last)?, has_more })
     }

@@ -2,6 +2,7 @@
 
 mod entities;
 mod entity;
+mod retention;
 mod run;
 mod runs;
 mod tenant;

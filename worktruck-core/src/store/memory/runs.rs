@@ -78,6 +78,21 @@ impl Runs {
         self.turns.extend(tenants.into_iter().map(|tenant| (tenant, turn)));
     }
 
+    /// Removes up to `limit` runs of a tenant that ended before `before`, those first that ended first;
+    /// gives how many.
+    pub(super) fn expire(&mut self, tenant: TenantId, before: Timestamp, limit: usize) -> usize {
+        let ended = self.of_tenant(tenant).filter_map(|run| Some((run.record.run.finished_at?, run.record.run.id)));
+        let mut gone: Vec<_> = ended.filter(|(finished_at, _)| *finished_at < before).collect();
+        gone.sort_unstable();
+        gone.truncate(limit);
+        for (_, run) in &gone {
+            self.by_id.remove(&(tenant, *run));
+        }
+        let by_id = &self.by_id;
+        self.by_idempotency_key.retain(|(of, _), (_, run)| *of != tenant || by_id.contains_key(&(tenant, *run)));
+        gone.len()
+    }
+
     /// Writes back a record that changed, with what happened to it.
     pub(super) fn put(&mut self, record: RunRecord, events: Vec<Event>) -> &mut StoredRun {
         let run = &record.run;

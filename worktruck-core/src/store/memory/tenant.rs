@@ -1,7 +1,9 @@
+use std::ops::Bound::{Excluded, Unbounded};
+
 use async_trait::async_trait;
 
-use crate::store::{NewTenant, Tenant, TenantStore};
-use crate::{Result, TenantId, Timestamp};
+use crate::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use crate::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use super::MemoryStore;
 
@@ -24,5 +26,26 @@ impl TenantStore for MemoryStore {
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
         Ok(self.state().tenants.values().find(|tenant| tenant.slug == slug).cloned())
+    }
+
+    async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
+        let scope = tenant_scope();
+        let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let state = self.state();
+        let mut rest = state.tenants.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(_, tenant)| tenant);
+        let data: Vec<Tenant> = rest.by_ref().take(page.limit()).cloned().collect();
+        let next = match (data.last(), rest.next()) {
+            (Some(last), Some(_)) => Some(Cursor::seal(&scope, &last.id)?),
+            _ => None,
+        };
+        Ok(Page::new(data, next))
+    }
+
+    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+        check_retention(days)?;
+        let mut state = self.state();
+        let tenant = state.tenants.get_mut(&id).ok_or_else(|| Error::not_found(format!("tenant {id}")))?;
+        tenant.retention_days = days;
+        Ok(tenant.clone())
     }
 }

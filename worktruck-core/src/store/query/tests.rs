@@ -34,7 +34,7 @@ fn found(field: &SortField) -> Vec<(Position, ())> {
 #[test]
 fn walk_over_a_changing_field_keeps_its_first_moment() {
     for (field, pinned) in [(CreatedAt, false), (UpdatedAt, true), (Key("display_name".to_owned()), true)] {
-        let mut head = TenantHead { tx_id: 1, floor: at(10) };
+        let mut head = TenantHead { tx_id: 1, floor: at(10), ..TenantHead::default() };
         let query = query(field.clone());
         let first = ListPlan::new(tenant(1), &query, &mut head, at(20)).unwrap();
         assert_eq!(first.point, Point { sys: at(20), valid: at(20) });
@@ -52,7 +52,7 @@ fn walk_over_a_changing_field_keeps_its_first_moment() {
 
 #[test]
 fn clock_that_runs_behind_pins_the_newest_commit() {
-    let mut head = TenantHead { tx_id: 1, floor: at(100) };
+    let mut head = TenantHead { tx_id: 1, floor: at(100), ..TenantHead::default() };
     let query = query(UpdatedAt);
     let first = ListPlan::new(tenant(1), &query, &mut head, at(20)).unwrap();
     assert_eq!(first.point.sys, at(100));

@@ -279,7 +279,7 @@ fn genesis(run: &Run) -> Digest {
 impl Stage {
     /// Makes tenant number `n`.
     pub(super) async fn tenant(&self, n: u32) -> TenantId {
-        let new = NewTenant { id: tenant_id(n), slug: format!("tenant-{n}"), name: None };
+        let new = NewTenant::new(tenant_id(n), format!("tenant-{n}"));
         self.store.create_tenant(new, at(0)).await.expect("a tenant is made").id
     }
 

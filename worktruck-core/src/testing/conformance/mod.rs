@@ -44,6 +44,7 @@ pub mod lease;
 pub mod limits;
 pub mod moves;
 pub mod periods;
+pub mod retention;
 pub mod signal;
 pub mod tenant;
 pub mod turns;

@@ -158,8 +158,28 @@ macro_rules! conformance_scenarios {
                 events_are_numbered_without_gaps
                 runs_are_listed_newest_first_and_filtered
             }
+            retention {
+                expired_run_is_gone_with_all_that_is_its
+                runs_that_ended_later_or_not_at_all_stay
+                payload_of_a_remaining_run_stays
+                expired_idempotency_key_can_be_used_again
+                read_before_the_horizon_is_refused
+                pinned_walk_behind_the_horizon_is_refused
+                what_is_believed_stays_however_old
+                horizon_never_goes_back
+                history_ends_at_the_horizon
+                versions_are_counted_on_after_expiry
+                feed_cursor_before_the_horizon_is_refused
+                provenance_outlives_its_commit
+                answers_are_the_same_between_pieces
+                expiry_by_many_tasks_removes_everything_once
+                expiry_leaves_other_tenants_alone
+                expiry_of_the_future_is_refused
+            }
             tenant {
                 tenant_is_found_by_id_and_slug
+                tenants_are_walked_by_id
+                retention_of_a_tenant_is_kept
                 tenant_slug_is_unique
                 malformed_slug_is_refused
                 entity_of_another_tenant_is_not_read

@@ -6,13 +6,17 @@ use crate::entity::{Kind, Term};
 use crate::run::{Lease, NewRun, Renewal, Signal, Transition};
 use crate::store::{Changes, ListQuery, NewTenant, Require, RunQuery, Tenant};
 use crate::temporal::{At, WriteOp};
-use crate::{ErrorKind, TenantId};
+use crate::{Cursor, ErrorKind, TenantId};
 
 use super::Stage;
 use super::build::*;
 
 fn new_tenant(n: u32, slug: &str) -> NewTenant {
-    NewTenant { id: tenant_id(n), slug: slug.to_owned(), name: Some("Ada & Co \u{e9}".to_owned()) }
+    NewTenant {
+        name: Some("Ada & Co \u{e9}".to_owned()),
+        retention_days: Some(400),
+        ..NewTenant::new(tenant_id(n), slug)
+    }
 }
 
 /// A tenant is found by both its names.
@@ -22,6 +26,7 @@ pub async fn tenant_is_found_by_id_and_slug(stage: Stage) {
         id: tenant_id(1),
         slug: "ada-co_1".to_owned(),
         name: Some("Ada & Co \u{e9}".to_owned()),
+        retention_days: Some(400),
         created_at: at(10),
     };
     assert_eq!(made, expected);
@@ -52,6 +57,39 @@ pub async fn malformed_slug_is_refused(stage: Stage) {
         assert_refused(refused, ErrorKind::InvalidRequest, &format!("the slug {slug:?}"));
     }
     assert_eq!(stage.store.tenant(tenant_id(1)).await.expect("an answer"), None);
+}
+
+/// Every tenant is on one page of the walk, in order of ids, also one that is made meanwhile.
+pub async fn tenants_are_walked_by_id(stage: Stage) {
+    for n in [5, 1, 4, 2] {
+        stage.tenant(n).await;
+    }
+    let first = stage.store.tenants(page(2, None)).await.expect("a page");
+    assert_eq!(first.data.iter().map(|tenant| tenant.id).collect::<Vec<_>>(), [1, 2].map(tenant_id));
+    assert!(first.has_more, "there are more");
+    stage.tenant(3).await;
+    let second = stage.store.tenants(page(3, first.next_cursor)).await.expect("a page");
+    assert_eq!(second.data.iter().map(|tenant| tenant.id).collect::<Vec<_>>(), [3, 4, 5].map(tenant_id));
+    assert_eq!((second.has_more, second.next_cursor), (false, None));
+    let damaged = stage.store.tenants(page(2, Some(Cursor::from_text("damaged")))).await;
+    assert_refused(damaged, ErrorKind::InvalidCursor, "a damaged cursor");
+}
+
+/// How long a tenant keeps what it has is set when it is made, and later.
+pub async fn retention_of_a_tenant_is_kept(stage: Stage) {
+    let made = stage.store.create_tenant(new_tenant(1, "ada"), at(10)).await.expect("a tenant is made");
+    assert_eq!(made.retention_days, Some(400));
+    for days in [Some(1), None, Some(u32::MAX)] {
+        let set = stage.store.set_retention(made.id, days).await.expect("the retention is set");
+        assert_eq!(set, Tenant { retention_days: days, ..made.clone() });
+        assert_eq!(stage.store.tenant(made.id).await.expect("an answer"), Some(set));
+    }
+    assert_refused(stage.store.set_retention(made.id, Some(0)).await, ErrorKind::InvalidRequest, "no day");
+    assert_refused(stage.store.set_retention(tenant_id(2), None).await, ErrorKind::NotFound, "an unknown tenant");
+    let none = NewTenant { retention_days: Some(0), ..new_tenant(2, "bob") };
+    assert_refused(stage.store.create_tenant(none, at(20)).await, ErrorKind::InvalidRequest, "a tenant of no day");
+    let kept = stage.store.tenant(made.id).await.expect("an answer").and_then(|tenant| tenant.retention_days);
+    assert_eq!(kept, Some(u32::MAX), "what is refused changes nothing");
 }
 
 /// Two tenants: one with contacts and a run in hand, and one with nothing.

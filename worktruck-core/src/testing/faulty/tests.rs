@@ -39,7 +39,7 @@ async fn fault_before_a_call_has_no_effect_and_after_it_all_of_it() {
 async fn call_that_the_store_refuses_keeps_its_error_under_a_fault_after_it() {
     let store = FaultyStore::new(MemoryStore::default());
     store.fail(1, Fault::After);
-    let tenant = NewTenant { id: tenant(), slug: "No Slug".to_owned(), name: None };
+    let tenant = NewTenant::new(tenant(), "No Slug");
     let error = store.create_tenant(tenant, Timestamp::EPOCH).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
 }

@@ -128,7 +128,7 @@ impl Stage {
     pub fn prepare_in(&self, store: &dyn Store) -> Result<()> {
         let (tenant, now) = (self.tenant(), self.now());
         block_on(async {
-            let new = NewTenant { id: tenant, slug: "scripted".to_owned(), name: None };
+            let new = NewTenant::new(tenant, "scripted");
             store.create_tenant(new, now).await?;
             let ids = CountingIds::new(3);
             for name in &self.script.contacts {

@@ -35,7 +35,7 @@ pub(super) async fn list(
             // What cannot be asked fixes nothing.
             ListPlan::new(tenant, query, &mut TenantHead::default(), now)?;
         }
-        head.floor = fix(store, tenant, fixed).await?;
+        head = fix(store, tenant, fixed).await?;
     }
     let plan = ListPlan::new(tenant, query, &mut head, now)?;
     // Nothing has a term of a name that cannot be kept.
@@ -48,9 +48,15 @@ pub(super) async fn list(
     loop {
         let rows = list.find(&mut connection, gathered.after()).await?;
         if gathered.take(rows) {
-            return gathered.page();
+            break;
         }
     }
+    drop(connection);
+    if is_fixed {
+        // What was replaced since may have been removed since.
+        plan.check(fix(store, tenant, None).await?.horizon)?;
+    }
+    gathered.page()
 }
 
 /// A list to be found.

@@ -35,7 +35,7 @@ fn a_new_entity_is_a_head_with_terms_sort_keys_and_words() {
     assert_eq!(entries(&rows.new_terms), [("kind", "person"), ("tag", "vip")]);
     assert_eq!(entries(&rows.new_sort), [("display_name", "ada łukasz")]);
     assert_eq!((shapes(&rows), rows.old_heads, rows.old_terms, rows.old_sort), (vec![], vec![], vec![], vec![]));
-    assert_eq!((rows.head, rows.commits.len()), (TenantHead { tx_id: 1, floor: at(5) }, 1));
+    assert_eq!((rows.head, rows.commits.len()), (TenantHead { tx_id: 1, floor: at(5), ..TenantHead::default() }, 1));
 }
 
 #[test]
@@ -122,7 +122,8 @@ fn a_deletion_leaves_no_head_and_a_tombstone() {
 
 #[test]
 fn an_entity_that_was_erased_goes_on_with_its_numbers_once() {
-    let mut draft: Draft<u32> = Draft::new(tenant(), TenantHead { tx_id: 9, floor: at(5) }, Some(at(5)));
+    let mut draft: Draft<u32> =
+        Draft::new(tenant(), TenantHead { tx_id: 9, floor: at(5), ..TenantHead::default() }, Some(at(5)));
     draft.add_erased(key(1), 3);
     draft.add_erased(key(2), 8);
     for (name, version) in [("Ada", 4), ("Bob", 5)] {
@@ -159,7 +160,7 @@ fn an_erasure_is_a_commit_that_takes_in_what_is_due() {
     draft.record(purged.clone(), user(), at(40));
     let rows = draft.rows().unwrap();
     assert_eq!((rows.commits[0].tx_id, &rows.commits[0].entities), (3, &vec![purged]));
-    assert_eq!(rows.head, TenantHead { tx_id: 3, floor: at(40) });
+    assert_eq!(rows.head, TenantHead { tx_id: 3, floor: at(40), ..TenantHead::default() });
     assert_eq!(rows.new_heads.iter().map(|head| head.key).collect::<Vec<_>>(), [key(2)]);
 }
 
@@ -178,7 +179,8 @@ fn a_draft_without_a_commit_writes_nothing() {
 
 #[test]
 fn a_stored_body_of_older_rules_is_found_by_what_it_was_found_by() {
-    let mut draft: Draft<u32> = Draft::new(tenant(), TenantHead { tx_id: 1, floor: at(5) }, Some(at(5)));
+    let mut draft: Draft<u32> =
+        Draft::new(tenant(), TenantHead { tx_id: 1, floor: at(5), ..TenantHead::default() }, Some(at(5)));
     let slice = Slice {
         version: 1,
         body: Some(json!({ "shoe_size": 43 })),
