@@ -10,6 +10,9 @@
 //! processes were faster, the tenant is locked before it is read again; of a process that is stopped
 //! then, the server takes the lock back after ten seconds.
 //!
+//! Whether the tables are what the store promises is found out by [`PgStore::verify`], say of a backup
+//! that was restored.
+//!
 //! # Ask with SQL
 //!
 //! The schema has views for people: `contacts`, `merge_proposals`, `agent_configs` and `entities`
@@ -46,8 +49,10 @@ mod store;
 mod tenant;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
+mod verify;
 mod work;
 mod writer;
 
 pub use options::PgOptions;
 pub use store::PgStore;
+pub use verify::Finding;

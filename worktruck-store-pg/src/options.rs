@@ -235,6 +235,12 @@ impl Session {
         self.connect.clone().options(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
     }
 
+    /// What begins a transaction that sees one moment, changes nothing and may take as long as it needs.
+    pub(crate) fn look(&self) -> String {
+        let set: String = self.settings.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}'; ")).collect();
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; DEALLOCATE ALL; {set}SET LOCAL statement_timeout = 0")
+    }
+
     /// What begins each transaction, where the settings last no longer than one.
     pub(crate) fn begin(&self) -> Option<String> {
         let set = self.settings.iter().map(|(name, value)| format!("; SET LOCAL {name} = '{value}'"));

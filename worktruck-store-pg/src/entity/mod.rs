@@ -1,3 +1,4 @@
+mod found;
 mod index;
 mod list;
 mod load;
@@ -13,6 +14,7 @@ use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::PgStore;
 
+pub(crate) use found::{Unfound, unfound};
 pub(crate) use load::Drafts;
 pub(crate) use read::horizon_of;
 pub(crate) use write::EntityBatch;

@@ -32,7 +32,7 @@ pub(super) async fn read(store: &PgStore, tenant: TenantId, run: RunId) -> Resul
 const ATTEMPTS: usize = 50;
 
 /// The parts of a journal, which are of one moment if the run has made no commit meanwhile.
-async fn read_parts(
+pub(super) async fn read_parts(
     connection: &mut PgConnection,
     tenant: TenantId,
     run: RunId,

@@ -1,4 +1,5 @@
 mod batch;
+mod chains;
 mod claim;
 mod enqueue;
 mod journal;
@@ -19,6 +20,7 @@ use crate::PgStore;
 use crate::error::OrFailed as _;
 
 pub(crate) use batch::{Batch, Locked, Was};
+pub(crate) use chains::unchained;
 pub(crate) use record::{Records, existing};
 
 #[async_trait]

@@ -15,5 +15,6 @@ mod retention;
 mod schema;
 mod schemas;
 mod text;
+mod verify;
 mod wake;
 mod wire;
