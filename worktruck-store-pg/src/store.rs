@@ -142,7 +142,11 @@ async fn pool(options: &PgOptions) -> sqlx::Result<PgPool> {
             Box::pin(async move { Ok(been.idle_for < LONG_IDLE || connection.ping().await.is_ok()) })
         });
     }
-    pool.connect_with(session.connect()).await
+    // What opens a pool with a first connection keeps that as it began: in a transaction, where each use
+    // is one, and so with one of the few connections that are shared. What is given back has ended it.
+    let pool = pool.connect_lazy_with(session.connect());
+    drop(pool.acquire().await?);
+    Ok(pool)
 }
 
 /// A connection that nobody used for so long may have broken unnoticed.

@@ -4,7 +4,8 @@
 //! `WORKTRUCK_TEST_DATABASE_URL` names, if it does. Otherwise it is on a server that all tests of
 //! this user share while they run, in whatever process they are. The first starts it, and a few
 //! seconds after the last has gone it is stopped and deleted, also if that one was killed. A
-//! [`Cluster`] is a server for one test alone, which may stop, restart and kill it.
+//! [`Cluster`] is a server for one test alone, which may stop, restart and kill it. A [`Pooler`] stands
+//! between a test and a server, and shares few connections among many.
 //!
 //! # What is needed
 //!
@@ -12,7 +13,8 @@
 //! system's own server is not used and need not run. They are looked for in the folder
 //! `WORKTRUCK_TEST_PG_BIN` if it is set, else where `pg_config --bindir` says, in the `PATH`, and in
 //! `/usr/lib/postgresql`, where the newest is taken. PostgreSQL refuses to run as root: for root,
-//! the servers run as the user `postgres`, or else `nobody`.
+//! the servers run as the user `postgres`, or else `nobody`. A [`Pooler`] needs `pgbouncer` besides (on
+//! Debian: `apt-get install pgbouncer`), and runs as the same user.
 //!
 //! # Where they are
 //!
@@ -43,12 +45,14 @@ mod binaries;
 mod cluster;
 mod database;
 mod home;
+mod pooler;
 mod server;
 mod shared;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use database::Database;
 pub use home::Home;
+pub use pooler::Pooler;
 
 use worktruck_core::{Error, Result};
 

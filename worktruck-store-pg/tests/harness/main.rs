@@ -5,6 +5,7 @@
 mod clusters;
 mod databases;
 mod machine;
+mod poolers;
 mod sharing;
 
 use std::fs;
