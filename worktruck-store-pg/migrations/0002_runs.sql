@@ -45,7 +45,9 @@ CREATE TABLE queue (
     priority            smallint NOT NULL,
     -- Whether its time had not come when somebody last looked.
     delayed             boolean  NOT NULL,
-    status              text     COLLATE "C" NOT NULL CHECK (status IN ('queued', 'running', 'waiting')),
+    -- 'queued', 'running' or 'waiting'. Each statement would read a check anew, and takes most of its
+    -- time to begin.
+    status              text     COLLATE "C" NOT NULL,
     blueprint           text     COLLATE "C" NOT NULL,
     waiting_reason      text     COLLATE "C",
     -- When to see whether its lease has expired: not after it does. It follows the lease in long
@@ -55,13 +57,13 @@ CREATE TABLE queue (
     -- From here on what changes with every step, together because only this part is logged.
     lease_expires_at    bigint,
     updated_at          bigint   NOT NULL,
-    head_seq            bigint   NOT NULL,
-    commits             bigint   NOT NULL,
-    event_seq           bigint   NOT NULL,
+    head_seq            integer  NOT NULL,
+    commits             integer  NOT NULL,
+    event_seq           integer  NOT NULL,
     cost                bigint   NOT NULL,
     reserved            bigint   NOT NULL,
     forfeited           bigint   NOT NULL
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 
 CREATE INDEX queue_ready ON queue (tenant, blueprint, priority DESC, created_at, run)
     WHERE status = 'queued' AND NOT delayed;
@@ -76,6 +78,8 @@ CREATE TABLE turn (
     tenant uuid   NOT NULL PRIMARY KEY,
     served bigint NOT NULL
 ) WITH (fillfactor = 20);
+
+CREATE INDEX turn_served ON turn (served);
 
 CREATE TABLE idempotency (
     tenant uuid  NOT NULL,
@@ -95,8 +99,8 @@ CREATE TABLE step (
     completed_at bigint,
     -- When it was committed, and as which event of the run.
     at           bigint NOT NULL,
-    event_seq    bigint NOT NULL,
     cost         bigint,
+    event_seq    integer NOT NULL,
     seq          integer NOT NULL,
     kind         text   COLLATE "C" NOT NULL,
     outcome      text   COLLATE "C" NOT NULL,

@@ -50,6 +50,7 @@ CREATE TABLE slice (
 
 -- All bounds are keys, so that what holds at a point is found in the index alone.
 CREATE INDEX slice_due ON slice (tenant, valid_from) WHERE scheduled;
+CREATE INDEX slice_due_of_kind ON slice (tenant, kind) WHERE scheduled;
 CREATE INDEX slice_in_order ON slice (tenant, kind, created_at, id, sys_from, sys_to, valid_from, valid_to);
 -- By these, what a moment that is not long past had and the heads have not any more is found: slices
 -- that were replaced since, and slices that are still believed but whose time is over.

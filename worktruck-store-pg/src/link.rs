@@ -36,6 +36,15 @@ impl Link {
         Ok(self.wire.insert(wire))
     }
 
+    /// Makes sure that the connection, if there is one, has not broken unnoticed.
+    pub(crate) async fn check(&mut self) {
+        if let Some(wire) = &mut self.wire
+            && wire.connection.ping().await.is_err()
+        {
+            self.wire = None;
+        }
+    }
+
     pub(crate) fn drop_connection(&mut self) {
         self.wire = None;
     }

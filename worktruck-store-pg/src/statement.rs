@@ -34,6 +34,22 @@ impl Statement {
         let _ = write!(self.sql, "{before} {name} AS ({sql})");
     }
 
+    /// Rows whose columns are bound as one array each, as a table of the name given.
+    ///
+    /// A function that gives the elements of many arrays keeps each array's in a store of its own: of a
+    /// few rows, picking each element by its place takes less. Of many, a text far back in its array is
+    /// found faster the other way.
+    pub(crate) fn table(&mut self, table: &str, len: usize, columns: &[Column]) -> String {
+        let join = |text: fn(&Column) -> String| columns.iter().map(text).collect::<Vec<_>>().join(", ");
+        if len > FEW {
+            let arrays = join(|column| format!("{}::{}[]", column.array, column.sql_type));
+            return format!("unnest({arrays}) AS {table}({})", join(|column| column.name.to_owned()));
+        }
+        let elements = join(|column| format!("({}::{}[])[n] AS {}", column.array, column.sql_type, column.name));
+        let places: Vec<i32> = (1..).take(len).collect();
+        format!("(SELECT {elements} FROM unnest({}::int[]) AS n) AS {table}", self.bind(places))
+    }
+
     /// Runs the statement with `last` at its end, and gives the rows of that.
     pub(crate) async fn fetch(mut self, connection: &mut PgConnection, last: &str) -> sqlx::Result<Vec<PgRow>> {
         if let Some(error) = self.failed {
@@ -45,6 +61,17 @@ impl Statement {
     }
 }
 
+/// How many rows are few.
+const FEW: usize = 64;
+
+/// A column of rows, all of whose values are in one array.
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) sql_type: &'static str,
+    /// The place of the array among the values of the statement.
+    pub(crate) array: String,
+}
+
 /// Rows of a statement.
 pub(crate) trait Rows {
     /// Whether there are none.
@@ -54,7 +81,7 @@ pub(crate) trait Rows {
     fn bind(self, statement: &mut Statement, table: &str) -> String;
 }
 
-/// Rows to be bound as one array for each column, and joined as `unnest(…) AS name(columns)`.
+/// Rows to be bound as one array for each column.
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty = $sql:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -75,9 +102,13 @@ macro_rules! columns {
             }
 
             fn bind(self, statement: &mut $crate::statement::Statement, table: &str) -> String {
-                let arrays = [$(format!(concat!("{}::", $sql, "[]"), statement.bind(self.$column))),+];
-                let names = [$(stringify!($column)),+];
-                format!("unnest({}) AS {table}({})", arrays.join(", "), names.join(", "))
+                let len = [$(self.$column.len()),+].into_iter().max().unwrap_or_default();
+                let columns = [$($crate::statement::Column {
+                    name: stringify!($column),
+                    sql_type: $sql,
+                    array: statement.bind(self.$column),
+                }),+];
+                statement.table(table, len, &columns)
             }
         }
     };

@@ -14,12 +14,12 @@ use worktruck_core::{Error, Result, TenantId, Timestamp};
 use crate::group::{Attempt, attempt};
 use crate::link::Link;
 use crate::options::PgOptions;
-use crate::run::Records;
+use crate::run::{Accept, Door, NewRuns, Records};
 
 /// Hands commits to the tasks that write.
 ///
 /// Commits that change entities go to a task of their own, because those of one tenant have to be
-/// made one after the other; all others go to whichever task is free.
+/// made one after the other, and so do new runs; all others go to whichever task is free.
 #[derive(Debug)]
 pub(crate) struct Writer {
     queues: Mutex<Option<Queues>>,
@@ -30,6 +30,7 @@ pub(crate) struct Writer {
 struct Queues {
     journal: mpsc::Sender<Job>,
     entities: mpsc::Sender<Job>,
+    new_runs: mpsc::Sender<Accept>,
 }
 
 /// Something to be committed.
@@ -69,6 +70,7 @@ impl Writer {
     pub(crate) fn start(options: &PgOptions, records: &Arc<Records>) -> Self {
         let (journal, of_journal) = mpsc::channel(QUEUE);
         let (entities, of_entities) = mpsc::channel(QUEUE);
+        let (new_runs, of_new_runs) = mpsc::channel(QUEUE);
         let mut tasks = JoinSet::new();
         let of_journal = Arc::new(tokio::sync::Mutex::new(of_journal));
         for _ in 0..options.writers() {
@@ -76,7 +78,8 @@ impl Writer {
         }
         let of_entities = Arc::new(tokio::sync::Mutex::new(of_entities));
         tasks.spawn(write(Link::new(options), of_entities, Arc::clone(records)));
-        Self { queues: Mutex::new(Some(Queues { journal, entities })), tasks: tokio::sync::Mutex::new(tasks) }
+        tasks.spawn(accept(Door::new(Link::new(options)), of_new_runs));
+        Self { queues: Mutex::new(Some(Queues { journal, entities, new_runs })), tasks: tokio::sync::Mutex::new(tasks) }
     }
 
     /// Commits what the holder of a lease did.
@@ -101,6 +104,13 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job = Job::Apply { tenant, changes, provenance, now, reply };
         self.queues()?.entities.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Writes new runs; says whether it did, or else a key or an id of theirs was used before.
+    pub(crate) async fn accept(&self, new: NewRuns) -> Result<bool> {
+        let (reply, answer) = oneshot::channel();
+        self.queues()?.new_runs.send(Accept { new, reply }).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -136,8 +146,19 @@ async fn write(mut link: Link, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>
     link.close().await;
 }
 
+async fn accept(mut door: Door, mut new_runs: mpsc::Receiver<Accept>) {
+    loop {
+        let group = together(&mut new_runs).await;
+        if group.is_empty() {
+            break;
+        }
+        door.let_in(group).await;
+    }
+    door.close().await;
+}
+
 /// What is queued, as soon as there is something; nothing if there will be nothing more.
-async fn together(jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+async fn together<T>(jobs: &mut mpsc::Receiver<T>) -> Vec<T> {
     let mut group = Vec::new();
     jobs.recv_many(&mut group, GROUP).await;
     // Runs whose commits were answered together are about to commit again together.

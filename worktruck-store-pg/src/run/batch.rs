@@ -5,7 +5,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
-use worktruck_core::run::{Commit, Event, NewEvent, RunRecord};
+use worktruck_core::run::{Commit, Event, NewEvent, RunRecord, Transition};
 use worktruck_core::{Digest, Error, Result, Timestamp};
 
 use crate::rows::{number, to_json};
@@ -38,15 +38,28 @@ pub(crate) enum Locked {
 }
 
 columns! {
+    /// Rows of `queue` whose runs go on after a step, and the new rows of `step`: what most commits are.
+    Stepping {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", fence: i64 = "bigint", was_commits: i32 = "int",
+        was_event_seq: i32 = "int", lease_expires_at: i64 = "bigint", stride: i64 = "bigint", updated_at: i64 = "bigint",
+        total: i64 = "bigint", reserved: i64 = "bigint", forfeited: i64 = "bigint", id: Uuid = "uuid",
+        started_at: i64 = "bigint", completed_at: Option<i64> = "bigint", at: i64 = "bigint", event_seq: i32 = "int",
+        cost: Option<i64> = "bigint", seq: i32 = "int", kind: &'static str = "text", outcome: &'static str = "text",
+        name: String = "text", call_digest: Vec<u8> = "bytea", hash: Vec<u8> = "bytea", input: String = "text",
+        output: Option<String> = "text", model: Option<String> = "text", usage: Option<String> = "text",
+    }
+}
+
+columns! {
     /// Rows of `queue` that are written over.
     Staying {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid",
-        was_fence: i64 = "bigint", was_commits: i64 = "bigint", was_event_seq: i64 = "bigint",
+        was_fence: i64 = "bigint", was_commits: i32 = "int", was_event_seq: i32 = "int",
         status: &'static str = "text", waiting_reason: Option<&'static str> = "text", attempt: i64 = "bigint",
         started_at: Option<i64> = "bigint", cancel_requested_at: Option<i64> = "bigint",
         blueprint_version: Option<i64> = "bigint", fence: i64 = "bigint", lease_expires_at: Option<i64> = "bigint",
-        stride: i64 = "bigint", updated_at: i64 = "bigint", head_seq: i64 = "bigint", commits: i64 = "bigint",
-        event_seq: i64 = "bigint", cost: i64 = "bigint", reserved: i64 = "bigint", forfeited: i64 = "bigint",
+        stride: i64 = "bigint", updated_at: i64 = "bigint", head_seq: i32 = "int", commits: i32 = "int",
+        event_seq: i32 = "int", cost: i64 = "bigint", reserved: i64 = "bigint", forfeited: i64 = "bigint",
     }
 }
 
@@ -54,7 +67,7 @@ columns! {
     /// Rows of `queue` that are deleted, because their runs have ended.
     Leaving {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid",
-        was_fence: i64 = "bigint", was_commits: i64 = "bigint", was_event_seq: i64 = "bigint", head_seq: i64 = "bigint",
+        was_fence: i64 = "bigint", was_commits: i32 = "int", was_event_seq: i32 = "int", head_seq: i32 = "int",
     }
 }
 
@@ -73,7 +86,7 @@ columns! {
     /// New rows of `step`.
     Steps {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", started_at: i64 = "bigint",
-        completed_at: Option<i64> = "bigint", at: i64 = "bigint", event_seq: i64 = "bigint", cost: Option<i64> = "bigint",
+        completed_at: Option<i64> = "bigint", at: i64 = "bigint", event_seq: i32 = "int", cost: Option<i64> = "bigint",
         seq: i32 = "int", kind: &'static str = "text", outcome: &'static str = "text", name: String = "text",
         call_digest: Vec<u8> = "bytea", hash: Vec<u8> = "bytea", input: Option<String> = "text",
         output: Option<String> = "text", input_ref: Option<Vec<u8>> = "bytea", output_ref: Option<Vec<u8>> = "bytea",
@@ -102,8 +115,7 @@ columns! {
 columns! {
     /// What rows of `queue` must be.
     Guards {
-        tenant: Uuid = "uuid", run: Uuid = "uuid", fence: i64 = "bigint", commits: i64 = "bigint",
-        event_seq: i64 = "bigint",
+        tenant: Uuid = "uuid", run: Uuid = "uuid", fence: i64 = "bigint", commits: i32 = "int", event_seq: i32 = "int",
     }
 }
 
@@ -120,6 +132,7 @@ struct Key {
 pub(crate) struct Batch {
     len: i32,
     guards: Guards,
+    stepping: Stepping,
     staying: Staying,
     leaving: Leaving,
     runs: Runs,
@@ -139,15 +152,16 @@ impl Batch {
         commit: Option<&Commit>,
     ) -> Result<()> {
         let key = Key { i: self.len, tenant: record.run.tenant_id.as_uuid(), run: record.run.id.as_uuid() };
+        self.len += 1;
+        self.guards.push(key.tenant, key.run, number(was.fence)?, count(was.commits)?, count(was.event_seq)?);
+        if let Some(commit) = commit
+            && self.go_on(key, was, record, events, commit)?
+        {
+            return Ok(());
+        }
         self.place(key, was, record)?;
         self.run(key, record, commit)?;
-        if let Some(commit) = commit {
-            self.journal(key, events, commit)?;
-        } else {
-            self.record(key, events)?;
-        }
-        self.len += 1;
-        Ok(())
+        if let Some(commit) = commit { self.journal(key, events, commit) } else { self.record(key, events) }
     }
 
     /// Whether there is no record.
@@ -155,16 +169,65 @@ impl Batch {
         self.len == 0
     }
 
+    /// Adds a record whose run goes on after one step, if it is no more than that; says whether it was.
+    fn go_on(
+        &mut self,
+        Key { i, tenant, run: id }: Key,
+        was: Was,
+        record: &RunRecord,
+        events: &[Event],
+        commit: &Commit,
+    ) -> Result<bool> {
+        let ([step], [event]) = (commit.steps.as_slice(), events) else { return Ok(false) };
+        let (step, Some(lease_expires_at)) = (&step.step, record.lease_expires_at) else { return Ok(false) };
+        if commit.transition != Transition::Continue || commit.snapshot.is_some() || !commit.calls.is_empty() {
+            return Ok(false);
+        }
+        let (input, None) = payload_text(&step.input)? else { return Ok(false) };
+        let output = match step.output.as_ref().map(payload_text).transpose()? {
+            Some((_, Some(_))) => return Ok(false),
+            output => output.map(|(text, _)| text),
+        };
+        self.stepping.push(
+            i,
+            tenant,
+            id,
+            number(was.fence)?,
+            count(was.commits)?,
+            count(was.event_seq)?,
+            lease_expires_at.as_micros(),
+            stride(record),
+            record.run.updated_at.as_micros(),
+            record.run.cost.0.as_nanos(),
+            record.reserved.as_nanos(),
+            record.forfeited.as_nanos(),
+            step.id.as_uuid(),
+            step.started_at.as_micros(),
+            step.completed_at.map(Timestamp::as_micros),
+            event.at.as_micros(),
+            count(event.seq)?,
+            Some(step.cost.0.as_nanos()).filter(|cost| *cost != 0),
+            count(step.seq)?,
+            step.kind.as_str(),
+            step.outcome.as_str(),
+            to_json(&step.name)?,
+            step.call_digest.as_bytes().to_vec(),
+            step.hash.as_bytes().to_vec(),
+            input,
+            output,
+            step.model.as_ref().map(to_json).transpose()?,
+            step.usage.as_ref().map(to_json).transpose()?,
+        );
+        Ok(true)
+    }
+
     fn place(&mut self, Key { i, tenant, run: id }: Key, was: Was, record: &RunRecord) -> Result<()> {
         let run = &record.run;
-        let (fence, commits, event_seq) = (number(was.fence)?, number(was.commits)?, number(was.event_seq)?);
-        self.guards.push(tenant, id, fence, commits, event_seq);
+        let (fence, commits, event_seq) = (number(was.fence)?, count(was.commits)?, count(was.event_seq)?);
         if run.status.is_terminal() {
-            self.leaving.push(i, tenant, id, fence, commits, event_seq, i64::from(record.head_seq));
+            self.leaving.push(i, tenant, id, fence, commits, event_seq, count(record.head_seq)?);
             return Ok(());
         }
-        let lease_for =
-            record.lease_expires_at.map_or(0, |at| at.as_micros().saturating_sub(run.updated_at.as_micros()));
         self.staying.push(
             i,
             tenant,
@@ -180,11 +243,11 @@ impl Batch {
             record.blueprint_version.map(i64::from),
             number(record.fence)?,
             record.lease_expires_at.map(Timestamp::as_micros),
-            lease_for / 2,
+            stride(record),
             run.updated_at.as_micros(),
-            i64::from(record.head_seq),
-            number(record.commits)?,
-            number(record.event_seq)?,
+            count(record.head_seq)?,
+            count(record.commits)?,
+            count(record.event_seq)?,
             run.cost.0.as_nanos(),
             record.reserved.as_nanos(),
             record.forfeited.as_nanos(),
@@ -233,7 +296,7 @@ impl Batch {
             self.step(key, &step.step, event)?;
         }
         for call in &commit.calls {
-            self.calls.push(key.i, key.tenant, key.run, seq(call.seq)?, to_json(call)?);
+            self.calls.push(key.i, key.tenant, key.run, count(call.seq)?, to_json(call)?);
         }
         Ok(())
     }
@@ -255,9 +318,9 @@ impl Batch {
             step.started_at.as_micros(),
             step.completed_at.map(Timestamp::as_micros),
             event.at.as_micros(),
-            number(event.seq)?,
+            count(event.seq)?,
             Some(step.cost.0.as_nanos()).filter(|cost| *cost != 0),
-            seq(step.seq)?,
+            count(step.seq)?,
             step.kind.as_str(),
             step.outcome.as_str(),
             to_json(&step.name)?,
@@ -274,24 +337,12 @@ impl Batch {
     }
 
     /// A payload as the row of its step has it: its text, or the name of its row of `payload`.
-    ///
-    /// The text is not the canonical one, which has room for fewer numbers than JSON.
     fn payload(&mut self, key: Key, value: Option<&Value>) -> Result<(Option<String>, Option<Vec<u8>>)> {
         let Some(value) = value else { return Ok((None, None)) };
-        let text = to_json(value)?;
-        // The canonical form of a number is at most 22 characters, and that of all else is no
-        // longer than the text: a text far below the limit needs no closer look.
-        if text.len() <= INLINE_PAYLOAD_BYTES / 16 {
-            return Ok((Some(text), None));
-        }
-        let canonical = serde_json_canonicalizer::to_vec(value)
-            .map_err(|e| Error::invalid("payload has no canonical JSON form").with_source(e))?;
-        if canonical.len() <= INLINE_PAYLOAD_BYTES {
-            return Ok((Some(text), None));
-        }
-        let digest = Digest::of_bytes(&canonical).as_bytes().to_vec();
-        self.payloads.push(key.i, key.tenant, digest.clone(), text);
-        Ok((None, Some(digest)))
+        let (text, digest) = payload_text(value)?;
+        let Some(digest) = digest else { return Ok((Some(text), None)) };
+        self.payloads.push(key.i, key.tenant, digest.as_bytes().to_vec(), text);
+        Ok((None, Some(digest.as_bytes().to_vec())))
     }
 
     /// Adds the part `runs`, which locks the runs that are still what they were, and `how` to do with
@@ -320,6 +371,22 @@ impl Batch {
              AND q.event_seq = c.was_event_seq AND {only_if}"
         );
         let mut written = Vec::new();
+        if !self.stepping.is_empty() {
+            let rows = self.stepping.bind(statement, "c");
+            statement.with(
+                "went_on",
+                format!(
+                    "UPDATE queue q SET lease_expires_at = c.lease_expires_at, updated_at = c.updated_at,
+                         head_seq = c.seq, commits = c.was_commits + 1, event_seq = c.event_seq, cost = c.total,
+                         reserved = c.reserved, forfeited = c.forfeited, look_at = {LOOK_AT}
+                     FROM {rows} WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence
+                         AND q.commits = c.was_commits AND q.event_seq = c.was_event_seq AND {only_if}
+                     RETURNING c.*"
+                ),
+            );
+            statement.with("stepped_on", format!("{INTO_STEP}, NULL, NULL, model::json, usage::json FROM went_on"));
+            written.push("SELECT i FROM went_on");
+        }
         if !self.staying.is_empty() {
             let rows = self.staying.bind(statement, "c");
             statement.with(
@@ -331,8 +398,7 @@ impl Batch {
                          lease_expires_at = c.lease_expires_at, updated_at = c.updated_at, head_seq = c.head_seq,
                          commits = c.commits, event_seq = c.event_seq, cost = c.cost, reserved = c.reserved,
                          forfeited = c.forfeited,
-                         look_at = CASE WHEN q.look_at BETWEEN c.lease_expires_at - c.stride AND c.lease_expires_at
-                             THEN q.look_at ELSE c.lease_expires_at END
+                         look_at = {LOOK_AT}
                      FROM {rows} WHERE {guard} RETURNING c.i, c.tenant"
                 ),
             );
@@ -357,6 +423,10 @@ impl Batch {
     }
 }
 
+/// When to see whether a lease has expired: unchanged as long as it will do.
+const LOOK_AT: &str = "CASE WHEN q.look_at BETWEEN c.lease_expires_at - c.stride AND c.lease_expires_at
+    THEN q.look_at ELSE c.lease_expires_at END";
+
 /// Whether the record of a row was written. So put, the records that were are looked up by their
 /// hashes, and not joined.
 const WRITTEN: &str = "(c.i IN (SELECT i FROM written)) IS TRUE";
@@ -378,6 +448,12 @@ fn write_runs(runs: Runs, statement: &mut Statement) {
     );
 }
 
+/// New rows of `step`, but for the last columns, which follow.
+const INTO_STEP: &str = "INSERT INTO step (tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind,
+        outcome, name, call_digest, hash, input, output, input_ref, output_ref, model, usage)
+    SELECT tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome, name::json, call_digest,
+        hash, input::json, output::json";
+
 fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events, statement: &mut Statement) {
     if !payloads.is_empty() {
         let rows = payloads.bind(statement, "c");
@@ -393,13 +469,7 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
         let rows = steps.bind(statement, "c");
         statement.with(
             "stepped",
-            format!(
-                "INSERT INTO step (tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome,
-                     name, call_digest, hash, input, output, input_ref, output_ref, model, usage)
-                 SELECT tenant, run, id, started_at, completed_at, at, event_seq, cost, seq, kind, outcome, name::json,
-                     call_digest, hash, input::json, output::json, input_ref, output_ref, model::json, usage::json
-                 FROM {rows} WHERE {WRITTEN}"
-            ),
+            format!("{INTO_STEP}, input_ref, output_ref, model::json, usage::json FROM {rows} WHERE {WRITTEN}"),
         );
     }
     if !calls.is_empty() {
@@ -432,6 +502,28 @@ pub(super) fn compact(events: &[Event]) -> Result<String> {
     to_json(&events.iter().map(compact).collect::<Vec<_>>())
 }
 
-fn seq(seq: u32) -> Result<i32> {
-    i32::try_from(seq).map_err(|_| Error::invalid("a journal has at most 2147483647 steps"))
+/// The text of a payload, which is not the canonical one: that has room for fewer numbers than JSON. With
+/// its digest, if it is too long to be kept in the row of its step.
+fn payload_text(value: &Value) -> Result<(String, Option<Digest>)> {
+    let text = to_json(value)?;
+    // The canonical form of a number is at most 22 characters, and that of all else is no longer than
+    // the text: a text far below the limit needs no closer look.
+    if text.len() <= INLINE_PAYLOAD_BYTES / 16 {
+        return Ok((text, None));
+    }
+    let canonical = serde_json_canonicalizer::to_vec(value)
+        .map_err(|e| Error::invalid("payload has no canonical JSON form").with_source(e))?;
+    let is_long = canonical.len() > INLINE_PAYLOAD_BYTES;
+    Ok((text, is_long.then(|| Digest::of_bytes(&canonical))))
+}
+
+/// How far from its end a lease is looked at again at the latest, in microseconds.
+fn stride(record: &RunRecord) -> i64 {
+    let from = record.run.updated_at.as_micros();
+    record.lease_expires_at.map_or(0, |until| until.as_micros().saturating_sub(from)) / 2
+}
+
+/// A count of what happens in a run, as its rows have it.
+pub(super) fn count(of: impl TryInto<i32>) -> Result<i32> {
+    of.try_into().map_err(|_| Error::invalid("a run has at most 2147483647 steps, commits and events"))
 }

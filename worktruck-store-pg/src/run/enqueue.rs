@@ -1,5 +1,3 @@
-#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -8,33 +6,18 @@ use worktruck_core::store::run_content;
 use worktruck_core::{Digest, Error, ErrorKind, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
-use crate::error::{OrFailed as _, is_duplicate};
-use crate::rows::{Columns as _, check_kept, number, to_json};
-use crate::statement::{Rows as _, Statement, columns};
+use crate::error::OrFailed as _;
+use crate::rows::{Columns as _, check_kept};
 
-use super::{batch, record};
-
-columns! {
-    /// New rows of `run` and `queue`.
-    NewRows {
-        id: Uuid = "uuid", blueprint: String = "text", created_at: i64 = "bigint", run_at: i64 = "bigint",
-        priority: i16 = "smallint", delayed: bool = "boolean", state: String = "text", input: String = "text",
-        metadata: String = "text", event_seq: i64 = "bigint", events: String = "text",
-    }
-}
-
-columns! {
-    /// New rows of `idempotency`.
-    NewKeys { key: String = "text", digest: Vec<u8> = "bytea", run: Uuid = "uuid" }
-}
+use super::accept::NewRuns;
+use super::record;
 
 /// What is decided about the runs of one call.
 #[derive(Default)]
 struct Decided {
     /// For each run in order: which of the new ones it is, or which older one stands for it.
     answers: Vec<Result<usize, RunId>>,
-    records: Vec<RunRecord>,
-    events: Vec<Vec<Event>>,
+    runs: Vec<(RunRecord, Vec<Event>)>,
     keys: Vec<(String, Digest, RunId)>,
 }
 
@@ -49,7 +32,7 @@ pub(super) async fn enqueue(
     now: Timestamp,
 ) -> Result<(Vec<Run>, bool)> {
     runs.iter().try_for_each(check)?;
-    for attempt in 1.. {
+    for attempt in 1..=ATTEMPTS {
         // Ids are new as a rule: whether they are is asked only if the database has found that not.
         let taken = if attempt == 1 { BTreeSet::new() } else { taken_ids(store, tenant, runs).await? };
         let decided = match decide(store, tenant, runs, &taken, now).await {
@@ -63,14 +46,18 @@ pub(super) async fn enqueue(
             // The run has been removed with its key since: the next look finds neither.
             None => continue,
         };
-        match write(store, tenant, &decided, now).await? {
-            Ok(()) => return answer(&decided, &first),
-            // Another call has used a key or an id since: the next look finds it.
-            Err(error) if attempt == ATTEMPTS => return Err(error).or_failed("accept a run"),
-            Err(_) => {}
+        let new: Vec<Run> = decided.runs.iter().map(|(record, _)| record.run.clone()).collect();
+        let answer = answer(&decided.answers, &new, &first)?;
+        if new.is_empty() {
+            return Ok((answer, false));
         }
+        let new = NewRuns::new(tenant, now, decided.runs, decided.keys);
+        if store.writer.accept(new).await? {
+            return Ok((answer, true));
+        }
+        // Another call has used a key or an id since: the next look finds it.
     }
-    Ok((Vec::new(), false))
+    Err(Error::unavailable("others use the same keys or ids too fast; try again"))
 }
 
 fn check(run: &NewRun) -> Result<()> {
@@ -116,10 +103,8 @@ async fn decide(
         if taken.contains(&run.id.as_uuid()) || !ids.insert(run.id) {
             return Err(Error::conflict(format!("run {} exists", run.id)));
         }
-        let (record, events) = RunRecord::accept(run.clone(), tenant, now);
-        decided.answers.push(Ok(decided.records.len()));
-        decided.records.push(record);
-        decided.events.push(events);
+        decided.answers.push(Ok(decided.runs.len()));
+        decided.runs.push(RunRecord::accept(run.clone(), tenant, now));
     }
     Ok(decided)
 }
@@ -153,79 +138,10 @@ async fn taken_ids(store: &PgStore, tenant: TenantId, runs: &[NewRun]) -> Result
     Ok(taken.into_iter().collect())
 }
 
-/// Writes what is new; gives the error of a key or an id that is not new any more.
-async fn write(store: &PgStore, tenant: TenantId, decided: &Decided, now: Timestamp) -> Result<sqlx::Result<()>> {
-    if decided.records.is_empty() {
-        return Ok(Ok(()));
-    }
-    let mut statement = Statement::default();
-    let owner = statement.bind(tenant.as_uuid());
-    let mut rows = NewRows::default();
-    for (record, events) in decided.records.iter().zip(&decided.events) {
-        let run = &record.run;
-        rows.push(
-            run.id.as_uuid(),
-            run.agent_blueprint.clone(),
-            run.created_at.as_micros(),
-            run.run_at.as_micros(),
-            i16::from(run.priority),
-            run.run_at > now,
-            record::state(run)?,
-            to_json(&run.input)?,
-            to_json(&run.metadata)?,
-            number(record.event_seq)?,
-            batch::compact(events)?,
-        );
-    }
-    let rows = rows.bind(&mut statement, "c");
-    statement.with("new", format!("SELECT c.* FROM {rows}"));
-    statement.with(
-        "accepted",
-        format!(
-            "INSERT INTO run (tenant, id, blueprint, created_at, state, input, metadata)
-             SELECT {owner}, id, blueprint, created_at, state::json, input::json, metadata::json FROM new"
-        ),
-    );
-    statement.with(
-        "queued",
-        format!(
-            "INSERT INTO queue (tenant, run, created_at, run_at, attempt, priority, delayed, status, blueprint, fence,
-                 updated_at, head_seq, commits, event_seq, cost, reserved, forfeited)
-             SELECT {owner}, id, created_at, run_at, 0, priority, delayed, 'queued', blueprint, 0, created_at, 0, 0,
-                 event_seq, 0, 0, 0
-             FROM new"
-        ),
-    );
-    statement.with(
-        "told",
-        format!(
-            "INSERT INTO event (tenant, run, last_seq, at, body)
-             SELECT {owner}, id, event_seq, created_at, events::json FROM new"
-        ),
-    );
-    if !decided.keys.is_empty() {
-        let mut keys = NewKeys::default();
-        for (key, digest, run) in &decided.keys {
-            keys.push(key.clone(), digest.as_bytes().to_vec(), run.as_uuid());
-        }
-        let keys = keys.bind(&mut statement, "k");
-        statement.with(
-            "kept",
-            format!("INSERT INTO idempotency (tenant, key, digest, run) SELECT {owner}, key, digest, run FROM {keys}"),
-        );
-    }
-    let mut writing = store.writing().await.or_failed("accept a run")?;
-    match statement.fetch(&mut writing, "SELECT").await {
-        Ok(_) => writing.done().await.or_failed("accept a run").map(Ok),
-        Err(error) if is_duplicate(&error) => Ok(Err(error)),
-        Err(error) => Err(error).or_failed("accept a run"),
-    }
-}
-
 /// The older runs that stand for new ones; nothing if one is gone.
 async fn first_runs(store: &PgStore, tenant: TenantId, decided: &Decided) -> Result<Option<Vec<Run>>> {
     let mut runs = Vec::new();
-    let is_new = |first: &RunId| decided.records.iter().any(|record| record.run.id == *first);
+    let is_new = |first: &RunId| decided.runs.iter().any(|(record, _)| record.run.id == *first);
     let older = decided.answers.iter().filter_map(|answer| answer.as_ref().err().filter(|first| !is_new(first)));
     let mut connection = None;
     for first in older {
@@ -241,16 +157,13 @@ async fn first_runs(store: &PgStore, tenant: TenantId, decided: &Decided) -> Res
     Ok(Some(runs))
 }
 
-fn answer(decided: &Decided, older: &[Run]) -> Result<(Vec<Run>, bool)> {
+/// The run that each asked for is: one of the `new` ones or an `older` one.
+fn answer(answers: &[Result<usize, RunId>], new: &[Run], older: &[Run]) -> Result<Vec<Run>> {
     let run = |answer: &Result<usize, RunId>| match answer {
-        Ok(place) => decided.records.get(*place).map(|record| &record.run),
-        Err(first) => {
-            let new = decided.records.iter().map(|record| &record.run);
-            new.chain(older).find(|run| run.id == *first)
-        }
+        Ok(place) => new.get(*place),
+        Err(first) => new.iter().chain(older).find(|run| run.id == *first),
     };
-    let runs: Option<Vec<Run>> = decided.answers.iter().map(|answer| run(answer).cloned()).collect();
-    Ok((runs.ok_or_else(missing)?, !decided.records.is_empty()))
+    answers.iter().map(|answer| run(answer).cloned()).collect::<Option<_>>().ok_or_else(missing)
 }
 
 fn missing() -> Error {

@@ -6,9 +6,9 @@ use worktruck_store_pg::{PgOptions, PgStore};
 
 use crate::Result;
 
-/// How many connections a store needs beside those that read: two that write journals, one that
-/// writes entities, one that claims, one that listens.
-const BESIDE: u32 = 5;
+/// How many connections a store needs beside those that read: two that write journals, one that writes
+/// entities, one that accepts runs, one that claims, one that listens.
+const BESIDE: u32 = 6;
 
 /// The store in the database at `url`, with so many connections in all.
 pub(crate) async fn open(url: &str, pool: u32) -> Result<PgStore> {
