@@ -4,6 +4,7 @@ use std::sync::Arc;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres};
+use uuid::Uuid;
 use worktruck_core::Result;
 
 use crate::error::cannot_open;
@@ -24,6 +25,8 @@ pub struct PgStore {
     /// The connection for claims and renewals, which wait for nothing else that this process does. None
     /// when it is closed.
     pub(crate) queue: tokio::sync::Mutex<Option<Link>>,
+    /// The first tenant whose waiting runs the next claim looks at, where there are too many for one.
+    lanes_from: std::sync::Mutex<Uuid>,
     pub(crate) work: Work,
     pub(crate) records: Arc<Records>,
     options: PgOptions,
@@ -58,13 +61,19 @@ impl PgStore {
         let writer = Writer::start(&options, &records);
         let work = Work::start(&readers, &options).await;
         let queue = tokio::sync::Mutex::new(Some(Link::new(&options)));
-        Ok(Self { readers, writer, queue, work, records, options })
+        Ok(Self { readers, writer, queue, lanes_from: std::sync::Mutex::default(), work, records, options })
     }
 
     /// A connection for statements that write: they have taken effect when it is
     /// [done](Writing::done).
     pub(crate) async fn writing(&self) -> sqlx::Result<Writing> {
         Ok(Writing { connection: self.readers.acquire().await?, shares: self.options.reading().begin().is_some() })
+    }
+
+    /// The first tenant whose lanes a claim looks at.
+    pub(crate) fn lanes_from(&self) -> std::sync::MutexGuard<'_, Uuid> {
+        // A panic elsewhere cannot leave it half written.
+        self.lanes_from.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Where the store is, and how it is used.

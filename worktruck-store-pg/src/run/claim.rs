@@ -25,8 +25,6 @@ use super::record::{self, records};
 const ROUNDS: usize = 50;
 /// How long it waits while another claim counts the runs of a limited lane.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
-/// How many runs more than wanted a claim looks at, because others may take some first.
-const SPARE: usize = 16;
 
 /// Takes runs that may be claimed.
 pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
@@ -106,7 +104,7 @@ async fn take(
     now: Timestamp,
 ) -> Result<Round, Failure> {
     let wire = link.wire().await?;
-    let offer = offer::look(store, wire, request, wanted.saturating_add(SPARE), now).await?;
+    let offer = offer::look(store, wire, request, wanted, now).await?;
     let within_reach = offer.candidates.len().min(wanted);
     if within_reach == 0 {
         wire.commit().await?;
@@ -152,7 +150,8 @@ async fn records_of(
     sqlx::query(records!(
         "FROM (
              SELECT q.*, c.place FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
-             JOIN queue q ON q.tenant = c.tenant AND q.run = c.run
+             -- By its key alone, whatever else seems cheap while the queue is empty.
+             CROSS JOIN LATERAL (SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run OFFSET 0) q
              WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3)
                  OR (q.status = 'running' AND q.lease_expires_at <= $3)
              ORDER BY c.place LIMIT $4

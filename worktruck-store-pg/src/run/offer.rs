@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -33,30 +33,73 @@ struct Limit {
 }
 
 /// How many lanes a claim looks at, a lane being the runs of one blueprint that wait for a worker, of
-/// one tenant: more have to wait for the next one.
+/// one tenant: the next claim begins where these end.
 const LANES: i64 = 4_096;
 /// How many delayed runs one look takes in, and how many expired leases, so that none takes long.
 const DUE: i64 = 1_000;
 
-/// Looks for up to `limit` runs.
+/// How many runs more than wanted a claim looks at, because others may take some first.
+const SPARE: usize = 16;
+
+/// Looks for the first `wanted` runs and some more.
 pub(super) async fn look(
     store: &PgStore,
     wire: &mut Wire,
     request: &ClaimRequest,
+    wanted: usize,
+    now: Timestamp,
+) -> Result<Offer, Failure> {
+    let limit = wanted.saturating_add(SPARE);
+    let mut view = View { limit, front: limit, start: *store.lanes_from() };
+    let mut has_taken_in = false;
+    loop {
+        let rows = candidates(&mut wire.connection, request, &view, now).await?;
+        let known = rows.first().ok_or_else(|| Error::internal("the store did not answer a claim"))?;
+        if known.flag("is_due")? && !has_taken_in {
+            has_taken_in = true;
+            if take_in_due(&mut wire.connection, now).await? > 0 {
+                continue;
+            }
+        }
+        let lanes: i64 = known.try_get("lanes")?;
+        let (is_cut, latest_turn) = (lanes > number(view.front)?, known.maybe_time("latest_turn")?);
+        let offer = offer(store, &rows, latest_turn, limit, now).await?;
+        let may_differ = is_cut && !offer.is_of_a_turn(wanted);
+        if may_differ {
+            view.front = usize::MAX;
+            continue;
+        }
+        let last: Option<Uuid> = known.try_get("last_tenant")?;
+        let has_more = lanes == LANES;
+        *store.lanes_from() = last.filter(|_| has_more).unwrap_or_default();
+        if offer.candidates.is_empty() && !view.start.is_nil() {
+            view = View { limit, front: limit, start: Uuid::nil() };
+            continue;
+        }
+        return Ok(offer);
+    }
+}
+
+/// What a look sees of the lanes.
+struct View {
+    /// How many candidates are wanted.
+    limit: usize,
+    /// Of more lanes than this the first are seen, in the order of turns, and of each the first run.
+    front: usize,
+    /// The first tenant whose lanes are seen.
+    start: Uuid,
+}
+
+async fn offer(
+    store: &PgStore,
+    rows: &[PgRow],
+    latest_turn: Option<Timestamp>,
     limit: usize,
     now: Timestamp,
 ) -> Result<Offer, Failure> {
-    let rows = loop {
-        let rows = candidates(&mut wire.connection, request, limit, now).await?;
-        let is_due = rows.first().is_some_and(|row| row.flag("is_due").unwrap_or(false));
-        if !is_due || take_in_due(&mut wire.connection, now).await? == 0 {
-            break rows;
-        }
-    };
-    let latest_turn = rows.first().map(|row| row.maybe_time("latest_turn")).transpose()?.flatten();
     let mut queues: BTreeMap<TenantId, (Option<Timestamp>, Vec<Candidate>)> = BTreeMap::new();
     let mut limits = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         let Some(candidate) = candidate(row)? else { continue };
         let lane = (candidate.tenant, candidate.blueprint.clone());
         // What runs already is held back by no limit.
@@ -79,12 +122,12 @@ pub(super) async fn look(
     Ok(Offer { candidates, latest_turn, limits })
 }
 
-/// The first candidates of every lane, and all whose leases have expired; one row with nothing in it
+/// The first candidates of the lanes, and all whose leases have expired; one row with nothing in it
 /// but what is known without them, if there are none.
 async fn candidates(
     connection: &mut PgConnection,
     request: &ClaimRequest,
-    limit: usize,
+    view: &View,
     now: Timestamp,
 ) -> sqlx::Result<Vec<PgRow>> {
     let has: Vec<&str> = request.blueprints.iter().map(|has| has.blueprint.as_str()).collect();
@@ -93,27 +136,37 @@ async fn candidates(
     let (kind, term) = limited_by("");
     // Lanes are found by stepping from one to the next in the index.
     sqlx::query(
-        "WITH RECURSIVE has AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS has(blueprint, version)),
+        r#"WITH RECURSIVE has AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS has(blueprint, version)),
          lane AS (
-             (SELECT tenant, blueprint FROM queue WHERE status = 'queued' AND NOT delayed
+             (SELECT tenant, blueprint FROM queue WHERE status = 'queued' AND NOT delayed AND tenant >= $9
               ORDER BY tenant, blueprint LIMIT 1)
              UNION ALL
              SELECT n.tenant, n.blueprint FROM lane l CROSS JOIN LATERAL (
                  SELECT q.tenant, q.blueprint FROM queue q
                  WHERE q.status = 'queued' AND NOT q.delayed AND (q.tenant, q.blueprint) > (l.tenant, l.blueprint)
                  ORDER BY q.tenant, q.blueprint LIMIT 1) n
-         ), wanted AS MATERIALIZED (
+         ), lanes AS MATERIALIZED (
              SELECT l.tenant, l.blueprint FROM lane l WHERE l.blueprint = ANY ($1) LIMIT $7
+         ), ranked AS MATERIALIZED (
+             SELECT l.tenant, l.blueprint, (SELECT served FROM turn t WHERE t.tenant = l.tenant) AS served,
+                 CASE WHEN (SELECT count(*) FROM lanes) <= $10 THEN $6 ELSE 1 END AS each
+             FROM lanes l LEFT JOIN LATERAL (
+                 SELECT q.priority, q.created_at, q.run FROM queue q
+                 WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status = 'queued' AND NOT q.delayed
+                     AND q.run_at <= $5 AND (SELECT count(*) FROM lanes) > $10
+                     AND (q.blueprint_version IS NULL
+                         OR (q.blueprint, q.blueprint_version) IN (SELECT blueprint, version FROM has))
+                 ORDER BY q.priority DESC, q.created_at, q.run LIMIT 1) q ON TRUE
+             ORDER BY served NULLS FIRST, q.priority DESC, q.created_at, q.run LIMIT $10
          ), configured AS MATERIALIZED (
-             SELECT l.tenant, l.blueprint, c.limits, coalesce(c.is_ending, FALSE) OR EXISTS (
+             SELECT l.*, c.limits, coalesce(c.is_ending, FALSE) OR EXISTS (
                      SELECT 1 FROM slice s WHERE s.tenant = l.tenant AND s.scheduled AND s.kind = $3
                  ) AS is_changing,
                  CASE WHEN c.limits IS NULL THEN 0 ELSE (
                      SELECT count(*) FROM queue q
                      WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status = 'running'
-                 ) END AS running,
-                 (SELECT served FROM turn t WHERE t.tenant = l.tenant) AS served
-             FROM wanted l CROSS JOIN LATERAL (
+                 ) END AS running
+             FROM ranked l CROSS JOIN LATERAL (
                  SELECT array_agg(json_build_object('max_concurrent_runs', h.body -> 'max_concurrent_runs')::text) AS limits,
                      bool_or(h.valid_to < 9223372036854775807) AS is_ending
                  FROM term t JOIN head h ON h.tenant = t.tenant AND h.kind = t.kind AND h.id = t.id
@@ -127,7 +180,7 @@ async fn candidates(
                      AND q.run_at <= $5
                      AND (q.blueprint_version IS NULL
                          OR (q.blueprint, q.blueprint_version) IN (SELECT blueprint, version FROM has))
-                 ORDER BY q.priority DESC, q.created_at, q.run LIMIT $6) q
+                 ORDER BY q.priority DESC, q.created_at, q.run LIMIT l.each) q
              UNION ALL
              SELECT q.*, NULL, FALSE, 0, (SELECT served FROM turn t WHERE t.tenant = q.tenant) FROM (
                  SELECT q.tenant, q.run, q.blueprint, q.priority, q.created_at, TRUE FROM queue q
@@ -136,19 +189,22 @@ async fn candidates(
                          AND (q.blueprint_version IS NULL OR q.blueprint_version = has.version))
                  ORDER BY q.look_at LIMIT $8) q
          )
-         SELECT f.*, s.is_due, s.latest_turn
+         SELECT f.*, s.*
          FROM (SELECT EXISTS (SELECT 1 FROM queue WHERE delayed AND run_at <= $5) AS is_due,
-                   (SELECT max(served) FROM turn) AS latest_turn) s
-             LEFT JOIN found f ON TRUE",
+                   (SELECT served FROM turn ORDER BY served DESC LIMIT 1) AS latest_turn,
+                   (SELECT count(*) FROM lanes) AS lanes, (SELECT max(tenant::text COLLATE "C")::uuid FROM lanes) AS last_tenant) s
+             LEFT JOIN found f ON TRUE"#,
     )
     .bind(has)
     .bind(versions)
     .bind(kind.as_str())
     .bind(&term.name)
     .bind(now.as_micros())
-    .bind(number(limit).unwrap_or(OPEN))
+    .bind(number(view.limit).unwrap_or(OPEN))
     .bind(LANES)
     .bind(DUE)
+    .bind(view.start)
+    .bind(number(view.front).unwrap_or(OPEN))
     .fetch_all(connection)
     .await
 }
@@ -208,6 +264,14 @@ async fn take_in_due(connection: &mut PgConnection, now: Timestamp) -> sqlx::Res
 }
 
 impl Offer {
+    /// Whether the first `wanted` candidates are each of another tenant, so that nothing comes before them
+    /// that was not seen. What has expired may be of a tenant of which nothing else was.
+    fn is_of_a_turn(&self, wanted: usize) -> bool {
+        let tenants: BTreeSet<TenantId> =
+            self.candidates.iter().take(wanted).map(|candidate| candidate.tenant).collect();
+        tenants.len() >= wanted && !self.candidates.iter().any(|candidate| candidate.is_running)
+    }
+
     /// The candidates without those that a limit keeps back, counted while nobody else can take
     /// runs of the same lane. Lanes that another claim is counting are left to it.
     pub(super) async fn within_limits(self, wire: &mut Wire, schema: &str) -> sqlx::Result<Vec<Candidate>> {
