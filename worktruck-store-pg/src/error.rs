@@ -79,7 +79,10 @@ pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
 /// Whether the connection is of no use any more.
 pub(crate) fn is_disconnected(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(_) => code(error).is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        // The server ends connections by itself: when it is told to, and where a transaction stood still.
+        sqlx::Error::Database(_) => code(error).is_some_and(|code| {
+            code.starts_with("57P") || code.starts_with("08") || matches!(code.as_str(), "25P03" | "25P04")
+        }),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }

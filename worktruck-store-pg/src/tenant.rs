@@ -54,11 +54,12 @@ impl TenantStore for PgStore {
         let scope = tenant_scope();
         let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         let rows = sqlx::query(
-            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE $1::uuid IS NULL OR id > $1
+            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id >= $1 AND id IS DISTINCT FROM $3
              ORDER BY id LIMIT $2",
         )
-        .bind(after.map(|id| id.as_uuid()))
+        .bind(after.map(|id| id.as_uuid()).unwrap_or_default())
         .bind(number(page.limit() + 1)?)
+        .bind(after.map(|id| id.as_uuid()))
         .fetch_all(&self.readers)
         .await
         .or_failed("list tenants")?;

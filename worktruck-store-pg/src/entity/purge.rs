@@ -26,10 +26,12 @@ pub(super) async fn purge(
     provenance: Provenance,
     now: Timestamp,
 ) -> Result<()> {
-    let mut connection = store.writing().await.or_failed("erase an entity")?;
     for attempt in 1..=ATTEMPTS {
+        // What failed may have ended the transaction of a connection that is shared.
+        let mut connection = store.writing().await.or_failed("erase an entity")?;
         let done = purge_once(&mut connection, tenant, key, &provenance, now).await;
         if matches!(&done, Err(failure) if failure.is_transient()) || matches!(done, Ok(false)) {
+            drop(connection);
             tokio::time::sleep(Duration::from_millis(u64::from(attempt))).await;
             continue;
         }

@@ -6,7 +6,7 @@ use worktruck_core::run::{Lease, Renewal, Run, Signal};
 use worktruck_core::{Error, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
-use crate::error::{OrFailed as _, is_disconnected};
+use crate::error::{OrFailed as _, is_disconnected, is_transient};
 use crate::link::Link;
 use crate::rows::{Columns as _, number};
 use crate::statement::Statement;
@@ -52,16 +52,23 @@ pub(super) async fn renew(
     now: Timestamp,
 ) -> Result<Vec<Renewal>> {
     let expires_at = now.after(lease_for);
-    let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
-    let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
-    let fences = leases.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
+    // In one order, as commits lock them, so that nobody waits in a circle.
+    let mut sorted: Vec<&Lease> = leases.iter().collect();
+    sorted.sort_unstable_by_key(|lease| (lease.tenant(), lease.run()));
+    let tenants: Vec<Uuid> = sorted.iter().map(|lease| lease.tenant().as_uuid()).collect();
+    let runs: Vec<Uuid> = sorted.iter().map(|lease| lease.run().as_uuid()).collect();
+    let fences = sorted.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
     let mut queue = store.queue.lock().await;
     let link = queue.as_mut().ok_or_else(closed)?;
     let keys = (tenants.as_slice(), runs.as_slice(), fences.as_slice());
     let mut rows = renew_once(link, keys, expires_at).await;
-    if rows.as_ref().is_err_and(is_disconnected) {
+    if let Err(error) = &rows
+        && (is_disconnected(error) || is_transient(error))
+    {
         // The server may have gone away long ago, and what was renewed can be renewed again.
-        link.drop_connection();
+        if is_disconnected(error) {
+            link.drop_connection();
+        }
         rows = renew_once(link, keys, expires_at).await;
     }
     drop(queue);
@@ -88,10 +95,15 @@ async fn renew_once(
 ) -> sqlx::Result<Vec<PgRow>> {
     let wire = link.wire().await?;
     let rows = sqlx::query(
-        "UPDATE queue q SET lease_expires_at = $4, look_at = $4
-         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
-         WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence AND q.status = 'running'
-         RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
+        // By their keys alone, whatever else seems cheap while the queue is empty.
+        "WITH held AS MATERIALIZED (
+             SELECT q.tenant, q.run, q.fence FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run FOR UPDATE OF q) q
+             WHERE q.fence = c.fence AND q.status = 'running'
+         )
+         UPDATE queue q SET lease_expires_at = $4, look_at = $4 FROM held c
+         WHERE q.tenant = c.tenant AND q.run = c.run RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
     )
     .bind(tenants)
     .bind(runs)
