@@ -63,7 +63,7 @@ CREATE TABLE queue (
     cost                bigint   NOT NULL,
     reserved            bigint   NOT NULL,
     forfeited           bigint   NOT NULL
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 
 CREATE INDEX queue_ready ON queue (tenant, blueprint, priority DESC, created_at, run)
     WHERE status = 'queued' AND NOT delayed;
