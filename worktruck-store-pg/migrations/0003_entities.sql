@@ -21,7 +21,9 @@ CREATE TABLE head (
     -- The index terms as an array of [name, value]; the sort keys as an object of values in hexadecimal
     -- digits, which sort as the values do.
     terms      json    NOT NULL,
-    sort       json    NOT NULL
+    sort       json    NOT NULL,
+    -- That of its commit, so that a read of the present is a read of this table.
+    provenance json    NOT NULL
 ) WITH (fillfactor = 70);
 
 -- The key comes last: see `run`.

@@ -42,9 +42,8 @@ pub(super) async fn entity(
 async fn head(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Option<Version>> {
     let row = sqlx::query(concat!(
         "SELECT ",
-        version_columns!("h", "9223372036854775807"),
-        " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
-         WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3"
+        version_columns!("h", "9223372036854775807", "h"),
+        " FROM head h WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3"
     ))
     .bind(tenant.as_uuid())
     .bind(key.kind.as_str())
@@ -75,14 +74,13 @@ async fn visible(
          )
          SELECT f.floor, f.horizon, f.horizon_tx, e.* FROM tenant_floor f LEFT JOIN (
              (SELECT ",
-        version_columns!("h", "9223372036854775807"),
-        " FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
-              WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3
+        version_columns!("h", "9223372036854775807", "h"),
+        " FROM head h WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3
                   AND h.sys_from <= (SELECT sys FROM moment) AND h.valid_from <= (SELECT valid FROM moment)
                   AND h.valid_to > (SELECT valid FROM moment))
              UNION ALL
              (SELECT ",
-        version_columns!("s", "s.sys_to"),
+        version_columns!("s", "s.sys_to", "c"),
         " FROM slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
               WHERE s.tenant = $1 AND s.kind = $2 AND s.id = $3 AND s.body IS NOT NULL
                   AND s.sys_from <= (SELECT sys FROM moment) AND s.sys_to > (SELECT sys FROM moment)
@@ -153,7 +151,7 @@ pub(super) async fn history(
         "WITH bound AS MATERIALIZED (
              SELECT coalesce((SELECT at FROM entity_commit WHERE tenant = $1 AND tx_id = $4), $7) AS at)
          SELECT ",
-        version_columns!("e", "e.sys_to"),
+        version_columns!("e", "e.sys_to", "c"),
         " FROM (
              (SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, $7 AS sys_to, valid_from, valid_to,
                   body

@@ -8,9 +8,9 @@ use crate::rows::Columns as _;
 use super::load::key;
 
 /// The columns that [`read`] reads: those of a slice, under the name given and with the end of its
-/// system time, and the provenance of its commit `c`.
+/// system time, and the provenance of its commit, which a head or the commit `c` has.
 macro_rules! version_columns {
-    ($slice:literal, $sys_to:literal) => {
+    ($slice:literal, $sys_to:literal, $provenance:literal) => {
         concat!(
             $slice,
             ".kind, ",
@@ -33,7 +33,9 @@ macro_rules! version_columns {
             $slice,
             ".valid_to, ",
             $slice,
-            ".body::text AS body, c.provenance::text AS provenance"
+            ".body::text AS body, ",
+            $provenance,
+            ".provenance::text AS provenance"
         )
     };
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 use worktruck_core::Result;
 use worktruck_core::store::draft::{DraftRows, HeadRow, IndexRow, Indexed};
-use worktruck_core::store::{EntityKey, TenantHead};
+use worktruck_core::store::{EntityKey, Provenance, TenantHead};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{TenantId, Timestamp};
 
@@ -29,7 +29,7 @@ columns! {
         tenant: Uuid = "uuid", id: Uuid = "uuid", kind: &'static str = "text", created_at: i64 = "bigint",
         version: i64 = "bigint", newest: i64 = "bigint", tx_id: i64 = "bigint", sys_from: i64 = "bigint",
         valid_from: i64 = "bigint", valid_to: i64 = "bigint", carried: bool = "boolean", body: String = "text",
-        terms: String = "text", sort: String = "text",
+        terms: String = "text", sort: String = "text", provenance: Option<String> = "text",
     }
 }
 
@@ -180,6 +180,8 @@ impl EntityBatch {
     fn push_heads(&mut self, tenant: TenantId, rows: &DraftRows<Old>) -> Result<HashMap<EntityKey, i64>> {
         let mut created = HashMap::new();
         let mut marks = BTreeMap::new();
+        let written: BTreeMap<u64, &Provenance> =
+            rows.commits.iter().map(|commit| (commit.tx_id, &commit.provenance)).collect();
         for row in &rows.new_heads {
             let HeadRow { replaces, key, created_at, slice, index, words, newest_version } = row;
             created.insert(*key, created_at.as_micros());
@@ -213,6 +215,8 @@ impl EntityBatch {
                 to_json(&slice.body)?,
                 terms(index)?,
                 to_json(&to_hex(&index.sort))?,
+                // A slice that has come due was written by an older commit.
+                written.get(&slice.tx_id).map(to_json).transpose()?,
             );
         }
         for row in &rows.old_heads {
@@ -337,13 +341,15 @@ fn write_heads(heads: Heads, kept: Kept, old: Keys, statement: &mut Statement) {
             "headed",
             format!(
                 "INSERT INTO head AS o (tenant, id, kind, created_at, version, newest, tx_id, sys_from, valid_from,
-                     valid_to, carried, body, terms, sort)
+                     valid_to, carried, body, terms, sort, provenance)
                  SELECT tenant, id, kind, created_at, version, newest, tx_id, sys_from, valid_from, valid_to, carried,
-                     body::json, terms::json, sort::json FROM {rows} WHERE {HOLDS}
+                     body::json, terms::json, sort::json, coalesce(provenance::json, (
+                         SELECT e.provenance FROM entity_commit e WHERE e.tenant = c.tenant AND e.tx_id = c.tx_id))
+                 FROM {rows} WHERE {HOLDS}
                  ON CONFLICT (tenant, kind, id) DO UPDATE SET version = excluded.version, newest = excluded.newest,
                      tx_id = excluded.tx_id, sys_from = excluded.sys_from, valid_from = excluded.valid_from,
                      valid_to = excluded.valid_to, carried = excluded.carried, body = excluded.body,
-                     terms = excluded.terms, sort = excluded.sort"
+                     terms = excluded.terms, sort = excluded.sort, provenance = excluded.provenance"
             ),
         );
     }

@@ -71,6 +71,13 @@ const UNCOMMITTED: Check = Check {
           WHERE e.tenant BETWEEN $1 AND $2 AND c.tenant IS NULL",
 };
 
+/// A head has the provenance of its commit.
+const PROVENANCE: Check = Check {
+    what: "a head has not the provenance of its commit",
+    sql: "SELECT h.tenant, h.kind, h.id FROM head h JOIN entity_commit c ON c.tenant = h.tenant AND c.tx_id = h.tx_id
+          WHERE h.tenant BETWEEN $1 AND $2 AND h.provenance::text <> c.provenance::text",
+};
+
 pub(super) const TERMS: &str = "the rows of term are not those of the head";
 /// A head has as many rows of `term` as terms, and nothing else has any.
 const TERM_ROWS: Check = Check {
@@ -111,8 +118,8 @@ const WORD_ROWS: Check = Check {
 };
 
 /// What is checked of entities.
-pub(super) const OF_ENTITIES: [Check; 9] =
-    [OVERLAPS, EARLY_HEADS, MISSED_HEADS, NEWEST, SCHEDULED, UNCOMMITTED, TERM_ROWS, SORT_ROWS, WORD_ROWS];
+pub(super) const OF_ENTITIES: [Check; 10] =
+    [OVERLAPS, EARLY_HEADS, MISSED_HEADS, NEWEST, SCHEDULED, UNCOMMITTED, PROVENANCE, TERM_ROWS, SORT_ROWS, WORD_ROWS];
 
 /// The newest commit of a tenant is the one that the tenant's head is at, unless that lies before the
 /// horizon and may be gone.

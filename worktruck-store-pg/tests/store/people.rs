@@ -91,7 +91,7 @@ fn copy() -> String {
          DELETE FROM entity_commit WHERE tenant = '{large}';
          INSERT INTO entity_commit SELECT '{large}', tx_id + k * 12, {at}, provenance, entities FROM entity_commit {every};
          INSERT INTO head SELECT '{large}', {id}, kind, {created}, version, newest, tx_id + k * 12, {from}, {valid_from},
-             {valid_to}, carried, body, terms, {sort} FROM head {every};
+             {valid_to}, carried, body, terms, {sort}, provenance FROM head {every};
          INSERT INTO slice SELECT '{large}', {id}, kind, {created}, version, tx_id + k * 12, {from}, {to}, {valid_from},
              {valid_to}, carried, scheduled, body, terms, {sort} FROM slice {every};
          INSERT INTO term SELECT '{large}', {id}, {created}, kind, name,

@@ -163,7 +163,7 @@ async fn slices_that_overlap_are_refused_whoever_writes_them() {
             vec![head_again],
             format!(
                 "INSERT INTO head SELECT tenant, id, kind, created_at, 9, 9, tx_id, sys_from, valid_from + 5, valid_to, FALSE,
-                     body, terms, sort FROM slice WHERE id = '{}'",
+                     body, terms, sort, '{{}}' FROM slice WHERE id = '{}'",
                 id(3)
             ),
         ),

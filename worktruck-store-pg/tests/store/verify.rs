@@ -203,6 +203,10 @@ const DAMAGES: &[(&str, &[(&str, Where)])] = {
             "UPDATE slice SET tx_id = 1000 WHERE id = $3",
             &[("a slice is of a commit that does not exist", Contact(3))],
         ),
+        (
+            "UPDATE head SET provenance = '{\"captured_by\": \"x\", \"capture_reason\": \"y\"}' WHERE id = $1",
+            &[("a head has not the provenance of its commit", Contact(1))],
+        ),
         ("DELETE FROM term WHERE id = $1 AND name = 'tag'", &[("the rows of term are not those of the head", Contact(1))]),
         (
             "UPDATE term SET value = 'foe' WHERE id = $1 AND value = 'friend'",

@@ -33,7 +33,8 @@ impl List<'_> {
         parts.statement.with(
             "found",
             format!(
-                "SELECT {COLUMNS}, place FROM among_heads UNION ALL SELECT {COLUMNS}, place FROM among_slices
+                "SELECT {COLUMNS}, provenance, place FROM among_heads
+                 UNION ALL SELECT {COLUMNS}, NULL, place FROM among_slices
                  ORDER BY {order} LIMIT {limit}"
             ),
         );
@@ -90,7 +91,8 @@ impl<'a> Parts<'a> {
         self.statement.bind(number(self.list.plan.limit + 1).unwrap_or(i64::MAX))
     }
 
-    /// The statement with the part `page`, made of `found`. Each commit is looked up by itself.
+    /// The statement with the part `page`, made of `found`. The commit of each slice is looked up by
+    /// itself; heads know theirs.
     pub(super) fn finish(mut self) -> Statement {
         let value = match &self.list.plan.sort.field {
             SortField::Key(name) => format!(", coalesce(e.sort ->> '{name}', '') AS sort_value"),
@@ -100,8 +102,10 @@ impl<'a> Parts<'a> {
             "page",
             format!(
                 "SELECT {}, e.place{value} FROM found e CROSS JOIN LATERAL (
-                     SELECT provenance FROM entity_commit c WHERE c.tenant = {} AND c.tx_id = e.tx_id LIMIT 1) c",
-                version_columns!("e", "e.sys_to"),
+                     SELECT coalesce(e.provenance, (
+                         SELECT provenance FROM entity_commit c WHERE c.tenant = {} AND c.tx_id = e.tx_id LIMIT 1)
+                     ) AS provenance) c",
+                version_columns!("e", "e.sys_to", "c"),
                 self.tenant,
             ),
         );

@@ -31,9 +31,10 @@ impl List<'_> {
             format!(
                 "SELECT v.* FROM head h CROSS JOIN LATERAL (
                      (SELECT h.kind, h.id, h.created_at, h.version, h.carried, h.tx_id, h.sys_from,
-                          9223372036854775807 AS sys_to, h.valid_from, h.valid_to, h.body, h.sort, h.terms WHERE {was_head})
+                          9223372036854775807 AS sys_to, h.valid_from, h.valid_to, h.body, h.sort, h.provenance,
+                          h.terms WHERE {was_head})
                      UNION ALL
-                     (SELECT {COLUMNS}, terms FROM slice s WHERE s.tenant = {tenant} AND s.kind = {kind} AND s.id = h.id
+                     (SELECT {COLUMNS}, NULL, terms FROM slice s WHERE s.tenant = {tenant} AND s.kind = {kind} AND s.id = h.id
                           AND s.body IS NOT NULL AND {was})
                      LIMIT 1) v
                  WHERE h.tenant = {tenant} AND h.kind = {kind} AND h.created_at <= {sys} AND {follow}{terms}
@@ -73,7 +74,8 @@ impl List<'_> {
         parts.statement.with(
             "found",
             format!(
-                "SELECT {COLUMNS}, created_at AS place FROM living UNION ALL SELECT {COLUMNS}, created_at FROM gone
+                "SELECT {COLUMNS}, provenance, created_at AS place FROM living
+                 UNION ALL SELECT {COLUMNS}, NULL, created_at FROM gone
                  ORDER BY {order} LIMIT {limit}"
             ),
         );
