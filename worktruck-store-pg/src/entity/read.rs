@@ -54,6 +54,49 @@ async fn head(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Opti
     row.map(|row| version::read(&row, tenant)).transpose()
 }
 
+/// How far the commits have come, and what was visible at the moment given.
+macro_rules! visible {
+    ($sys:literal, $valid:literal) => {
+        concat!(
+            "WITH tenant_floor AS MATERIALIZED (
+                 SELECT coalesce(max(floor), $6) AS floor, coalesce(max(horizon), $8) AS horizon,
+                     coalesce(max(horizon_tx), 0) AS horizon_tx
+                 FROM tenant_head WHERE tenant = $1
+             ), moment AS MATERIALIZED (
+                 SELECT coalesce($4, greatest($5, floor)) AS sys, coalesce($7, $4, greatest($5, floor)) AS valid
+                 FROM tenant_floor
+             )
+             SELECT f.floor, f.horizon, f.horizon_tx, e.* FROM tenant_floor f LEFT JOIN (
+                 (SELECT ",
+            version_columns!("h", "9223372036854775807", "h"),
+            " FROM head h WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3
+                      AND h.sys_from <= ",
+            $sys,
+            " AND h.valid_from <= ",
+            $valid,
+            " AND h.valid_to > ",
+            $valid,
+            ")
+                 UNION ALL
+                 (SELECT ",
+            version_columns!("s", "s.sys_to", "c"),
+            " FROM slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
+                  WHERE s.tenant = $1 AND s.kind = $2 AND s.id = $3 AND s.body IS NOT NULL
+                      AND s.sys_from <= ",
+            $sys,
+            " AND s.sys_to > ",
+            $sys,
+            " AND s.valid_from <= ",
+            $valid,
+            " AND s.valid_to > ",
+            $valid,
+            ")
+                 LIMIT 1
+             ) e ON TRUE"
+        )
+    };
+}
+
 /// How far the commits have come, but for their number, and what was visible; one statement, so that
 /// they are of one moment.
 async fn visible(
@@ -63,42 +106,23 @@ async fn visible(
     at: At,
     now: Timestamp,
 ) -> Result<(TenantHead, Option<Version>)> {
-    let row = sqlx::query(concat!(
-        "WITH tenant_floor AS MATERIALIZED (
-             SELECT coalesce(max(floor), $6) AS floor, coalesce(max(horizon), $8) AS horizon,
-                 coalesce(max(horizon_tx), 0) AS horizon_tx
-             FROM tenant_head WHERE tenant = $1
-         ), moment AS MATERIALIZED (
-             SELECT coalesce($4, greatest($5, floor)) AS sys, coalesce($7, $4, greatest($5, floor)) AS valid
-             FROM tenant_floor
-         )
-         SELECT f.floor, f.horizon, f.horizon_tx, e.* FROM tenant_floor f LEFT JOIN (
-             (SELECT ",
-        version_columns!("h", "9223372036854775807", "h"),
-        " FROM head h WHERE h.tenant = $1 AND h.kind = $2 AND h.id = $3
-                  AND h.sys_from <= (SELECT sys FROM moment) AND h.valid_from <= (SELECT valid FROM moment)
-                  AND h.valid_to > (SELECT valid FROM moment))
-             UNION ALL
-             (SELECT ",
-        version_columns!("s", "s.sys_to", "c"),
-        " FROM slice s JOIN entity_commit c ON c.tenant = s.tenant AND c.tx_id = s.tx_id
-              WHERE s.tenant = $1 AND s.kind = $2 AND s.id = $3 AND s.body IS NOT NULL
-                  AND s.sys_from <= (SELECT sys FROM moment) AND s.sys_to > (SELECT sys FROM moment)
-                  AND s.valid_from <= (SELECT valid FROM moment) AND s.valid_to > (SELECT valid FROM moment))
-             LIMIT 1
-         ) e ON TRUE"
-    ))
-    .bind(tenant.as_uuid())
-    .bind(key.kind.as_str())
-    .bind(key.id.as_uuid())
-    .bind(at.as_of.map(Timestamp::as_micros))
-    .bind(now.as_micros())
-    .bind(TenantHead::default().floor.as_micros())
-    .bind(at.valid_at.map(Timestamp::as_micros))
-    .bind(Horizon::default().at.as_micros())
-    .fetch_one(readers)
-    .await
-    .or_failed("read an entity")?;
+    // A moment that is given need not be found out.
+    let (sql, valid_at) = match at.as_of {
+        Some(as_of) => (visible!("$4", "$7"), Some(at.valid_at.unwrap_or(as_of))),
+        None => (visible!("(SELECT sys FROM moment)", "(SELECT valid FROM moment)"), at.valid_at),
+    };
+    let row = sqlx::query(sql)
+        .bind(tenant.as_uuid())
+        .bind(key.kind.as_str())
+        .bind(key.id.as_uuid())
+        .bind(at.as_of.map(Timestamp::as_micros))
+        .bind(now.as_micros())
+        .bind(TenantHead::default().floor.as_micros())
+        .bind(valid_at.map(Timestamp::as_micros))
+        .bind(Horizon::default().at.as_micros())
+        .fetch_one(readers)
+        .await
+        .or_failed("read an entity")?;
     let version = if row.maybe_number::<u64>("version")?.is_some() { Some(version::read(&row, tenant)?) } else { None };
     let head = TenantHead { floor: row.time("floor")?, horizon: horizon_of(&row)?, ..TenantHead::default() };
     Ok((head, version))

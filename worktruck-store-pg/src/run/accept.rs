@@ -51,6 +51,8 @@ pub(crate) struct Accept {
 const ACCEPT: &str = "accept runs";
 /// What has more runs is written by itself.
 const MANY: usize = 64;
+/// How often the runs of a call are written when the server gives up the statement for another.
+const ATTEMPTS: usize = 5;
 /// A connection that was not used for so long may have broken unnoticed.
 const LONG_IDLE: Duration = Duration::from_secs(1);
 
@@ -129,11 +131,22 @@ impl Door {
             }
         }
         for accept in alone {
-            match self.write(std::slice::from_ref(&accept)).await {
+            match self.write_again(&accept).await {
                 Ok(()) => accept.answer(Ok(true)),
                 Err(failure) => accept.refuse(failure),
             }
         }
+    }
+
+    /// Writes the runs of one call, once more as long as that may help.
+    async fn write_again(&mut self, accept: &Accept) -> Result<(), Failure> {
+        for _ in 1..ATTEMPTS {
+            match self.write(std::slice::from_ref(accept)).await {
+                Err(failure) if failure.is_transient() => tracing::debug!(%failure, "runs are written again"),
+                done => return done,
+            }
+        }
+        self.write(std::slice::from_ref(accept)).await
     }
 
     async fn write(&mut self, group: &[Accept]) -> Result<(), Failure> {

@@ -26,8 +26,9 @@ pub(super) async fn send(
     signal: &Signal,
     now: Timestamp,
 ) -> Result<Run> {
-    let mut connection = store.writing().await.or_failed("read a run")?;
     for _ in 0..ATTEMPTS {
+        // What failed may have ended the transaction of a connection that is shared.
+        let mut connection = store.writing().await.or_failed("read a run")?;
         let mut record = record::existing(&mut connection, tenant, run).await.or_failed("read a run")?;
         let was = Was::of(&record);
         let events = record.signal(signal, now)?;
@@ -35,10 +36,14 @@ pub(super) async fn send(
         batch.push(was, &record, &events, None)?;
         let mut statement = Statement::default();
         batch.write(&mut statement, "TRUE");
-        let written = statement.fetch(&mut connection, "SELECT i FROM written").await.or_failed("signal a run")?;
-        if !written.is_empty() {
-            connection.done().await.or_failed("signal a run")?;
-            return Ok(record.run);
+        match statement.fetch(&mut connection, "SELECT i FROM written").await {
+            Ok(written) if written.is_empty() => {}
+            Ok(_) => {
+                connection.done().await.or_failed("signal a run")?;
+                return Ok(record.run);
+            }
+            Err(error) if is_transient(&error) => tracing::debug!(%error, "the signal is given again"),
+            Err(error) => return Err(error).or_failed("signal a run"),
         }
     }
     Err(Error::unavailable(format!("run {run} changes too fast to be signalled")))

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use futures::poll;
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _};
+use worktruck_core::run::Signal;
 use worktruck_core::store::{Changes, CommitOutcome, EntityStore, RunStore};
 use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::{ErrorKind, PageRequest};
@@ -65,6 +66,79 @@ async fn a_database_of_a_stricter_isolation_only_takes_more_attempts() {
     let history = stores[0].history(tenant(1), contact(1), PageRequest::largest(None)).await.unwrap();
     assert_eq!(history.data[0].slice.version, 40);
 }
+
+/// Lets the next two statements that write to any of these tables fail with `code`. A sequence counts on
+/// where a transaction is undone.
+async fn fail_twice(database: &Database, code: &str) {
+    database.run("DROP SEQUENCE IF EXISTS failures").await;
+    database.run("CREATE SEQUENCE failures").await;
+    database
+        .run(&format!(
+            "CREATE OR REPLACE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+             BEGIN
+                 IF nextval('failures') <= 2 THEN RAISE EXCEPTION 'try again' USING ERRCODE = '{code}'; END IF;
+                 RETURN NULL;
+             END $$"
+        ))
+        .await;
+    for table in ["run", "queue", "step", "head"] {
+        database
+            .run(&format!(
+                "CREATE OR REPLACE TRIGGER fails AFTER INSERT OR UPDATE ON {table} EXECUTE FUNCTION fail_twice()"
+            ))
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serialization_failure_is_another_attempt() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    for code in ["40001", "40P01"] {
+        let n = if code == "40001" { 1 } else { 2 };
+        fail_twice(&database, code).await;
+        store.enqueue(tenant(1), vec![new_run(n)], at(0)).await.unwrap();
+        fail_twice(&database, code).await;
+        let lease = store.claim(claim_any(1), at(1)).await.unwrap().remove(0).lease;
+        fail_twice(&database, code).await;
+        let outcome = store.commit(&lease, commit(1, vec![step(1, json!(1), create(n, "Ada"))]), at(2)).await.unwrap();
+        assert!(matches!(outcome, CommitOutcome::Committed { .. }), "{code}: {outcome:?}");
+        fail_twice(&database, code).await;
+        let changes = Changes::none().write(contact(n), WriteOp::Put(named("Ada King")));
+        store.apply(tenant(1), changes, user(), at(3)).await.unwrap();
+        fail_twice(&database, code).await;
+        store.signal(tenant(1), run_id(n), Signal::Cancel { actor: None }, at(4)).await.unwrap();
+        assert!(database.count("SELECT last_value FROM failures").await > 2, "{code}: nothing failed");
+        // Each took effect once.
+        let journal = store.journal(tenant(1), run_id(n)).await.unwrap().unwrap();
+        assert_eq!((journal.steps.len(), journal.commits), (1, 1), "{code}");
+        let ada = store.entity(tenant(1), contact(n), At::NOW, at(5)).await.unwrap().unwrap();
+        assert_eq!(ada.slice.version, 2, "{code}");
+    }
+}
+
+/// So ends what a process leaves open that was stopped in a transaction for too long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_the_server_ended_is_made_again() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    let lease = claimed(&store, tenant(1), 1).await.lease;
+    for code in ["25P03", "57P01"] {
+        let n = if code == "25P03" { 1 } else { 2 };
+        fail_twice(&database, code).await;
+        let before = database.count(BACKENDS).await;
+        store
+            .commit(&lease, commit(n, vec![step(u32::try_from(n).unwrap(), json!(n), Changes::none())]), at(2))
+            .await
+            .unwrap();
+        assert_ne!(database.count(BACKENDS).await, before, "{code}: it is another connection");
+    }
+    assert_eq!(store.journal(tenant(1), run_id(1)).await.unwrap().unwrap().steps.len(), 2);
+}
+
+/// Tells the connections that there are from others.
+const BACKENDS: &str = "SELECT coalesce(sum(pid), 0) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'worktruck'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_timeout_is_another_attempt() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::large_futures, reason = "what helps a test may fail it, and takes its time")]
 
 mod broken;
+mod claims;
 mod clock;
 mod contention;
 mod fixed;
