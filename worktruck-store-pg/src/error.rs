@@ -36,12 +36,19 @@ impl<T> OrFailed<T> for Result<T, std::num::TryFromIntError> {
 pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
     let why = match code(&error).as_deref() {
         Some(READ_ONLY) => ": its server takes no writes, as a standby does; connect to the primary",
-        Some(QUERY_CANCELED) => ": the statement took longer than it may",
+        Some(QUERY_CANCELED) => TOO_LONG,
         Some(PERMISSION) => ": this user may not do it; grant it the schema and its tables",
         Some(UNTRANSLATABLE | UNTRANSLATABLE_ESCAPE) => ": a text has a character that PostgreSQL cannot keep (NUL)",
         _ => "",
     };
     Error::new(kind(&error), format!("the store could not {what}{why}")).with_source(cause(error))
+}
+
+const TOO_LONG: &str = ": the statement took longer than it may";
+
+/// The error of a store that could not do `what` in time, for those who asked for it together.
+pub(crate) fn out_of_time(what: &str) -> Error {
+    Error::unavailable(format!("the store could not {what}{TOO_LONG}"))
 }
 
 /// Why the store at `place` cannot be used.
@@ -105,11 +112,15 @@ impl Failure {
         if is_disconnected(&error) { Self::Unanswered(error) } else { Self::Sql(error) }
     }
 
-    /// Whether it is worth another attempt at once. A statement that took too long is not: it would
-    /// take as long again.
+    /// Whether the statement took longer than it may: it would take as long again.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        matches!(self, Self::Sql(error) if code(error).as_deref() == Some(QUERY_CANCELED))
+    }
+
+    /// Whether it is worth another attempt at once.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Sql(error) => kind(error).is_retryable() && code(error).as_deref() != Some(QUERY_CANCELED),
+            Self::Sql(error) => kind(error).is_retryable() && !self.is_out_of_time(),
             Self::Unanswered(_) => true,
             Self::Core(_) => false,
         }

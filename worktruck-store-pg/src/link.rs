@@ -1,6 +1,9 @@
-//! A connection whose statements are planned once.
+//! A connection whose statements are planned once in a while.
+
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::options::{PgOptions, Session};
@@ -14,6 +17,9 @@ pub(crate) struct Link {
 
 /// How many texts of statements a connection remembers: more than there are.
 const STATEMENTS: usize = 512;
+/// How long plans are kept. One that was made while a table was empty may read all of it, and the server
+/// makes it anew only when the table has been looked at in the background.
+const PLANNED_FOR: Duration = Duration::from_secs(5);
 
 impl Link {
     pub(crate) fn new(options: &PgOptions) -> Self {
@@ -29,10 +35,11 @@ impl Link {
                 let connect = self.session.connect();
                 // A pool that shares connections keeps no statements.
                 let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
-                Wire { connection: connect.connect().await?, begin, has_begun: false }
+                Wire { connection: connect.connect().await?, begin, has_begun: false, planned_at: Instant::now() }
             }
         };
         wire.begin().await?;
+        wire.plan_anew().await?;
         Ok(self.wire.insert(wire))
     }
 
@@ -64,6 +71,7 @@ pub(crate) struct Wire {
     pub(crate) connection: PgConnection,
     begin: Option<String>,
     has_begun: bool,
+    planned_at: Instant,
 }
 
 impl Wire {
@@ -75,6 +83,14 @@ impl Wire {
         if let Some(begin) = &self.begin {
             self.has_begun = true;
             self.connection.execute(sqlx::raw_sql(AssertSqlSafe(begin.clone()))).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan_anew(&mut self) -> sqlx::Result<()> {
+        if self.begin.is_none() && self.planned_at.elapsed() > PLANNED_FOR {
+            self.connection.execute("DISCARD PLANS").await?;
+            self.planned_at = Instant::now();
         }
         Ok(())
     }

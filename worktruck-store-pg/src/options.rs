@@ -82,8 +82,8 @@ impl PgOptions {
         Ok(self)
     }
 
-    /// Reads through up to `readers` connections; 8 unless set. One more claims and renews, and one
-    /// listens.
+    /// Reads through up to `readers` connections; 8 unless set. One more claims and renews, one accepts
+    /// runs, and one listens.
     #[must_use]
     pub const fn with_readers(mut self, readers: u32) -> Self {
         self.readers = if readers == 0 { 1 } else { readers };

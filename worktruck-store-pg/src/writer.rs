@@ -11,6 +11,7 @@ use worktruck_core::run::{Commit, Lease};
 use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
 use worktruck_core::{Error, Result, TenantId, Timestamp};
 
+use crate::error::out_of_time;
 use crate::group::{Attempt, attempt};
 use crate::link::Link;
 use crate::options::PgOptions;
@@ -187,6 +188,11 @@ async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
                 if let Some(job) = jobs.into_iter().next() {
                     job.fail(failure.or_failed("commit"));
                 }
+                return;
+            }
+            if failure.is_out_of_time() {
+                // One after the other they would keep all others waiting for as long as that many times.
+                jobs.into_iter().for_each(|job| job.fail(out_of_time("commit")));
                 return;
             }
             tracing::debug!(%failure, "committing one by one after a failed commit");

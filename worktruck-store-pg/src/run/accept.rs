@@ -10,7 +10,7 @@ use uuid::Uuid;
 use worktruck_core::run::{Event, RunRecord};
 use worktruck_core::{Digest, Error, Result, RunId, TenantId, Timestamp};
 
-use crate::error::{Failure, is_duplicate};
+use crate::error::{Failure, is_duplicate, out_of_time};
 use crate::link::Link;
 use crate::rows::to_json;
 use crate::statement::{Rows as _, Statement, columns};
@@ -123,6 +123,9 @@ impl Door {
                     let lost =
                         || Error::unavailable("the store went away: whether the runs were accepted is not known");
                     together.into_iter().for_each(|accept| accept.answer(Err(lost())));
+                }
+                Err(failure) if failure.is_out_of_time() => {
+                    together.into_iter().for_each(|accept| accept.answer(Err(out_of_time(ACCEPT))));
                 }
                 Err(failure) => {
                     tracing::debug!(%failure, "accepting one by one after a failed statement");

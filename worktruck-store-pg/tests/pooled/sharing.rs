@@ -11,8 +11,8 @@ use worktruck_core::store::{Changes, CommitOutcome, EntityKey, EntityStore, Prov
 use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::testing::CountingIds;
 use worktruck_core::{Digest, EntityId, ErrorKind, NanoUsd, PageRequest, RunId, StepId, TenantId, Timestamp};
-use worktruck_store_pg::PgStore;
 use worktruck_store_pg::testing::{Database, Pooler};
+use worktruck_store_pg::{PgOptions, PgStore};
 
 use crate::{CONNECTIONS, open};
 
@@ -214,6 +214,31 @@ async fn settings_and_statements_of_a_store_are_not_left_to_others() {
     store.apply(tenant(), Changes::none().create(contact(2), named("Bob")), user(), at(2)).await.unwrap();
     assert!(store.entity(tenant(), contact(2), At::NOW, at(3)).await.unwrap().is_some());
     assert_eq!(ask(&mut other, "SELECT pg_backend_pid()::text").await, before, "it was the same connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_of_others_is_found_by_looking_and_nobody_listens() {
+    let database = Database::fresh().await.unwrap();
+    let pooler = Pooler::start(database.url(), CONNECTIONS).unwrap();
+    let options = PgOptions::parse(pooler.url()).unwrap().behind_transaction_pool();
+    let waiting = PgStore::open_with(options.with_poll_interval(Duration::from_millis(50))).await.unwrap();
+    let other = open(&pooler).await;
+    let mut mark = in_time(waiting.wait_for_work(0)).await.unwrap();
+    other.enqueue(tenant(), vec![NewRun::new(run_id(1), "echo", json!({}))], at(0)).await.unwrap();
+    let found = in_time(async {
+        loop {
+            mark = waiting.wait_for_work(mark).await.unwrap();
+            let done = work(&waiting).await;
+            if !done.is_empty() {
+                return done;
+            }
+        }
+    });
+    assert_eq!(found.await, [run_id(1)]);
+    let mut direct = PgConnection::connect(database.url()).await.unwrap();
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'";
+    let listening: i64 = sqlx::query_scalar(sql).fetch_one(&mut direct).await.unwrap();
+    assert_eq!(listening, 0);
 }
 
 /// Asks without preparing a statement.

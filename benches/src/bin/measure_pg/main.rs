@@ -61,7 +61,7 @@ struct Arguments {
     lease: Option<u64>,
     #[command(flatten)]
     worker: WorkerArguments,
-    /// Prints JSON for programs, not a table for people.
+    /// Prints only JSON, and no table for people before it.
     #[arg(long)]
     json: bool,
 }
@@ -85,17 +85,18 @@ async fn main() -> Result<()> {
     let mut measured = Vec::new();
     for part in parts {
         let figures = part.measure(&bench).await?;
-        if arguments.json {
-            let figures: Vec<Value> = figures.iter().map(report::Figure::json).collect();
-            measured
-                .push(json!({ "part": format!("{part:?}").to_lowercase(), "title": part.title(), "figures": figures }));
-        } else {
+        if !arguments.json {
             println!("\n{}", part.title());
             figures.iter().for_each(|figure| println!("{}", figure.line()));
         }
+        let figures: Vec<Value> = figures.iter().map(report::Figure::json).collect();
+        measured.push(json!({ "part": format!("{part:?}").to_lowercase(), "title": part.title(), "figures": figures }));
     }
+    let all = json!({ "settings": settings, "parts": measured });
     if arguments.json {
-        println!("{:#}", json!({ "settings": settings, "parts": measured }));
+        println!("{all:#}");
+    } else {
+        println!("\nthe same for programs, in one line:\n{all}");
     }
     Ok(())
 }
