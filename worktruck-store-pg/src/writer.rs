@@ -15,7 +15,7 @@ use crate::error::out_of_time;
 use crate::group::{Attempt, attempt};
 use crate::link::Link;
 use crate::options::PgOptions;
-use crate::run::{Accept, Door, NewRuns, Records};
+use crate::run::{Accept, Intake, NewRuns, Records};
 
 /// Hands commits to the tasks that write.
 ///
@@ -79,7 +79,7 @@ impl Writer {
         }
         let of_entities = Arc::new(tokio::sync::Mutex::new(of_entities));
         tasks.spawn(write(Link::new(options), of_entities, Arc::clone(records)));
-        tasks.spawn(accept(Door::new(Link::new(options)), of_new_runs));
+        tasks.spawn(accept(Intake::new(Link::new(options)), of_new_runs));
         Self { queues: Mutex::new(Some(Queues { journal, entities, new_runs })), tasks: tokio::sync::Mutex::new(tasks) }
     }
 
@@ -147,15 +147,15 @@ async fn write(mut link: Link, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>
     link.close().await;
 }
 
-async fn accept(mut door: Door, mut new_runs: mpsc::Receiver<Accept>) {
+async fn accept(mut intake: Intake, mut new_runs: mpsc::Receiver<Accept>) {
     loop {
         let group = together(&mut new_runs).await;
         if group.is_empty() {
             break;
         }
-        door.let_in(group).await;
+        intake.take_in(group).await;
     }
-    door.close().await;
+    intake.close().await;
 }
 
 /// What is queued, as soon as there is something; nothing if there will be nothing more.

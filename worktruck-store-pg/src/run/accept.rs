@@ -95,12 +95,12 @@ impl NewRuns {
 
 /// The connection for new runs.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Intake {
     link: Link,
     used_at: Instant,
 }
 
-impl Door {
+impl Intake {
     pub(crate) fn new(link: Link) -> Self {
         Self { link, used_at: Instant::now() }
     }
@@ -110,7 +110,7 @@ impl Door {
     }
 
     /// Writes what came together, by one statement if it can be, and answers.
-    pub(crate) async fn let_in(&mut self, group: Vec<Accept>) {
+    pub(crate) async fn take_in(&mut self, group: Vec<Accept>) {
         let is_small = |accept: &Accept| accept.new.runs.len() <= MANY;
         let (together, mut alone): (Vec<Accept>, Vec<Accept>) = group.into_iter().partition(is_small);
         if together.len() < 2 {

@@ -20,7 +20,7 @@ use worktruck_core::{Page, PageRequest, Result, RunId, TenantId, Timestamp};
 use crate::PgStore;
 use crate::error::OrFailed as _;
 
-pub(crate) use accept::{Accept, Door, NewRuns};
+pub(crate) use accept::{Accept, Intake, NewRuns};
 pub(crate) use batch::{Batch, Locked, Was};
 pub(crate) use chains::unchained;
 pub(crate) use record::{Records, existing};

@@ -50,7 +50,8 @@ pub(super) async fn look(
     now: Timestamp,
 ) -> Result<Offer, Failure> {
     let limit = wanted.saturating_add(SPARE);
-    let mut view = View { limit, front: limit, start: *store.lanes_from() };
+    let first = number(limit).unwrap_or(OPEN);
+    let mut view = View { limit: first, front: first, start: *store.lanes_from() };
     let mut has_taken_in = false;
     loop {
         let rows = candidates(&mut wire.connection, request, &view, now).await?;
@@ -62,18 +63,18 @@ pub(super) async fn look(
             }
         }
         let lanes: i64 = known.try_get("lanes")?;
-        let (is_cut, latest_turn) = (lanes > number(view.front)?, known.maybe_time("latest_turn")?);
+        let (is_cut, latest_turn) = (lanes > view.front, known.maybe_time("latest_turn")?);
         let offer = offer(store, &rows, latest_turn, limit, now).await?;
         let may_differ = is_cut && !offer.is_of_a_turn(wanted);
         if may_differ {
-            view.front = usize::MAX;
+            view.front = OPEN;
             continue;
         }
         let last: Option<Uuid> = known.try_get("last_tenant")?;
         let has_more = lanes == LANES;
         *store.lanes_from() = last.filter(|_| has_more).unwrap_or_default();
         if offer.candidates.is_empty() && !view.start.is_nil() {
-            view = View { limit, front: limit, start: Uuid::nil() };
+            view = View { front: first, start: Uuid::nil(), ..view };
             continue;
         }
         return Ok(offer);
@@ -83,9 +84,9 @@ pub(super) async fn look(
 /// What a look sees of the lanes.
 struct View {
     /// How many candidates are wanted.
-    limit: usize,
+    limit: i64,
     /// Of more lanes than this the first are seen, in the order of turns, and of each the first run.
-    front: usize,
+    front: i64,
     /// The first tenant whose lanes are seen.
     start: Uuid,
 }
@@ -202,11 +203,11 @@ async fn candidates(
     .bind(kind.as_str())
     .bind(&term.name)
     .bind(now.as_micros())
-    .bind(number(view.limit).unwrap_or(OPEN))
+    .bind(view.limit)
     .bind(LANES)
     .bind(DUE)
     .bind(view.start)
-    .bind(number(view.front).unwrap_or(OPEN))
+    .bind(view.front)
     .fetch_all(connection)
     .await
 }

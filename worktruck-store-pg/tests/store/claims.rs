@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use worktruck_core::entity::Kind;
 use worktruck_core::entity::agent_config::AgentConfig;
-use worktruck_core::run::Transition;
+use worktruck_core::run::{NewRun, Transition};
 use worktruck_core::store::{Changes, EntityKey, EntityStore, RunStore};
 use worktruck_core::{EntityId, RunId, TenantId};
 use worktruck_store_pg::PgStore;
@@ -111,6 +111,43 @@ async fn of_many_tenants_those_go_first_whose_turn_it_is() {
     assert_eq!(second, sorted((1..=40).map(|n| run_id(id(n, true))).collect()), "those that were not served yet");
     let third = ids(store.claim(claim_any(80), at(202)).await.unwrap());
     assert_eq!(third, sorted((1..=60).map(|n| run_id(id(n, false))).collect()));
+}
+
+/// What has expired and what is kept back may be of tenants that a first look leaves out.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_tenants_all_are_looked_at_where_a_turn_is_not_enough() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    // The tenant 61 is served, and its worker dies.
+    store.enqueue(tenant(61), vec![new_run(1_000)], at(0)).await.unwrap();
+    assert_eq!(store.claim(claim_any(1), at(1)).await.unwrap().len(), 1);
+    // Of 58 others one run runs each, and no more may.
+    for n in 1..=58 {
+        let config = AgentConfig { max_concurrent_runs: Some(1), ..AgentConfig::new("echo") };
+        let key = EntityKey::new(Kind::AgentConfig, EntityId::from_uuid(uuid::Uuid::from_u128(7)));
+        let changes = Changes::none().create(key, serde_json::to_value(config).unwrap());
+        store.apply(tenant(n), changes, user(), at(2)).await.unwrap();
+        let id = u128::from(n) * 10;
+        store.enqueue(tenant(n), vec![new_run(id), new_run(id + 1)], at(2)).await.unwrap();
+    }
+    assert_eq!(store.claim(claim_any(100), at(4)).await.unwrap().len(), 58);
+    let urgent = NewRun { priority: 9, ..new_run(1_001) };
+    store.enqueue(tenant(61), vec![urgent], at(5)).await.unwrap();
+    for n in [59, 60] {
+        store.enqueue(tenant(n), vec![new_run(u128::from(n))], at(5)).await.unwrap();
+    }
+    let later = at(2).after(LEASE);
+    let claimed = store.claim(claim_any(3), later).await.unwrap();
+    let mut ids: Vec<RunId> = claimed.iter().map(|claimed| claimed.run.id).collect();
+    ids.sort_unstable();
+    // Those that were never served, and then the first of the tenant whose turn was: not the expired one.
+    assert_eq!(ids, [run_id(59), run_id(60), run_id(1_001)]);
+    let rest = store.claim(claim_any(3), later).await.unwrap();
+    assert_eq!(rest.iter().map(|claimed| claimed.run.id).collect::<Vec<_>>(), [run_id(1_000)]);
+    // The turn is first of those that may run no more.
+    store.enqueue(tenant(59), vec![new_run(2_000)], later).await.unwrap();
+    let last = store.claim(claim_any(3), later).await.unwrap();
+    assert_eq!(last.iter().map(|claimed| claimed.run.id).collect::<Vec<_>>(), [run_id(2_000)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
