@@ -62,7 +62,7 @@ pub(super) async fn claim(store: &PgStore, request: ClaimRequest, now: Timestamp
 #[derive(Default)]
 struct Round {
     runs: Vec<Claimed>,
-    /// Whether nobody else took what this one could have.
+    /// Whether nobody else took what this one could have, and there is no more.
     is_last: bool,
 }
 
@@ -110,7 +110,7 @@ async fn take(
         wire.commit().await?;
         return Ok(Round { runs: Vec::new(), is_last: true });
     }
-    let turn = turn(now, offer.latest_turn);
+    let (turn, is_from_first) = (turn(now, offer.latest_turn), offer.is_from_first);
     let candidates = offer.within_limits(wire, store.options().schema()).await?;
     let rows = records_of(&mut wire.connection, &candidates, wanted, now).await?;
     let mut batch = Batch::default();
@@ -130,7 +130,7 @@ async fn take(
         taken.push((claimed, record));
     }
     let written = write(wire, batch, turn).await?;
-    let is_last = rows.len() == within_reach && written.len() == taken.len();
+    let is_last = is_from_first && rows.len() == within_reach && written.len() == taken.len();
     let runs = (0..).zip(taken).filter(|(i, _)| written.contains(i)).map(|(_, (claimed, record))| {
         store.records.keep(&record);
         claimed

@@ -20,6 +20,8 @@ pub(super) struct Offer {
     pub(super) candidates: Vec<Candidate>,
     /// When any tenant was last served.
     pub(super) latest_turn: Option<Timestamp>,
+    /// Whether no lanes come before those that were looked at.
+    pub(super) is_from_first: bool,
     /// How many runs may run at once, of those tenants and blueprints that have a limit.
     limits: Limits,
 }
@@ -64,7 +66,8 @@ pub(super) async fn look(
         }
         let lanes: i64 = known.try_get("lanes")?;
         let (is_cut, latest_turn) = (lanes > view.front, known.maybe_time("latest_turn")?);
-        let offer = offer(store, &rows, latest_turn, limit, now).await?;
+        let is_from_first = view.start.is_nil();
+        let offer = Offer { is_from_first, ..offer(store, &rows, latest_turn, limit, now).await? };
         let may_differ = is_cut && !offer.is_of_a_turn(wanted);
         if may_differ {
             view.front = OPEN;
@@ -73,7 +76,7 @@ pub(super) async fn look(
         let last: Option<Uuid> = known.try_get("last_tenant")?;
         let has_more = lanes == LANES;
         *store.lanes_from() = last.filter(|_| has_more).unwrap_or_default();
-        if offer.candidates.is_empty() && !view.start.is_nil() {
+        if offer.candidates.is_empty() && !is_from_first {
             view = View { front: first, start: Uuid::nil(), ..view };
             continue;
         }
@@ -120,7 +123,7 @@ async fn offer(
         Some(limit.at_once.saturating_sub(limit.running))
     };
     let candidates = in_turn(queues.into_values(), room, limit);
-    Ok(Offer { candidates, latest_turn, limits })
+    Ok(Offer { candidates, latest_turn, is_from_first: true, limits })
 }
 
 /// The first candidates of the lanes, and all whose leases have expired; one row with nothing in it
