@@ -11,7 +11,7 @@ use worktruck_core::executor::{Executor, Options};
 use worktruck_core::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, FailureCategory, Renewal, RunStatus, Transition,
 };
-use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId};
+use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId, Timestamp};
 
 use crate::driver::{STORE_PAUSE, commit, drive};
 use crate::held::{Held, Order};
@@ -229,11 +229,11 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
         if leases.is_empty() {
             continue;
         }
-        let asked_at = ports.clock.monotonic();
-        match ports.store.renew(&leases, ports.lease_for, ports.clock.now()).await {
+        let (asked_at, now) = (ports.clock.monotonic(), ports.clock.now());
+        match ports.store.renew(&leases, ports.lease_for, now).await {
             Ok(renewals) => {
                 for renewal in renewals {
-                    take_in(&asked, renewal, asked_at, ports.lease_for);
+                    take_in(&asked, renewal, asked_at, now);
                 }
             }
             // A lease that cannot be renewed runs out on the monotonic clock, and its run stops.
@@ -247,7 +247,9 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
 
 /// Tells a run what became of its lease: the run that it was `asked` for, not one that was taken
 /// under the same id since.
-fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Duration, lease_for: Duration) {
+///
+/// The lease lasts no longer than it says, counted from when it was asked for.
+fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Duration, now: Timestamp) {
     let run = match &renewal {
         Renewal::Renewed { lease, .. } => lease.run(),
         Renewal::Lost(run) => *run,
@@ -255,7 +257,8 @@ fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Durati
     let Some(held) = asked.get(&run) else { return };
     match renewal {
         Renewal::Renewed { lease, cancel_requested_at } => {
-            held.confirm(lease, asked_at, lease_for);
+            let lasts = lease.expires_at().since(now);
+            held.confirm(lease, asked_at, lasts);
             if cancel_requested_at.is_some() {
                 held.order(Order::Cancel);
             }
@@ -349,7 +352,7 @@ mod tests {
         let asked = holding.runs().clone();
         let _taken_anew = holding.keep(run, &new);
         drop(given_back);
-        take_in(&asked, Renewal::Lost(run), Duration::ZERO, Duration::ZERO);
+        take_in(&asked, Renewal::Lost(run), Duration::ZERO, Timestamp::EPOCH);
         assert!(!old.is_live(&SystemClock::new()));
         assert!(new.is_live(&SystemClock::new()));
         assert!(holding.runs().contains_key(&run));

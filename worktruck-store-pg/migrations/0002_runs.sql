@@ -45,8 +45,8 @@ CREATE TABLE queue (
     priority            smallint NOT NULL,
     -- Whether its time had not come when somebody last looked.
     delayed             boolean  NOT NULL,
-    -- 'queued', 'running' or 'waiting'. Each statement would read a check anew, and takes most of its
-    -- time to begin.
+    -- 'queued', 'running' or 'waiting'. It has no check, because every statement that writes here would
+    -- have to read its text anew.
     status              text     COLLATE "C" NOT NULL,
     blueprint           text     COLLATE "C" NOT NULL,
     waiting_reason      text     COLLATE "C",
@@ -77,7 +77,7 @@ ALTER TABLE queue ADD PRIMARY KEY (tenant, run);
 CREATE TABLE turn (
     tenant uuid   NOT NULL PRIMARY KEY,
     served bigint NOT NULL
-) WITH (fillfactor = 20);
+);
 
 CREATE INDEX turn_served ON turn (served);
 
@@ -97,9 +97,9 @@ CREATE TABLE step (
     id           uuid   NOT NULL,
     started_at   bigint NOT NULL,
     completed_at bigint,
+    cost         bigint,
     -- When it was committed, and as which event of the run.
     at           bigint NOT NULL,
-    cost         bigint,
     event_seq    integer NOT NULL,
     seq          integer NOT NULL,
     kind         text   COLLATE "C" NOT NULL,

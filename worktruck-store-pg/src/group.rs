@@ -215,8 +215,6 @@ impl Group {
         if self.advances.is_empty() && entities.is_empty() {
             return Ok(true);
         }
-        // In one order, as renewals lock them, so that nobody waits in a circle.
-        self.advances.sort_unstable_by_key(|advance| (advance.job.lease.tenant(), advance.job.lease.run()));
         let mut batch = Batch::default();
         for advance in &self.advances {
             batch

@@ -20,6 +20,8 @@ const STATEMENTS: usize = 512;
 /// How long plans are kept. One that was made while a table was empty may read all of it, and the server
 /// makes it anew only when the table has been looked at in the background.
 const PLANNED_FOR: Duration = Duration::from_secs(5);
+/// How long a server may take to be connected to.
+const CONNECT: Duration = Duration::from_secs(10);
 
 impl Link {
     pub(crate) fn new(options: &PgOptions) -> Self {
@@ -35,7 +37,7 @@ impl Link {
                 let connect = self.session.connect();
                 // A pool that shares connections keeps no statements.
                 let connect = if begin.is_some() { connect } else { connect.statement_cache_capacity(STATEMENTS) };
-                Wire { connection: connect.connect().await?, begin, has_begun: false, planned_at: Instant::now() }
+                Wire { connection: soon(connect.connect()).await?, begin, has_begun: false, planned_at: Instant::now() }
             }
         };
         wire.begin().await?;
@@ -46,7 +48,17 @@ impl Link {
     /// Makes sure that the connection, if there is one, has not broken unnoticed.
     pub(crate) async fn check(&mut self) {
         if let Some(wire) = &mut self.wire
-            && wire.connection.ping().await.is_err()
+            && soon(wire.connection.ping()).await.is_err()
+        {
+            self.wire = None;
+        }
+    }
+
+    /// Ends what failed: a transaction would keep a connection that is shared, and its locks.
+    pub(crate) async fn roll_back(&mut self) {
+        if let Some(wire) = &mut self.wire
+            && std::mem::take(&mut wire.has_begun)
+            && wire.connection.execute("ROLLBACK").await.is_err()
         {
             self.wire = None;
         }
@@ -63,6 +75,11 @@ impl Link {
             tracing::debug!(%error, "closing a connection failed");
         }
     }
+}
+
+/// What `future` gives, if it does not take far too long: a server may be out of reach without a sign.
+async fn soon<T>(future: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(CONNECT, future).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// A connection, and whether it has a transaction to be committed.

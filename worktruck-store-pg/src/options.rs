@@ -179,7 +179,7 @@ impl PgOptions {
         self.connect.clone()
     }
 
-    /// A connection for reads and claims.
+    /// A connection for reads.
     pub(crate) fn reading(&self) -> Session {
         let millis = |time: Duration| time.as_millis().to_string();
         Session {
@@ -198,7 +198,7 @@ impl PgOptions {
         }
     }
 
-    /// A connection for writes: they name each row by its key. Their plans are made once, and a plan
+    /// A connection for writes: they name each row by its key. Their plans are kept for a while, and a plan
     /// that was made while a table was small must not read the table when it is not. So rows are
     /// what counts: a few by their keys are always less than all of them.
     pub(crate) fn writing(&self) -> Session {

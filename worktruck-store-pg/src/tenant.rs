@@ -53,6 +53,7 @@ impl TenantStore for PgStore {
     async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>> {
         let scope = tenant_scope();
         let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        // From a place in the index also where the plan is made for any page; of the first no id is left out.
         let rows = sqlx::query(
             "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id >= $1 AND id IS DISTINCT FROM $3
              ORDER BY id LIMIT $2",

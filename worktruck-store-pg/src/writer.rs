@@ -20,7 +20,8 @@ use crate::run::{Accept, Intake, NewRuns, Records};
 /// Hands commits to the tasks that write.
 ///
 /// Commits that change entities go to a task of their own, because those of one tenant have to be
-/// made one after the other, and so do new runs; all others go to whichever task is free.
+/// made one after the other; new runs have a task of their own, and all else goes to whichever task is
+/// free.
 #[derive(Debug)]
 pub(crate) struct Writer {
     queues: Mutex<Option<Queues>>,
@@ -180,6 +181,7 @@ async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
         // Others were faster: with the tenants locked the rest is sure to be made together.
         Attempt::Again(jobs) if jobs.len() > 1 => match try_once(link, jobs, records, false).await {
             Attempt::Failed(failure, jobs) if failure.is_unanswered() => repeatable(jobs),
+            Attempt::Failed(failure, jobs) if failure.is_out_of_time() => fail_all(jobs),
             Attempt::Again(jobs) | Attempt::Failed(_, jobs) => jobs,
         },
         Attempt::Again(jobs) => jobs,
@@ -190,18 +192,26 @@ async fn commit_together(link: &mut Link, group: Vec<Job>, records: &Records) {
                 }
                 return;
             }
-            if failure.is_out_of_time() {
-                // One after the other they would keep all others waiting for as long as that many times.
-                jobs.into_iter().for_each(|job| job.fail(out_of_time("commit")));
-                return;
-            }
             tracing::debug!(%failure, "committing one by one after a failed commit");
-            if failure.is_unanswered() { repeatable(jobs) } else { jobs }
+            if failure.is_unanswered() {
+                repeatable(jobs)
+            } else if failure.is_out_of_time() {
+                fail_all(jobs)
+            } else {
+                jobs
+            }
         }
     };
     for job in left {
         commit_alone(link, job, records).await;
     }
+}
+
+/// Fails what was too slow together, and leaves nothing: one after the other they would keep all others
+/// waiting for as long as that many times.
+fn fail_all(jobs: Vec<Job>) -> Vec<Job> {
+    jobs.into_iter().for_each(|job| job.fail(out_of_time("commit")));
+    Vec::new()
 }
 
 async fn commit_alone(link: &mut Link, mut job: Job, records: &Records) {
@@ -256,12 +266,14 @@ async fn try_once(link: &mut Link, jobs: Vec<Job>, records: &Records, cached: bo
     match attempt(wire, jobs, records, cached).await {
         Attempt::Failed(failure, jobs) if failure.is_transient() => {
             tracing::debug!(%failure, "the statement is made again");
+            link.roll_back().await;
             Attempt::Again(jobs)
         }
         Attempt::Failed(failure, jobs) => {
             if failure.is_disconnected() {
                 link.drop_connection();
             }
+            link.roll_back().await;
             Attempt::Failed(failure, jobs)
         }
         done => done,

@@ -83,9 +83,9 @@ pub struct Claimed {
 /// What became of one lease in a renewal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Renewal {
-    /// It lasts longer.
+    /// It lasts on.
     Renewed {
-        /// The renewed lease.
+        /// The lease as it is now.
         lease: Lease,
         /// When somebody asked for the end of the run.
         cancel_requested_at: Option<Timestamp>,

@@ -134,6 +134,9 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
 
     /// Makes leases last `lease_for` from `now` on, and tells of each what became of it.
     ///
+    /// A lease whose run makes a commit at that moment may be answered as it is: it is the commit that
+    /// makes it last longer.
+    ///
     /// # Contract
     ///
     /// - `renew_keeps_a_run`, `renew_of_a_stale_lease_is_lost`, `renew_tells_of_a_cancellation`

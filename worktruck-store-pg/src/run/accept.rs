@@ -10,7 +10,7 @@ use uuid::Uuid;
 use worktruck_core::run::{Event, RunRecord};
 use worktruck_core::{Digest, Error, Result, RunId, TenantId, Timestamp};
 
-use crate::error::{Failure, is_duplicate, out_of_time};
+use crate::error::{Failure, is_disconnected, is_duplicate, out_of_time};
 use crate::link::Link;
 use crate::rows::to_json;
 use crate::statement::{Rows as _, Statement, columns};
@@ -124,6 +124,11 @@ impl Intake {
                         || Error::unavailable("the store went away: whether the runs were accepted is not known");
                     together.into_iter().for_each(|accept| accept.answer(Err(lost())));
                 }
+                Err(failure) if failure.is_disconnected() => {
+                    tracing::debug!(%failure, "runs cannot be accepted");
+                    let away = || Error::unavailable("the store could not accept runs: its server cannot be reached");
+                    together.into_iter().for_each(|accept| accept.answer(Err(away())));
+                }
                 Err(failure) if failure.is_out_of_time() => {
                     together.into_iter().for_each(|accept| accept.answer(Err(out_of_time(ACCEPT))));
                 }
@@ -195,6 +200,7 @@ impl Intake {
         if done.as_ref().is_err_and(Failure::is_disconnected) {
             self.link.drop_connection();
         }
+        self.link.roll_back().await;
         done
     }
 
@@ -202,7 +208,11 @@ impl Intake {
         if self.used_at.elapsed() > LONG_IDLE {
             self.link.check().await;
         }
-        let wire = self.link.wire().await?;
+        let wire = match self.link.wire().await {
+            // Nothing was sent yet.
+            Err(error) if is_disconnected(&error) => self.link.wire().await?,
+            wire => wire?,
+        };
         statement.fetch(&mut wire.connection, "SELECT").await.map_err(Failure::of_write)?;
         wire.commit().await.map_err(Failure::of_write)
     }

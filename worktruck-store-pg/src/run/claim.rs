@@ -89,6 +89,7 @@ async fn round(
             if failure.is_disconnected() {
                 link.drop_connection();
             }
+            link.roll_back().await;
             Err(failure)
         }
         taken => taken,
@@ -110,7 +111,7 @@ async fn take(
         wire.commit().await?;
         return Ok(Round { runs: Vec::new(), is_last: true });
     }
-    let (turn, is_from_first) = (turn(now, offer.latest_turn), offer.is_from_first);
+    let (turn, is_whole) = (turn(now, offer.latest_turn), offer.is_whole);
     let candidates = offer.within_limits(wire, store.options().schema()).await?;
     let rows = records_of(&mut wire.connection, &candidates, wanted, now).await?;
     let mut batch = Batch::default();
@@ -130,7 +131,7 @@ async fn take(
         taken.push((claimed, record));
     }
     let written = write(wire, batch, turn).await?;
-    let is_last = is_from_first && rows.len() == within_reach && written.len() == taken.len();
+    let is_last = is_whole && rows.len() == within_reach && written.len() == taken.len();
     let runs = (0..).zip(taken).filter(|(i, _)| written.contains(i)).map(|(_, (claimed, record))| {
         store.records.keep(&record);
         claimed

@@ -20,8 +20,8 @@ pub(super) struct Offer {
     pub(super) candidates: Vec<Candidate>,
     /// When any tenant was last served.
     pub(super) latest_turn: Option<Timestamp>,
-    /// Whether no lanes come before those that were looked at.
-    pub(super) is_from_first: bool,
+    /// Whether all there is was looked at.
+    pub(super) is_whole: bool,
     /// How many runs may run at once, of those tenants and blueprints that have a limit.
     limits: Limits,
 }
@@ -39,6 +39,9 @@ struct Limit {
 const LANES: i64 = 4_096;
 /// How many delayed runs one look takes in, and how many expired leases, so that none takes long.
 const DUE: i64 = 1_000;
+/// How many times a claim takes in delayed runs, and at how many windows of lanes it looks.
+const TAKE_INS: usize = 8;
+const WINDOWS: usize = 4;
 
 /// How many runs more than wanted a claim looks at, because others may take some first.
 const SPARE: usize = 16;
@@ -54,33 +57,44 @@ pub(super) async fn look(
     let limit = wanted.saturating_add(SPARE);
     let first = number(limit).unwrap_or(OPEN);
     let mut view = View { limit: first, front: first, start: *store.lanes_from() };
-    let mut has_taken_in = false;
+    // All windows are looked at from the first on if those behind have nothing to offer.
+    let (mut take_ins, mut windows, mut may_wrap) = (0, 0, !view.start.is_nil());
     loop {
         let rows = candidates(&mut wire.connection, request, &view, now).await?;
         let known = rows.first().ok_or_else(|| Error::internal("the store did not answer a claim"))?;
-        if known.flag("is_due")? && !has_taken_in {
-            has_taken_in = true;
+        let is_due = known.flag("is_due")?;
+        if is_due && take_ins < TAKE_INS {
+            take_ins += 1;
             if take_in_due(&mut wire.connection, now).await? > 0 {
                 continue;
             }
         }
         let lanes: i64 = known.try_get("lanes")?;
         let (is_cut, latest_turn) = (lanes > view.front, known.maybe_time("latest_turn")?);
-        let is_from_first = view.start.is_nil();
-        let offer = Offer { is_from_first, ..offer(store, &rows, latest_turn, limit, now).await? };
-        let may_differ = is_cut && !offer.is_of_a_turn(wanted);
-        if may_differ {
+        let mut offer = offer(store, &rows, latest_turn, limit, now).await?;
+        if is_cut && !offer.is_of_a_turn(wanted) {
             view.front = OPEN;
             continue;
         }
-        let last: Option<Uuid> = known.try_get("last_tenant")?;
-        let has_more = lanes == LANES;
-        *store.lanes_from() = last.filter(|_| has_more).unwrap_or_default();
-        if offer.candidates.is_empty() && !is_from_first {
-            view = View { front: first, start: Uuid::nil(), ..view };
-            continue;
+        if is_cut {
+            offer.keep_one_of_each();
         }
-        return Ok(offer);
+        let last: Option<Uuid> = known.try_get("last_tenant")?;
+        // The next window begins with the last tenant of this one, of which it may have seen a part.
+        let next = last.filter(|last| lanes == LANES && *last > view.start);
+        *store.lanes_from() = next.unwrap_or_default();
+        offer.is_whole = view.start.is_nil() && next.is_none() && !is_due;
+        windows += 1;
+        let begin = match next {
+            Some(next) => Some(next),
+            None => std::mem::take(&mut may_wrap).then(Uuid::nil),
+        };
+        match begin {
+            Some(start) if offer.candidates.is_empty() && windows < WINDOWS => {
+                view = View { front: first, start, ..view };
+            }
+            _ => return Ok(offer),
+        }
     }
 }
 
@@ -123,7 +137,7 @@ async fn offer(
         Some(limit.at_once.saturating_sub(limit.running))
     };
     let candidates = in_turn(queues.into_values(), room, limit);
-    Ok(Offer { candidates, latest_turn, is_from_first: true, limits })
+    Ok(Offer { candidates, latest_turn, is_whole: false, limits })
 }
 
 /// The first candidates of the lanes, and all whose leases have expired; one row with nothing in it
@@ -161,6 +175,7 @@ async fn candidates(
                      AND (q.blueprint_version IS NULL
                          OR (q.blueprint, q.blueprint_version) IN (SELECT blueprint, version FROM has))
                  ORDER BY q.priority DESC, q.created_at, q.run LIMIT 1) q ON TRUE
+             WHERE q.run IS NOT NULL OR (SELECT count(*) FROM lanes) <= $10
              ORDER BY served NULLS FIRST, q.priority DESC, q.created_at, q.run LIMIT $10
          ), configured AS MATERIALIZED (
              SELECT l.*, c.limits, coalesce(c.is_ending, FALSE) OR EXISTS (
@@ -276,6 +291,12 @@ impl Offer {
         let tenants: BTreeSet<TenantId> =
             self.candidates.iter().take(wanted).map(|candidate| candidate.tenant).collect();
         tenants.len() >= wanted && !self.candidates.iter().any(|candidate| candidate.is_running)
+    }
+
+    /// Leaves out what may come after something that was not seen: all but the first of each tenant.
+    fn keep_one_of_each(&mut self) {
+        let mut tenants = BTreeSet::new();
+        self.candidates.retain(|candidate| tenants.insert(candidate.tenant));
     }
 
     /// The candidates without those that a limit keeps back, counted while nobody else can take

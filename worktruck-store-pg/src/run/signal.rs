@@ -57,12 +57,9 @@ pub(super) async fn renew(
     now: Timestamp,
 ) -> Result<Vec<Renewal>> {
     let expires_at = now.after(lease_for);
-    // In one order, as commits lock them, so that nobody waits in a circle.
-    let mut sorted: Vec<&Lease> = leases.iter().collect();
-    sorted.sort_unstable_by_key(|lease| (lease.tenant(), lease.run()));
-    let tenants: Vec<Uuid> = sorted.iter().map(|lease| lease.tenant().as_uuid()).collect();
-    let runs: Vec<Uuid> = sorted.iter().map(|lease| lease.run().as_uuid()).collect();
-    let fences = sorted.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
+    let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
+    let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
+    let fences = leases.iter().map(|lease| number(lease.fence())).collect::<Result<Vec<i64>>>()?;
     let mut queue = store.queue.lock().await;
     let link = queue.as_mut().ok_or_else(closed)?;
     let keys = (tenants.as_slice(), runs.as_slice(), fences.as_slice());
@@ -81,11 +78,11 @@ pub(super) async fn renew(
     let mut renewed = std::collections::BTreeMap::new();
     for row in &rows {
         let lease = (row.id("tenant")?, row.id("run")?, row.number::<u64>("fence")?);
-        renewed.insert(lease, row.maybe_time("cancel_requested_at")?);
+        renewed.insert(lease, (row.time("lease_expires_at")?, row.maybe_time("cancel_requested_at")?));
     }
     let renewal = |lease: &Lease| match renewed.get(&(lease.tenant().as_uuid(), lease.run().as_uuid(), lease.fence())) {
-        Some(cancel_requested_at) => Renewal::Renewed {
-            lease: Lease::new(lease.tenant(), lease.run(), lease.fence(), expires_at),
+        Some((expires_at, cancel_requested_at)) => Renewal::Renewed {
+            lease: Lease::new(lease.tenant(), lease.run(), lease.fence(), *expires_at),
             cancel_requested_at: *cancel_requested_at,
         },
         None => Renewal::Lost(lease.run()),
@@ -100,15 +97,23 @@ async fn renew_once(
 ) -> sqlx::Result<Vec<PgRow>> {
     let wire = link.wire().await?;
     let rows = sqlx::query(
-        // By their keys alone, whatever else seems cheap while the queue is empty.
+        // By their keys alone, whatever else seems cheap while the queue is empty. What a commit has locked
+        // is made to last by that: to wait for it, with others of its runs in hand, could be in a circle.
         "WITH held AS MATERIALIZED (
-             SELECT q.tenant, q.run, q.fence FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
+             SELECT q.tenant, q.run FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
              CROSS JOIN LATERAL (
-                 SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run FOR UPDATE OF q) q
+                 SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run FOR UPDATE OF q SKIP LOCKED) q
              WHERE q.fence = c.fence AND q.status = 'running'
+         ), renewed AS (
+             UPDATE queue q SET lease_expires_at = $4, look_at = $4 FROM held c
+             WHERE q.tenant = c.tenant AND q.run = c.run RETURNING q.tenant, q.run
          )
-         UPDATE queue q SET lease_expires_at = $4, look_at = $4 FROM held c
-         WHERE q.tenant = c.tenant AND q.run = c.run RETURNING q.tenant, q.run, q.fence, q.cancel_requested_at",
+         SELECT q.tenant, q.run, q.fence, q.cancel_requested_at,
+             CASE WHEN (q.tenant, q.run) IN (SELECT tenant, run FROM renewed) THEN $4 ELSE q.lease_expires_at END
+                 AS lease_expires_at
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
+         CROSS JOIN LATERAL (SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run OFFSET 0) q
+         WHERE q.fence = c.fence AND q.status = 'running'",
     )
     .bind(tenants)
     .bind(runs)

@@ -132,7 +132,7 @@ set -u
 folder=
 for base in "$2" /tmp /var/tmp; do
   case "$base" in /*) ;; *) continue ;; esac
-  [ "$(printf %s "$base" | wc -c)" -le 70 ] || continue
+  [ "$(printf %s "$base" | wc -c)" -le 69 ] || continue
   folder=$(mktemp -d "$base/worktruck-pool-XXXXXXXX" 2>/dev/null) && break
 done
 [ -n "$folder" ] || exit 1

@@ -152,6 +152,13 @@ const QUEUED: Check = Check {
           WHERE q.tenant BETWEEN $1 AND $2 AND (r.id IS NULL OR r.outcome IS NOT NULL)",
 };
 
+/// Every row of `queue` has a status that it can have.
+const STATUS: Check = Check {
+    what: "a row of queue has a status that it cannot have",
+    sql: "SELECT tenant, run FROM queue
+          WHERE tenant BETWEEN $1 AND $2 AND status NOT IN ('queued', 'running', 'waiting')",
+};
+
 /// Every run that has not ended is in `queue`.
 const LOST: Check = Check {
     what: "a run that has not ended is not in queue",
@@ -189,7 +196,7 @@ const OPEN_CALLS: Check = Check {
 };
 
 /// What is checked of runs.
-pub(super) const OF_RUNS: [Check; 5] = [QUEUED, LOST, STEPS, PAYLOADS, OPEN_CALLS];
+pub(super) const OF_RUNS: [Check; 6] = [QUEUED, STATUS, LOST, STEPS, PAYLOADS, OPEN_CALLS];
 
 /// What is found of a head that is not what it was written as.
 pub(super) const UNREADABLE: &str = "the head cannot be read";

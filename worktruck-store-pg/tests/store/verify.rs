@@ -262,6 +262,10 @@ const DAMAGES: &[(&str, &[(&str, Where)])] = {
             "UPDATE run SET outcome = 'failed', head_seq = 3 WHERE id = $13",
             &[("a row of queue is of a run that has ended or does not exist", Run(3))],
         ),
+        (
+            "UPDATE queue SET status = 'asleep' WHERE run = $13",
+            &[("a row of queue has a status that it cannot have", Run(3))],
+        ),
         ("DELETE FROM queue WHERE run = $13", &[("a run that has not ended is not in queue", Run(3))]),
         ("DELETE FROM step WHERE run = $11 AND seq = 2", &[("the steps of a run are not numbered from 1 to its head", Run(1))]),
         ("DELETE FROM step WHERE run = $12 AND seq = 3", &[("the steps of a run are not numbered from 1 to its head", Run(2))]),

@@ -75,7 +75,8 @@ async fn marginal(bench: &Bench, admin: &mut PgConnection, case: (System, Work, 
     let few = counted(bench, admin, case, 2).await?;
     let many = counted(bench, admin, case, 12).await?;
     let steps = many.steps - few.steps;
-    let each = |count: fn(&Counted) -> f64| [(count(&many) - count(&few)) / steps];
+    // To hundredths: connections that open and close are counted too, and are not always as many.
+    let each = |count: fn(&Counted) -> f64| [((count(&many) - count(&few)) / steps * 100.0).round() / 100.0];
     let name = name(case);
     let figures = [
         (Figure::new(format!("{name}: statements"), "", &each(|c| c.statements)), 1.0),
