@@ -127,7 +127,8 @@ fn plan(bench: &Bench, case: Case, system: System, at_once: usize) -> Plan {
         tenants: case.tenants,
         at_once,
         runs: bench.size.pick((runs / 8).max(at_once), runs),
-        warm: at_once.max(10),
+        // So many that every form of a statement has been planned.
+        warm: at_once.max(10) * 10,
         steps: STEPS,
         bytes: BYTES,
     }
