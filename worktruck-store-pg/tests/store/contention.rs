@@ -199,6 +199,23 @@ async fn a_statement_that_takes_too_long_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_connections_wait_for_their_turn() {
+    let database = Database::fresh().await;
+    let store = database.open(database.options().without_notifications().with_readers(1).with_writers(1)).await;
+    store.apply(tenant(1), create(0, "Ada"), user(), at(1)).await.unwrap();
+    let calls = (1..=100_u128).map(async |n| {
+        store.apply(tenant(1), create(n, "Bob"), user(), at(2)).await.map(drop)?;
+        store.enqueue(tenant(1), vec![new_run(n)], at(2)).await.map(drop)?;
+        store.history(tenant(1), contact(n), PageRequest::largest(None)).await.map(drop)?;
+        store.entity(tenant(1), contact(0), At::as_of(at(1)), at(3)).await.map(|ada| assert!(ada.is_some()))
+    });
+    for done in in_time("the end of all calls", join_all(calls)).await {
+        done.unwrap();
+    }
+    assert_eq!(store.claim(claim_any(200), at(3)).await.unwrap().len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_processes_write_the_entities_of_one_tenant() {
     const STORES: usize = 8;
     const EACH: usize = 25;
