@@ -233,7 +233,7 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
         match ports.store.renew(&leases, ports.lease_for, now).await {
             Ok(renewals) => {
                 for renewal in renewals {
-                    take_in(&asked, renewal, asked_at, now);
+                    take_in(&asked, renewal, asked_at, now, ports.lease_for);
                 }
             }
             // A lease that cannot be renewed runs out on the monotonic clock, and its run stops.
@@ -248,8 +248,14 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
 /// Tells a run what became of its lease: the run that it was `asked` for, not one that was taken
 /// under the same id since.
 ///
-/// The lease lasts no longer than it says, counted from when it was asked for.
-fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Duration, now: Timestamp) {
+/// A lease that was left as it is says nothing new: a commit under way may have made it last longer.
+fn take_in(
+    asked: &HashMap<RunId, Arc<Held>>,
+    renewal: Renewal,
+    asked_at: Duration,
+    now: Timestamp,
+    lease_for: Duration,
+) {
     let run = match &renewal {
         Renewal::Renewed { lease, .. } => lease.run(),
         Renewal::Lost(run) => *run,
@@ -257,8 +263,9 @@ fn take_in(asked: &HashMap<RunId, Arc<Held>>, renewal: Renewal, asked_at: Durati
     let Some(held) = asked.get(&run) else { return };
     match renewal {
         Renewal::Renewed { lease, cancel_requested_at } => {
-            let lasts = lease.expires_at().since(now);
-            held.confirm(lease, asked_at, lasts);
+            if lease.expires_at() >= now.after(lease_for) {
+                held.confirm(lease, asked_at, lease_for);
+            }
             if cancel_requested_at.is_some() {
                 held.order(Order::Cancel);
             }
@@ -319,6 +326,7 @@ impl Holding {
 #[cfg(test)]
 mod tests {
     use worktruck_core::run::Lease;
+    use worktruck_core::testing::SimClock;
     use worktruck_core::{TenantId, Timestamp};
 
     use super::*;
@@ -345,6 +353,27 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_was_left_as_it_is_is_neither_longer_nor_shorter() {
+        const LEASE: Duration = Duration::from_secs(30);
+        let (tenant, run) = (TenantId::from_uuid(uuid::Uuid::from_u128(2)), RunId::from_uuid(uuid::Uuid::from_u128(1)));
+        let clock = SimClock::starting_at(Timestamp::EPOCH);
+        let lease = |until: Duration| Lease::new(tenant, run, 1, Timestamp::EPOCH.after(until));
+        let (held, _orders) = Held::new(lease(LEASE), Duration::ZERO, LEASE);
+        let asked = HashMap::from([(run, Arc::new(held))]);
+        let (asked_at, now) = (LEASE / 2, Timestamp::EPOCH.after(LEASE / 2));
+        // A commit that was under way is answered before the renewal that passed over it.
+        asked[&run].confirm(lease(asked_at + LEASE), asked_at, LEASE);
+        let as_it_was = Renewal::Renewed { lease: lease(LEASE), cancel_requested_at: None };
+        take_in(&asked, as_it_was, asked_at + Duration::from_secs(5), now, LEASE);
+        clock.advance(asked_at + LEASE - Duration::from_micros(1));
+        assert!(asked[&run].is_live(&clock), "it is shorter");
+        clock.advance(Duration::from_micros(1));
+        // The wall clock of somebody who set it back proves nothing.
+        clock.set(Timestamp::EPOCH);
+        assert!(!asked[&run].is_live(&clock), "it is longer");
+    }
+
+    #[test]
     fn a_late_answer_is_not_about_the_run_that_was_taken_anew() {
         let (holding, run) = (Arc::new(Holding::default()), RunId::from_uuid(uuid::Uuid::from_u128(1)));
         let (old, new) = (held(run, 1), held(run, 2));
@@ -352,7 +381,7 @@ mod tests {
         let asked = holding.runs().clone();
         let _taken_anew = holding.keep(run, &new);
         drop(given_back);
-        take_in(&asked, Renewal::Lost(run), Duration::ZERO, Timestamp::EPOCH);
+        take_in(&asked, Renewal::Lost(run), Duration::ZERO, Timestamp::EPOCH, Duration::ZERO);
         assert!(!old.is_live(&SystemClock::new()));
         assert!(new.is_live(&SystemClock::new()));
         assert!(holding.runs().contains_key(&run));

@@ -79,7 +79,8 @@ impl Link {
 
 /// What `future` gives, if it does not take far too long: a server may be out of reach without a sign.
 async fn soon<T>(future: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(CONNECT, future).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    let too_long = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(CONNECT, future).await.unwrap_or_else(|_| Err(too_long()))
 }
 
 /// A connection, and whether it has a transaction to be committed.

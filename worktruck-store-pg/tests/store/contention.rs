@@ -7,7 +7,7 @@ use futures::future::join_all;
 use futures::poll;
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _};
-use worktruck_core::run::Signal;
+use worktruck_core::run::{Lease, Renewal, Signal};
 use worktruck_core::store::{Changes, CommitOutcome, EntityStore, RunStore};
 use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::{ErrorKind, PageRequest};
@@ -196,6 +196,36 @@ async fn a_statement_that_takes_too_long_says_so() {
     assert_eq!(store.claim(claim_any(2), at(3)).await.unwrap().len(), 1);
     store.commit(&lease, commit(1, Vec::new()), at(3)).await.unwrap();
     assert_eq!(store.apply(tenant(1), create(2, "Bob"), user(), at(3)).await.unwrap().tx_id, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_waits_for_no_commit() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    store.enqueue(tenant(1), vec![new_run(1), new_run(2)], at(0)).await.unwrap();
+    let leases: Vec<Lease> =
+        store.claim(claim_any(2), at(1)).await.unwrap().into_iter().map(|claimed| claimed.lease).collect();
+    let mut other = database.connect().await;
+    let mut tx = other.begin().await.unwrap();
+    let lock = format!("SELECT FROM queue WHERE run = '{}' FOR UPDATE", leases[0].run());
+    tx.execute(sqlx::AssertSqlSafe(lock)).await.unwrap();
+    let later = at(1).after(LEASE / 2);
+    let renewed = in_time("an answer", store.renew(&leases, LEASE, later)).await.unwrap();
+    let ends: Vec<_> = renewed
+        .iter()
+        .map(|renewal| match renewal {
+            Renewal::Renewed { lease, .. } => lease.expires_at(),
+            Renewal::Lost(run) => panic!("{run} is lost"),
+        })
+        .collect();
+    assert_eq!(ends, [at(1).after(LEASE), later.after(LEASE)], "what is locked is told as it is");
+    tx.rollback().await.unwrap();
+    let renewed = store.renew(&leases, LEASE, later).await.unwrap();
+    assert!(
+        renewed.iter().all(
+            |renewal| matches!(renewal, Renewal::Renewed { lease, .. } if lease.expires_at() == later.after(LEASE))
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
