@@ -107,8 +107,15 @@ async fn fleet(args: &Args, place: &Place) -> Result<bool> {
     let tenants = accept(&runtime, runs).await?;
     board.say(&format!("{runs} runs of {} tenants are accepted; {} workers start.", tenants.len(), args.workers))?;
     let lease_ms = args.lease.as_millis().try_into().unwrap_or(u64::MAX);
-    let (url, schema) = (place.url.clone(), place.schema.clone());
-    let crew = Crew::start(args.workers.into(), &Orders { store: url, schema, lease_ms, pause_ms: args.pause })?;
+    let orders = Orders {
+        store: place.url.clone(),
+        schema: place.schema.clone(),
+        lease_ms,
+        pause_ms: args.pause,
+        // Few enough that when half of the runs have ended, a quarter has not begun.
+        concurrency: (runs / (4 * usize::from(args.workers))).clamp(1, 16),
+    };
+    let crew = Crew::start(args.workers.into(), &orders)?;
     let seen = watch(crew, &runtime, &tenants, args.lease, &mut board).await?;
     board.clear();
     let count = Count::read(&*store, &tenants, seen.killed.at, runtime.now()).await?;

@@ -104,7 +104,13 @@ impl Crew {
 fn start(orders: &Orders) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["worker", "--store", &orders.store, "--schema", &orders.schema]);
-    command.args(["--lease-ms", &orders.lease_ms.to_string(), "--pause-ms", &orders.pause_ms.to_string()]);
+    for (name, value) in [
+        ("--lease-ms", orders.lease_ms.to_string()),
+        ("--pause-ms", orders.pause_ms.to_string()),
+        ("--concurrency", orders.concurrency.to_string()),
+    ] {
+        command.args([name, &value]);
+    }
     // A worker stops when this process is gone, because its input ends then.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()
 }

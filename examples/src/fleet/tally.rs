@@ -131,13 +131,6 @@ impl Tally {
         alive.for_each(|worker| worker.state = State::Stopped);
     }
 
-    /// The worker that holds most runs, if any holds one.
-    #[must_use]
-    pub fn busiest(&self) -> Option<usize> {
-        let workers = self.workers.iter().enumerate().filter(|(_, worker)| !worker.holds.is_empty());
-        workers.max_by_key(|(_, worker)| worker.holds.len()).map(|(number, _)| number)
-    }
-
     /// Takes in that a run has ended which a dead worker held: it did not live to say so.
     pub fn end(&mut self, worker: usize, run: RunId) {
         self.workers[worker].holds.remove(&run);
@@ -175,10 +168,10 @@ mod tests {
         let mut tally = Tally::of(2);
         tally.add("acme", [run(1), run(2)]);
         tally.add("birch", [run(3)]);
-        assert_eq!((tally.runs(), tally.ended(), tally.busiest()), (3, 0, None));
+        assert_eq!((tally.runs(), tally.ended()), (3, 0));
         [taken(1, 1), taken(3, 1)].into_iter().for_each(|word| tally.hear(1, word));
         tally.hear(0, taken(2, 1));
-        assert_eq!(tally.busiest(), Some(1));
+        assert_eq!(tally.workers.iter().map(|worker| worker.holds.len()).collect::<Vec<_>>(), [1, 2]);
         tally.hear(1, left(3, RunStatus::Succeeded));
         tally.hear(0, left(2, RunStatus::Queued));
         assert_eq!(tally.tenants.iter().map(|tenant| tenant.ended).collect::<Vec<_>>(), [0, 1]);

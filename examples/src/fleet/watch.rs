@@ -10,6 +10,7 @@ use super::board::Board;
 use super::crew::{Crew, Heard};
 use super::tally::Tally;
 use super::tenants::Tenant;
+use super::worker::Word;
 
 /// How often the table is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -56,15 +57,26 @@ pub async fn watch(
     let started = Instant::now();
     let mut news = started;
     let mut killed: Option<Killed> = None;
+    let mut is_buried = false;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while tally.ended() < tally.runs() {
+    while tally.ended() < tally.runs() || (killed.is_some() && !is_buried) {
         tokio::select! {
             Some((worker, heard)) = crew.hear() => {
                 news = Instant::now();
                 match (heard, &mut killed) {
-                    (Heard::Said(word), _) => tally.hear(worker, word),
+                    (Heard::Said(word), killed) => {
+                        tally.hear(worker, word);
+                        // It has just begun a run, so that it does not die idle.
+                        let begins = matches!(word, Word::Taken { .. }) && 2 * tally.ended() >= tally.runs();
+                        if begins && killed.is_none() {
+                            *killed = Some(Killed { worker, at: runtime.now(), left_behind: 0 });
+                            crew.kill(worker).await?;
+                            tally.bury(worker);
+                        }
+                    }
                     (Heard::Gone, Some(killed)) if killed.worker == worker => {
+                        is_buried = true;
                         killed.left_behind = tally.workers[worker].holds.len();
                         let (number, held) = (worker + 1, killed.left_behind);
                         board.say(&format!("Half of them have ended. Worker {number} is killed; it holds {held} runs."))?;
@@ -84,14 +96,6 @@ pub async fn watch(
                     return Err(Error::unavailable("the workers do nothing any more"));
                 }
             }
-        }
-        if killed.is_none()
-            && 2 * tally.ended() >= tally.runs()
-            && let Some(worker) = tally.busiest()
-        {
-            killed = Some(Killed { worker, at: runtime.now(), left_behind: 0 });
-            crew.kill(worker).await?;
-            tally.bury(worker);
         }
     }
     let took = started.elapsed();

@@ -33,6 +33,9 @@ pub struct Orders {
     /// How long the model thinks, in milliseconds.
     #[arg(long)]
     pub pause_ms: u64,
+    /// How many runs it executes at once.
+    #[arg(long)]
+    pub concurrency: usize,
 }
 
 /// What a worker says on its standard output, one a line.
@@ -72,7 +75,8 @@ pub async fn work(orders: &Orders) -> Result<()> {
     let builder = Runtime::builder(store.clone()).clock(store.clock(Arc::new(SystemClock::new())).await?).lease(lease);
     let runtime = desk::serve(builder, Duration::from_millis(orders.pause_ms)).build()?;
     say(Word::Ready);
-    runtime.worker(WorkerOptions { poll: lease / 10, ..WorkerOptions::default() }).run_until(told_to_stop()).await;
+    let options = WorkerOptions { concurrency: orders.concurrency, poll: lease / 10, ..WorkerOptions::default() };
+    runtime.worker(options).run_until(told_to_stop()).await;
     store.close().await;
     Ok(())
 }
