@@ -38,6 +38,7 @@ pub mod blueprints;
 pub mod clock;
 pub mod dedupe;
 mod driver;
+pub mod export;
 mod held;
 pub mod import;
 pub mod providers;

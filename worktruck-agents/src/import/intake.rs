@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use worktruck_core::entity::contact::{Channel, ChannelKind, Contact, ContactDate, MAX_TEXT_CHARS};
+use worktruck_core::entity::contact::{Address, Channel, ChannelKind, Contact, ContactDate, MAX_TEXT_CHARS};
 use worktruck_core::{Error, IdSource, ItemId, Result, Timestamp};
 
 use super::date::Parts;
+use super::more;
 use super::{Imported, Options, Parsed, Problem, unusable};
 
 /// A contact with more fields than this that cannot be understood is not one.
@@ -26,6 +27,8 @@ pub(super) struct Intake<'a> {
     problems: Vec<Problem>,
     rows: usize,
     lines_by_uid: HashMap<String, u64>,
+    /// Whether contacts are taken in as they are read: an export looks at what becomes of its words.
+    is_trial: bool,
 }
 
 impl<'a> Intake<'a> {
@@ -39,7 +42,26 @@ impl<'a> Intake<'a> {
             problems: Vec::new(),
             rows: 0,
             lines_by_uid: HashMap::new(),
+            is_trial: false,
         }
+    }
+
+    pub(super) fn trial(ids: &'a dyn IdSource) -> Self {
+        Self { is_trial: true, ..Self::new("", Options::default(), ids, Timestamp::EPOCH) }
+    }
+
+    /// Completes a contact by what its plain form cannot say.
+    pub(super) fn complete(&mut self, line: u64, field: &str, contact: &mut Contact, more: &Map<String, Value>) {
+        let (ids, now) = (self.ids, self.now);
+        if let Err(reason) = more::apply(contact, more, || ItemId::new(ids, now)) {
+            self.warn(line, Some(field), format_args!("{field} {reason}; kept in metadata"));
+            keep(&mut contact.metadata, field, &Value::Object(more.clone()).to_string());
+        }
+    }
+
+    /// Whether the contact can be called something; where it has no name, one is made of what is known.
+    pub(super) fn is_named(&self, contact: &mut Contact) -> bool {
+        self.is_trial || name(contact)
     }
 
     pub(super) fn source(&self) -> &str {
@@ -79,6 +101,10 @@ impl<'a> Intake<'a> {
 
     /// Takes in the contact of a row or card, without the fields that make it invalid.
     pub(super) fn accept(&mut self, line: u64, mut contact: Contact) {
+        if self.is_trial {
+            self.contacts.push(Imported { line, contact });
+            return;
+        }
         if let Some(uid) = &contact.vcard_uid
             && let Some(first) = self.lines_by_uid.get(uid)
         {
@@ -122,7 +148,7 @@ impl<'a> Intake<'a> {
             None => unusable(
                 &source,
                 1,
-                "the file has no contacts; give a CSV file with a header and rows, or a vCard file",
+                "the file has no contacts; give a CSV file with a header and rows, a vCard file or a JSContact file",
             ),
         })
     }
@@ -164,7 +190,7 @@ pub(super) fn has_personal_name(contact: &Contact) -> bool {
 }
 
 /// Makes a name to show, if there is none, of what is known; false if nothing is.
-pub(super) fn name(contact: &mut Contact) -> bool {
+fn name(contact: &mut Contact) -> bool {
     if contact.display_name.trim().is_empty() {
         contact.display_name = best_name(contact).unwrap_or_default();
     }
@@ -225,6 +251,9 @@ fn take(contact: &mut Contact, pointer: &str) -> Option<(String, String)> {
         "suffix" => contact.suffix.take(),
         "nickname" => contact.nickname.take(),
         "bio" => return contact.bio.take().map(|bio| ("note".to_owned(), bio)),
+        "avatar_url" => contact.avatar_url.take(),
+        "language" => contact.language.take(),
+        "timezone" => contact.timezone.take(),
         "vcard_uid" => return contact.vcard_uid.take().map(|uid| ("uid".to_owned(), uid)),
         _ => None,
     };
@@ -237,6 +266,11 @@ fn take_item(contact: &mut Contact, list: &str, index: usize, field: Option<&str
             let channel = contact.channels.get_mut(index)?;
             Some((format!("{}_label", channel.kind), channel.label.take()?))
         }
+        ("channels", Some("is_primary")) => {
+            let channel = contact.channels.get_mut(index)?;
+            channel.is_primary = false;
+            Some((format!("{}_is_primary", channel.kind), channel.value.clone()))
+        }
         ("channels", Some("value")) if index < contact.channels.len() => {
             let channel = contact.channels.remove(index);
             let name = channel.label.filter(|_| channel.kind == ChannelKind::Custom);
@@ -244,7 +278,12 @@ fn take_item(contact: &mut Contact, list: &str, index: usize, field: Option<&str
         }
         ("addresses", Some(field)) => {
             let address = contact.addresses.get_mut(index)?;
+            let mut degrees = |of: fn(&mut Address) -> &mut Option<f64>| {
+                of(address).take().map(|degrees| (field.to_owned(), degrees.to_string()))
+            };
             let text = match field {
+                "latitude" => return degrees(|address| &mut address.latitude),
+                "longitude" => return degrees(|address| &mut address.longitude),
                 "label" => &mut address.label,
                 "street" => &mut address.street,
                 "extended" => &mut address.extended,

@@ -1,9 +1,9 @@
 use serde::Serialize;
 use serde_json::Value;
-use worktruck_core::entity::contact::{Channel, Contact};
+use worktruck_core::entity::contact::{Channel, ChannelKind, Contact, ContactDate};
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::store::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Version};
-use worktruck_core::temporal::WriteOp;
+use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::{Clock, EntityId, Error, IdSource, PageRequest, Result, TenantId};
 
 use super::{Imported, Parsed, Problem};
@@ -42,8 +42,9 @@ pub struct Target<'a> {
 /// Writes the contacts of a file to a store, some hundred in a commit.
 ///
 /// A contact with a UID that the tenant has already is updated by what the file says of it, and
-/// left alone if that changes nothing, so that the same file can be imported again, also after it was broken off. One without
-/// a UID is always new. `progress` is told how many contacts are done.
+/// left alone if that changes nothing, so that the same file can be imported again, also after it was broken off.
+/// So is one that had no UID when it was exported, by its id. Any other one without a UID is always new.
+/// `progress` is told how many contacts are done.
 ///
 /// # Cancel safety
 ///
@@ -101,7 +102,18 @@ impl Target<'_> {
     async fn known(&self, uid: &str) -> Result<Option<Version>> {
         let mut query = ListQuery::new(Kind::Contact);
         query.terms.push(Term::new("vcard_uid", uid));
-        Ok(self.store.list(self.tenant, query, self.clock.now()).await?.data.pop())
+        let found = self.store.list(self.tenant, query, self.clock.now()).await?.data.pop();
+        match (found, exported_id(uid)) {
+            (None, Some(id)) => {
+                let key = EntityKey::new(Kind::Contact, id);
+                let version = self.store.entity(self.tenant, key, At::NOW, self.clock.now()).await?;
+                // One with another UID is another contact.
+                let has_none =
+                    |version: &Version| version.slice.body.as_ref().is_some_and(|b| b.get("vcard_uid").is_none());
+                Ok(version.filter(has_none))
+            }
+            (found, _) => Ok(found),
+        }
     }
 
     fn create(&self, changes: Changes, contact: &Contact) -> Result<Changes> {
@@ -124,17 +136,15 @@ impl Target<'_> {
         let known: Contact = serde_json::from_value(old.clone())
             .map_err(|e| Error::internal(format!("contact {} is unreadable", version.key.id)).with_source(e))?;
         let mut new = contact.clone();
+        if known.vcard_uid.is_none() && new.vcard_uid.as_deref().and_then(exported_id) == Some(version.key.id) {
+            new.vcard_uid = None;
+        }
         new.channels = joined_channels(&known.channels, new.channels);
         for (address, known) in new.addresses.iter_mut().zip(&known.addresses) {
             address.id = known.id;
         }
         new.addresses.extend(known.addresses.iter().skip(new.addresses.len()).cloned());
-        for known in known.dates {
-            match new.dates.iter_mut().find(|date| date.date_type == known.date_type) {
-                Some(date) => date.id = known.id,
-                None => new.dates.push(known),
-            }
-        }
+        new.dates = joined_dates(known.dates, new.dates);
         new.merged_ids = known.merged_ids;
         new.tags.extend(known.tags);
         new.tags.sort();
@@ -155,13 +165,38 @@ impl Target<'_> {
 fn joined_channels(known: &[Channel], found: Vec<Channel>) -> Vec<Channel> {
     let mut joined = known.to_vec();
     for mut channel in found {
-        if known.iter().any(|k| (k.kind, &k.canonical_value) == (channel.kind, &channel.canonical_value)) {
+        // The label of a custom channel says what it is.
+        let is_alike =
+            |k: &Channel| k.kind == channel.kind && (k.kind != ChannelKind::Custom || k.label == channel.label);
+        if known.iter().any(|k| is_alike(k) && k.canonical_value == channel.canonical_value) {
             continue;
         }
-        channel.is_primary &= !known.iter().any(|k| k.kind == channel.kind && k.is_primary);
+        let has_primary = known.iter().any(|k| is_alike(k) && k.is_primary);
+        channel.is_primary &= !has_primary;
         joined.push(channel);
     }
     joined
+}
+
+/// What the file says of a type of date, and the dates of other types that are there.
+fn joined_dates(known: Vec<ContactDate>, mut found: Vec<ContactDate>) -> Vec<ContactDate> {
+    let mut free: Vec<usize> = (0..found.len()).collect();
+    let mut others = Vec::new();
+    for known in known {
+        let is_of_type = |at: &usize| found[*at].date_type == known.date_type;
+        match free.iter().position(is_of_type) {
+            Some(place) => found[free.remove(place)].id = known.id,
+            None if found.iter().any(|date| date.date_type == known.date_type) => {}
+            None => others.push(known),
+        }
+    }
+    found.append(&mut others);
+    found
+}
+
+/// The contact that an export gave this UID because it had none.
+fn exported_id(uid: &str) -> Option<EntityId> {
+    uid.strip_prefix("urn:uuid:")?.parse().ok()
 }
 
 fn body(contact: &Contact) -> Result<Value> {

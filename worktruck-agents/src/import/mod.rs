@@ -1,23 +1,27 @@
-//! Contacts from files: CSV and vCard.
+//! Contacts from files: CSV, vCard and JSContact.
 //!
 //! Parsing does no IO and never panics. What cannot be understood is kept: a field in the contact's
 //! metadata with a warning, a broken row or card as a [`Problem`] that says where it is and why it was
 //! skipped. Every contact that comes out has passed [`Contact::normalise`].
 
-mod csv;
+pub(crate) mod csv;
 mod date;
 mod intake;
+pub(crate) mod jscontact;
 mod load;
+pub(crate) mod more;
+pub(crate) mod rank;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
-mod vcard;
+pub(crate) mod vcard;
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use worktruck_core::entity::contact::{Contact, Region};
 use worktruck_core::{Error, IdSource, Result, Timestamp};
 
@@ -33,10 +37,12 @@ pub enum Format {
     Csv,
     /// vCard 2.1, 3.0 or 4.0.
     Vcard,
+    /// JSContact (RFC 9553): one Card, an array of Cards, or a list of groups and their Cards.
+    JsContact,
 }
 
 impl Format {
-    /// Finds out the format: by the first line, then by the name's extension, else CSV.
+    /// Finds out the format: by the first characters, then by the name's extension, else CSV.
     ///
     /// # Examples
     ///
@@ -46,15 +52,50 @@ impl Format {
     /// assert_eq!(Format::detect("people.vcf", b""), Format::Vcard);
     /// assert_eq!(Format::detect("people.txt", b"BEGIN:VCARD\r\n"), Format::Vcard);
     /// assert_eq!(Format::detect("people", b"uid,email\n"), Format::Csv);
+    /// assert_eq!(Format::detect("people", b"[{\"@type\": \"Card\"}]"), Format::JsContact);
     /// ```
     #[must_use]
     pub fn detect(source: &str, bytes: &[u8]) -> Self {
         // NUL bytes are left out, so that UTF-16 is recognised too.
         let start: Vec<u8> = bytes.iter().take(256).copied().filter(|b| b.is_ascii_graphic()).take(11).collect();
         let extension = source.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let is_vcard = start.eq_ignore_ascii_case(b"BEGIN:VCARD")
-            || ["vcf", "vcard"].iter().any(|known| extension.eq_ignore_ascii_case(known));
-        if is_vcard { Self::Vcard } else { Self::Csv }
+        let is_one_of = |known: &[&str]| known.iter().any(|known| extension.eq_ignore_ascii_case(known));
+        if start.eq_ignore_ascii_case(b"BEGIN:VCARD") {
+            Self::Vcard
+        } else if start.starts_with(b"{\"") || start.starts_with(b"[{") {
+            Self::JsContact
+        } else if is_one_of(&["vcf", "vcard"]) {
+            Self::Vcard
+        } else if is_one_of(&["json", "jscontact", "jscard"]) {
+            Self::JsContact
+        } else {
+            Self::Csv
+        }
+    }
+
+    /// The format of a media type, such as the one of an HTTP request; parameters are ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use worktruck_agents::import::Format;
+    ///
+    /// assert_eq!(Format::of_media_type("text/vcard; charset=utf-8"), Some(Format::Vcard));
+    /// assert_eq!(Format::of_media_type("application/jscontact+json"), Some(Format::JsContact));
+    /// assert_eq!(Format::of_media_type("image/png"), None);
+    /// ```
+    #[must_use]
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let known = [
+            ("text/vcard", Self::Vcard),
+            ("text/x-vcard", Self::Vcard),
+            ("text/directory", Self::Vcard),
+            ("text/csv", Self::Csv),
+            ("application/jscontact+json", Self::JsContact),
+            ("application/json", Self::JsContact),
+        ];
+        known.iter().find(|(name, _)| essence.eq_ignore_ascii_case(name)).map(|(_, format)| *format)
     }
 }
 
@@ -158,14 +199,52 @@ pub fn parse(
 ) -> Result<Parsed> {
     let mut intake = Intake::new(source, *options, ids, now);
     let text = text::decode(bytes, &mut intake)?;
-    match format {
-        Format::Csv => csv::parse(&text, &mut intake)?,
-        Format::Vcard => vcard::parse(&text, &mut intake)?,
-    }
+    read(&text, format, &mut intake)?;
     intake.finish()
+}
+
+/// The contact that is read in `text`, neither checked nor normalised; nothing if there is none.
+///
+/// This is how an export finds out what it must say besides.
+pub(crate) fn read_back(format: Format, text: &str, ids: &dyn IdSource) -> Option<Contact> {
+    let mut intake = Intake::trial(ids);
+    read(text, format, &mut intake).ok()?;
+    intake.finish().ok()?.contacts.pop().map(|imported| imported.contact)
+}
+
+fn read(text: &str, format: Format, intake: &mut Intake<'_>) -> Result<()> {
+    match format {
+        Format::Csv => csv::parse(text, intake),
+        Format::Vcard => vcard::parse(text, intake),
+        Format::JsContact => jscontact::parse(text, intake),
+    }
 }
 
 /// An error about the whole file.
 fn unusable(source: &str, line: u64, reason: impl fmt::Display) -> Error {
     Error::invalid(format!("{source}:{line}: {reason}"))
+}
+
+/// The object in `text`, without NUL characters, which no text of ours may have.
+fn json_object(text: &str) -> Option<Map<String, Value>> {
+    let mut object = serde_json::from_str(text).ok()?;
+    without_nul(&mut object);
+    Some(object)
+}
+
+/// Takes out NUL characters, which no text of ours may have.
+fn without_nul(object: &mut Map<String, Value>) {
+    fn clean(value: &mut Value) {
+        match value {
+            Value::String(text) if text.contains('\0') => *text = text.replace('\0', ""),
+            Value::Array(items) => items.iter_mut().for_each(clean),
+            Value::Object(object) => without_nul(object),
+            _ => {}
+        }
+    }
+    object.values_mut().for_each(clean);
+    if object.keys().any(|key| key.contains('\0')) {
+        let cleaned = std::mem::take(object).into_iter().map(|(key, value)| (key.replace('\0', ""), value));
+        *object = cleaned.collect();
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// A quoted cell that is longer than this was not meant to be one.
-const LONGEST_CELL: usize = 1 << 20;
+/// A quoted cell that is longer than this was not meant to be one. Metadata may hold a picture.
+const LONGEST_CELL: usize = 1 << 24;
 
 /// Splits a text into rows and cells.
 ///
@@ -87,7 +87,7 @@ impl<'a> Rows<'a> {
                 cell.to_mut().push_str(part)
             }
             if cell.len() > LONGEST_CELL {
-                return Err("a quote is opened and not closed within a megabyte");
+                return Err("a quote is opened and not closed within 16 megabytes");
             }
             match behind.strip_prefix('"') {
                 Some(more) => {

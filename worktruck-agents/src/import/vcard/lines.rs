@@ -78,7 +78,7 @@ fn logical(text: &str) -> impl Iterator<Item = Line<'_>> {
         while end < whole.len() {
             let next = &whole[end..];
             let length = physical_end(next);
-            let is_continued = next.starts_with([' ', '\t']) && !next[..length].trim().is_empty()
+            let is_continued = next.starts_with([' ', '\t'])
                 || quoted_printable && whole[..end].trim_end_matches(['\r', '\n']).ends_with('=')
                 || base64 && is_base64_text(next[..length].trim());
             if !is_continued {

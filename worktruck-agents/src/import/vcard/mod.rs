@@ -1,25 +1,27 @@
 //! vCard 2.1, 3.0 and 4.0 (RFC 6350).
 
+mod fields;
+mod items;
 mod lines;
+pub(crate) mod names;
 mod property;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use calcard::vcard::VCardProperty;
-use serde_json::Value;
+use calcard::vcard::{VCardParameterName, VCardProperty};
+use serde_json::{Map, Value};
 use worktruck_core::Result;
-use worktruck_core::entity::contact::{Address, ChannelKind, Contact, ContactKind};
+use worktruck_core::entity::contact::Contact;
 
-use self::lines::{Card, Line};
-use self::property::Property;
-use super::date::{self, Parts};
-use super::intake::{Intake, add_note, keep, name, quoted};
+use self::lines::Card;
+use self::property::{Property, Used};
+use super::intake::{Intake, quoted};
+use super::json_object;
+use super::rank::{Rank, rank};
 use super::unusable;
 
-/// Where the lines are kept that a contact has no field for.
-const KEPT: &str = "vcard";
-/// The least preference that PREF can state, plus one: what has no PREF comes last.
-const NO_PREFERENCE: u32 = 101;
+/// Where the lines are kept, within the metadata, that a contact has no field for.
+pub(crate) const KEPT: &str = "vcard";
 
 pub(super) fn parse(text: &str, intake: &mut Intake<'_>) -> Result<()> {
     let mut stray = Vec::new();
@@ -49,253 +51,237 @@ pub(super) fn parse(text: &str, intake: &mut Intake<'_>) -> Result<()> {
 struct Reader<'i, 'a> {
     intake: &'i mut Intake<'a>,
     contact: Contact,
-    /// The preference of each channel.
-    preferences: Vec<u32>,
-    /// Lines that are kept as they are.
-    kept: Vec<Value>,
+    /// What is said of the place of each channel.
+    ranks: Vec<Rank>,
+    /// What other properties say about those of their group.
+    groups: Groups,
+    /// The preference of the language that is read first.
+    best_language: Option<u32>,
+    /// Metadata that an export wrote, and what it could not write otherwise.
+    metadata: Map<String, Value>,
+    more: Vec<(u64, Map<String, Value>)>,
+}
+
+/// What is known of the groups of a card, by their names.
+#[derive(Default)]
+struct Groups {
+    /// The labels, and whether Apple translates them.
+    labels: HashMap<String, (String, bool)>,
+    countries: HashMap<String, String>,
+    /// The groups of which something has become part of the contact.
+    used_labels: HashSet<String>,
+    used_countries: HashSet<String>,
+}
+
+/// A line, and what is known of it.
+struct Read {
+    number: u64,
+    /// Nothing if it is no property.
+    property: Option<Property>,
+    raw: String,
+    is_kept: bool,
+}
+
+impl Read {
+    fn group(&self) -> Option<&str> {
+        self.property.as_ref()?.group()
+    }
 }
 
 impl<'i, 'a> Reader<'i, 'a> {
     fn new(intake: &'i mut Intake<'a>) -> Self {
-        Self { intake, contact: Contact::default(), preferences: Vec::new(), kept: Vec::new() }
+        Self {
+            intake,
+            contact: Contact::default(),
+            ranks: Vec::new(),
+            groups: Groups::default(),
+            best_language: None,
+            metadata: Map::new(),
+            more: Vec::new(),
+        }
     }
 
     fn read(mut self, card: &Card<'_>) -> Option<Contact> {
-        let mut properties = Vec::with_capacity(card.lines.len());
+        let mut read: Vec<Read> = Vec::with_capacity(card.lines.len());
         for line in &card.lines {
-            match Property::read(*line) {
-                Some(property) => properties.push((line.number, property)),
-                None => self.keep_broken(*line),
-            }
+            let property = Property::read(*line);
+            let raw = property.as_ref().map_or_else(|| line.unfolded(), |property| property.raw.clone());
+            read.push(Read { number: line.number, property, raw, is_kept: false });
         }
-        let labels = labels(&properties);
-        for (line, property) in properties {
-            let label = property.group().and_then(|group| labels.get(group)).map(String::as_str);
-            let is_understood = self.understand(line, &property, label);
-            if !is_understood || property.has_more() {
-                self.kept.push(Value::String(property.raw));
-            }
+        self.groups = Groups::new(&read);
+        self.best_language = read
+            .iter()
+            .filter_map(|line| line.property.as_ref())
+            .filter(|property| *property.name() == VCardProperty::Lang)
+            .map(|property| property.preference().unwrap_or(u32::MAX))
+            .min();
+        for line in &mut read {
+            line.is_kept = match &line.property {
+                Some(property) if is_about_its_group(property) => false,
+                Some(property) => !self.understand(line.number, property),
+                None => {
+                    let message = format!("the line {} is not a property; kept in metadata", quoted(&line.raw));
+                    self.intake.warn(line.number, None, message);
+                    true
+                }
+            };
         }
-        self.order_channels();
-        let mut contact = self.contact;
-        if !self.kept.is_empty() {
-            contact.metadata.insert(KEPT.to_owned(), Value::Array(self.kept));
+        self.groups.keep_whole(&mut read);
+        rank(&mut self.contact.channels, &self.ranks);
+        let kept: Vec<Value> =
+            read.into_iter().filter(|line| line.is_kept).map(|line| Value::String(line.raw)).collect();
+        if !kept.is_empty() {
+            self.contact.metadata.insert(KEPT.to_owned(), Value::Array(kept));
         }
-        name(&mut contact).then_some(contact)
-    }
-
-    fn keep_broken(&mut self, line: Line<'_>) {
-        let raw = line.unfolded();
-        let message = format!("the line {} is not a property; kept in metadata", quoted(&raw));
-        self.intake.warn(line.number, None, message);
-        self.kept.push(Value::String(raw));
+        self.contact.metadata.append(&mut self.metadata);
+        for (line, more) in &self.more {
+            self.intake.complete(*line, names::MORE, &mut self.contact, more);
+        }
+        self.intake.is_named(&mut self.contact).then_some(self.contact)
     }
 
     /// Puts the property into the contact; false if it must be kept as it is.
-    fn understand(&mut self, line: u64, property: &Property, label: Option<&str>) -> bool {
+    fn understand(&mut self, line: u64, property: &Property) -> bool {
         match property.name() {
             VCardProperty::Version => true,
             VCardProperty::Bday => self.date(line, property, "birthday"),
             VCardProperty::Anniversary => self.date(line, property, "anniversary"),
-            VCardProperty::Other(name) => {
-                // Apple's own dates say what they are in a label.
-                let date_type = label.filter(|_| name.eq_ignore_ascii_case("X-ABDATE")).map(str::to_lowercase);
-                if let Some(date_type) = date_type {
-                    self.date(line, property, &date_type);
-                }
-                if name.eq_ignore_ascii_case("X-ABSHOWAS")
-                    && property.raw_value().trim().eq_ignore_ascii_case("COMPANY")
-                {
-                    self.contact.kind = ContactKind::Organization;
-                }
-                false
-            }
+            VCardProperty::Other(name) => self.understand_other(line, property, &name.to_ascii_uppercase()),
+            VCardProperty::Photo => self.photo(property),
+            VCardProperty::Socialprofile => self.social_profile(property),
             _ => match property.components() {
-                Some(components) => self.understand_text(property, &components, label),
+                Some(components) => self.understand_text(property, &components),
                 None => false,
             },
         }
     }
 
-    fn understand_text(&mut self, property: &Property, components: &[String], label: Option<&str>) -> bool {
-        let Some(text) = property.text() else { return true };
-        let contact = &mut self.contact;
-        let set = |field: &mut Option<String>, text: &String| {
-            let is_free = field.is_none();
-            if is_free && !text.is_empty() {
-                *field = Some(text.clone());
-            }
-            is_free || text.is_empty()
-        };
-        match property.name() {
-            VCardProperty::Fn => {
-                let is_first = contact.display_name.is_empty();
-                if is_first {
-                    contact.display_name = text;
-                }
-                is_first
-            }
-            VCardProperty::N => {
-                let fields = [
-                    &mut contact.family_name,
-                    &mut contact.given_name,
-                    &mut contact.middle_name,
-                    &mut contact.prefix,
-                    &mut contact.suffix,
-                ];
-                let is_set =
-                    fields.into_iter().zip(components).fold(true, |all, (field, text)| set(field, text) && all);
-                is_set && components.iter().skip(5).all(String::is_empty)
-            }
-            VCardProperty::Nickname => set(&mut contact.nickname, &components.join(", ")),
-            VCardProperty::Uid => set(&mut contact.vcard_uid, &text),
-            VCardProperty::Note => {
-                add_note(contact, &text);
-                true
-            }
-            VCardProperty::Categories => {
-                contact.tags.extend(components.iter().filter(|tag| !tag.is_empty()).cloned());
-                true
-            }
-            VCardProperty::Kind => match text.to_ascii_lowercase().as_str() {
-                "individual" => true,
-                "org" | "organization" => {
-                    contact.kind = ContactKind::Organization;
-                    true
-                }
-                "group" => {
-                    contact.kind = ContactKind::Group;
-                    true
-                }
-                _ => false,
+    fn understand_other(&mut self, line: u64, property: &Property, name: &str) -> bool {
+        match name {
+            "X-ABDATE" => match property.group().and_then(|group| self.groups.date_type(group)) {
+                Some(date_type) => self.date(line, property, &date_type),
+                None => false,
             },
-            VCardProperty::Org => {
-                let is_first = !contact.metadata.contains_key("organization");
-                if is_first && let Some(name) = components.iter().find(|name| !name.is_empty()) {
-                    keep(&mut contact.metadata, "organization", name);
-                }
-                is_first && components.iter().skip(1).all(String::is_empty)
+            "X-ANNIVERSARY" => self.date(line, property, "anniversary"),
+            "X-SOCIALPROFILE" => self.social_profile(property),
+            "X-TWITTER" => self.social_profile(property),
+            "X-ABSHOWAS" => self.kind_of_apple(property, "COMPANY", "organization"),
+            "X-ADDRESSBOOKSERVER-KIND" => self.kind_of_apple(property, "GROUP", "group"),
+            names::CHANNEL => self.custom_channel(property),
+            names::LANGUAGE => {
+                self.contact.language = Some(property.plain()).filter(|language| !language.is_empty());
+                true
             }
-            VCardProperty::Title => {
-                let is_first = !contact.metadata.contains_key("title");
-                if is_first {
-                    keep(&mut contact.metadata, "title", &text);
+            names::METADATA | names::MORE => match json_object(&property.plain()) {
+                Some(mut object) => {
+                    if name == names::METADATA {
+                        self.metadata.append(&mut object);
+                    } else {
+                        self.more.push((line, object));
+                    }
+                    true
                 }
-                is_first
-            }
-            VCardProperty::Email => self.channel(ChannelKind::Email, property, &text, label),
-            VCardProperty::Tel => self.channel(ChannelKind::Phone, property, &text, label),
-            VCardProperty::Url => self.channel(ChannelKind::Url, property, &text, label),
-            VCardProperty::Adr => self.address(property, components, label),
+                None => {
+                    self.intake.warn(line, Some(name), format_args!("{name} is not a JSON object; kept in metadata"));
+                    false
+                }
+            },
             _ => false,
         }
     }
+}
 
-    fn channel(&mut self, kind: ChannelKind, property: &Property, text: &str, label: Option<&str>) -> bool {
-        let text = text.strip_prefix("tel:").or_else(|| text.strip_prefix("mailto:")).unwrap_or(text);
-        let mut channel = self.intake.channel(kind, text);
-        channel.label = label.map(str::to_owned).or_else(|| type_label(property));
-        self.contact.channels.push(channel);
-        self.preferences.push(property.preference().unwrap_or(NO_PREFERENCE));
-        true
-    }
-
-    fn address(&mut self, property: &Property, components: &[String], label: Option<&str>) -> bool {
-        let mut address = Address::new(self.intake.item_id());
-        let fields = [
-            &mut address.po_box,
-            &mut address.extended,
-            &mut address.street,
-            &mut address.city,
-            &mut address.region,
-            &mut address.postal_code,
-            &mut address.country,
-        ];
-        for (field, text) in fields.into_iter().zip(components) {
-            *field = Some(text.clone()).filter(|text| !text.is_empty());
-        }
-        let is_whole = components.iter().skip(7).all(String::is_empty);
-        if components.iter().all(String::is_empty) {
-            return true;
-        }
-        address.label = label.map(str::to_owned).or_else(|| type_label(property));
-        address.is_primary = property.preference().is_some() && !self.contact.addresses.iter().any(|a| a.is_primary);
-        self.contact.addresses.push(address);
-        is_whole
-    }
-
-    fn date(&mut self, line: u64, property: &Property, date_type: &str) -> bool {
-        let value = property.raw_value().trim();
-        if value.is_empty() {
-            return true;
-        }
-        let mut parts = date::read(value, None);
-        // Apple writes a year that means that it is not known.
-        if let (Some(parts), Some(omitted)) = (&mut parts, property.parameter("X-APPLE-OMIT-YEAR"))
-            && parts.year.is_some_and(|year| omitted.parse() == Ok(year))
-        {
-            *parts = Parts { year: None, ..*parts };
-        }
-        match self.intake.date(date_type, parts) {
-            Ok(date) => {
-                self.contact.dates.push(date);
-                true
-            }
-            Err(reason) => {
-                let title = property.title();
-                self.intake.warn(
-                    line,
-                    Some(&title),
-                    format_args!("{title} {} {reason}; kept in metadata", quoted(value)),
-                );
-                false
-            }
-        }
-    }
-
-    /// Gives channels of one kind the order of their preference, and the most preferred one the first place.
-    fn order_channels(&mut self) {
-        for kind in [ChannelKind::Email, ChannelKind::Phone, ChannelKind::Url] {
-            let channels = &mut self.contact.channels;
-            let mut order: Vec<(u32, usize)> = self
-                .preferences
-                .iter()
-                .copied()
-                .zip(0..)
-                .filter(|(_, index)| channels.get(*index).is_some_and(|channel| channel.kind == kind))
-                .collect();
-            order.sort_unstable();
-            for ((preference, index), place) in order.into_iter().zip(0_u32..) {
-                if let Some(channel) = channels.get_mut(index) {
-                    channel.preference_order = place;
-                    channel.is_primary = place == 0 && preference < NO_PREFERENCE;
+impl Groups {
+    fn new(lines: &[Read]) -> Self {
+        let mut groups = Self::default();
+        for property in lines.iter().filter_map(|line| line.property.as_ref()) {
+            let (Some(group), VCardProperty::Other(name)) = (property.group(), property.name()) else { continue };
+            let value = property.text_of_extension();
+            let value = value.trim();
+            if name.eq_ignore_ascii_case("X-ABLABEL") {
+                // Apple marks the labels that it translates.
+                let builtin = value.strip_prefix("_$!<").and_then(|value| value.strip_suffix(">!$_"));
+                let label = (builtin.unwrap_or(value).to_owned(), builtin.is_some());
+                groups.labels.insert(group.to_owned(), label);
+                if value.is_empty() {
+                    groups.used_labels.insert(group.to_owned());
                 }
+            } else if name.eq_ignore_ascii_case("X-ABADR")
+                && value.len() == 2
+                && value.bytes().all(|b| b.is_ascii_alphabetic())
+            {
+                groups.countries.insert(group.to_owned(), value.to_ascii_uppercase());
             }
+        }
+        groups
+    }
+
+    /// The label of a group, which becomes part of the contact.
+    fn label(&mut self, group: &str) -> Option<String> {
+        let (label, _) = self.labels.get(group).filter(|(label, _)| !label.is_empty())?;
+        self.used_labels.insert(group.to_owned());
+        Some(label.clone())
+    }
+
+    /// The label of a group as the type of a date.
+    fn date_type(&mut self, group: &str) -> Option<String> {
+        let label = self.label(group)?;
+        let is_translated = self.labels.get(group).is_some_and(|(_, is_translated)| *is_translated);
+        Some(if is_translated { label.to_lowercase() } else { label })
+    }
+
+    /// The country code of a group, which becomes part of the contact.
+    fn country(&mut self, group: &str) -> Option<String> {
+        let country = self.countries.get(group)?;
+        self.used_countries.insert(group.to_owned());
+        Some(country.clone())
+    }
+
+    /// Keeps all lines of a group if one of them is kept or unused, as they say something about each other.
+    fn keep_whole(&self, lines: &mut [Read]) {
+        let is_unused = |line: &Read, group: &str| match &line.property {
+            Some(property) if is_named(property, "X-ABLABEL") => !self.used_labels.contains(group),
+            Some(property) if is_named(property, "X-ABADR") => !self.used_countries.contains(group),
+            _ => false,
+        };
+        let mut whole: HashSet<String> = HashSet::new();
+        for line in lines.iter() {
+            match line.group() {
+                Some(group) if line.is_kept || is_unused(line, group) => {
+                    whole.insert(group.to_owned());
+                }
+                _ => {}
+            }
+        }
+        for line in lines {
+            let is_alone = line.property.as_ref().is_some_and(is_about_its_group) && line.group().is_none();
+            line.is_kept |= is_alone || line.group().is_some_and(|group| whole.contains(group));
         }
     }
 }
 
-/// What Apple's group labels say, by group.
-fn labels(properties: &[(u64, Property)]) -> HashMap<String, String> {
-    let is_label = |property: &&Property| matches!(property.name(), VCardProperty::Other(name) if name.eq_ignore_ascii_case("X-ABLABEL"));
-    properties
-        .iter()
-        .map(|(_, property)| property)
-        .filter(is_label)
-        .filter_map(|property| {
-            let text = property.text()?;
-            let label = text.strip_prefix("_$!<").and_then(|text| text.strip_suffix(">!$_")).unwrap_or(&text);
-            Some((property.group()?.to_owned(), label.to_owned()))
-        })
-        .collect()
+fn is_about_its_group(property: &Property) -> bool {
+    is_named(property, "X-ABLABEL") || is_named(property, "X-ABADR")
 }
 
-/// The types that say something about the channel.
-fn type_label(property: &Property) -> Option<String> {
-    let mut types = property.types();
-    types.retain(|name| name != "internet");
-    if types.len() > 1 {
-        types.retain(|name| name != "voice");
-    }
-    (!types.is_empty()).then(|| types.join(", "))
+fn is_named(property: &Property, wanted: &str) -> bool {
+    matches!(property.name(), VCardProperty::Other(name) if name.eq_ignore_ascii_case(wanted))
+}
+
+/// The parameters of a channel or an address that our own exports write.
+fn own_parameters() -> Vec<Used> {
+    let mut used = vec![Used::Preference];
+    used.extend([names::ORDER, names::VERIFIED, names::LABEL, names::GEO].map(Used::Other));
+    used
+}
+
+fn geo(property: &Property) -> Option<(f64, f64)> {
+    let written = property.known_parameter(&VCardParameterName::Geo).or_else(|| property.parameter(names::GEO))?;
+    coordinates(written)
+}
+
+/// The degrees in an address such as `geo:51.5,-0.14`; nothing if it has an altitude or anything else.
+pub(in crate::import) fn coordinates(uri: &str) -> Option<(f64, f64)> {
+    let (latitude, longitude) = uri.strip_prefix("geo:")?.split_once(',')?;
+    Some((latitude.parse().ok()?, longitude.parse().ok()?))
 }

@@ -94,6 +94,7 @@ impl Property {
         })
     }
 
+    /// The value of a parameter that calcard has no name for.
     pub(super) fn parameter(&self, wanted: &str) -> Option<&str> {
         self.entry.params.iter().find_map(|parameter| match &parameter.name {
             VCardParameterName::Other(name) if name.eq_ignore_ascii_case(wanted) => parameter.value.as_text(),
@@ -101,14 +102,88 @@ impl Property {
         })
     }
 
-    /// Whether it has parameters beyond those that a contact has a field for.
-    pub(super) fn has_more(&self) -> bool {
+    /// The value of a parameter that calcard has a name for.
+    pub(super) fn known_parameter(&self, wanted: &VCardParameterName) -> Option<&str> {
+        self.entry.params.iter().find(|parameter| parameter.name == *wanted)?.value.as_text()
+    }
+
+    /// What stands behind the colon, with the escapes of vCard 3.0 and 4.0 undone.
+    pub(super) fn plain(&self) -> String {
+        unescaped(self.raw_value())
+    }
+
+    /// The text of a property that no specification knows, whose semicolons mean nothing.
+    pub(super) fn text_of_extension(&self) -> String {
+        let raw = self.raw.get(..self.raw.len() - self.raw_value().len()).unwrap_or_default();
+        if raw.to_ascii_uppercase().contains("QUOTED-PRINTABLE") {
+            return self.text().unwrap_or_default();
+        }
+        self.plain()
+    }
+
+    /// Whether the value is said to be an address where it can be found.
+    pub(super) fn is_uri(&self) -> bool {
+        let says = |wanted: &str| {
+            self.known_parameter(&VCardParameterName::Value).is_some_and(|v| v.eq_ignore_ascii_case(wanted))
+        };
+        says("uri") || says("url")
+    }
+
+    /// Whether an unescaped comma makes a list of one of the components.
+    pub(super) fn has_lists(&self) -> bool {
+        self.entry.values.iter().any(|value| matches!(value, VCardValue::Component(parts) if parts.len() > 1))
+    }
+
+    /// Whether it has parameters beyond those that `used` have become part of the contact.
+    pub(super) fn has_more(&self, used: &[Used]) -> bool {
+        let has_types = used.contains(&Used::Types);
         self.entry.params.iter().any(|parameter| match &parameter.name {
-            VCardParameterName::Type | VCardParameterName::Pref | VCardParameterName::Value => false,
-            VCardParameterName::Other(_) => parameter.value != VCardParameterValue::Null,
-            _ => true,
+            VCardParameterName::Value => false,
+            VCardParameterName::Pref => !has_types && !used.contains(&Used::Preference),
+            VCardParameterName::Type => {
+                let is_preference = |value: &str| value.trim().eq_ignore_ascii_case("pref");
+                !has_types && !parameter.value.as_text().is_some_and(is_preference)
+            }
+            VCardParameterName::Other(name) if parameter.value == VCardParameterValue::Null => {
+                !has_types && !name.eq_ignore_ascii_case("pref")
+            }
+            VCardParameterName::Other(name) => {
+                !used.iter().any(|used| matches!(used, Used::Other(known) if name.eq_ignore_ascii_case(known)))
+            }
+            known => !used.iter().any(|used| matches!(used, Used::Known(name) if name == known)),
         })
     }
+}
+
+/// A parameter that has become part of the contact.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Used {
+    /// Types and the preference.
+    Types,
+    /// The preference.
+    Preference,
+    /// One that calcard has a name for.
+    Known(VCardParameterName),
+    /// One that it has not.
+    Other(&'static str),
+}
+
+fn unescaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\0' => {}
+            '\\' => match chars.next() {
+                Some('n' | 'N') => text.push('\n'),
+                Some(escaped @ ('\\' | ',' | ';' | ':')) => text.push(escaped),
+                Some(other) => text.extend(['\\', other]),
+                None => text.push('\\'),
+            },
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 fn text(value: &VCardValue) -> Option<String> {
@@ -119,5 +194,8 @@ fn text(value: &VCardValue) -> Option<String> {
         other => other.as_text()?.to_owned(),
     };
     // Quoted-printable can hide a NUL, which no field may have.
-    Some(text.replace('\0', "").trim().to_owned())
+    let text = text.replace('\0', "");
+    // Some write the line ends of their own system, which mean nothing else.
+    let text = if text.contains('\r') { text.replace("\r\n", "\n") } else { text };
+    Some(text.trim().to_owned())
 }
