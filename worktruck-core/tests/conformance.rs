@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use worktruck_core::testing::conformance::SCENARIOS;
+use worktruck_core::testing::conformance::{OPERATIONS, SCENARIOS};
 
 mod memory {
     use std::sync::Arc;
@@ -59,8 +59,8 @@ fn every_name_in_a_contract_is_a_scenario() {
 
 #[test]
 fn every_scenario_has_a_name_of_its_own() {
-    let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-    assert_eq!(names.len(), SCENARIOS.len());
+    let names: BTreeSet<_> = SCENARIOS.iter().chain(OPERATIONS).map(|scenario| scenario.name).collect();
+    assert_eq!(names.len(), SCENARIOS.len() + OPERATIONS.len());
     assert!(SCENARIOS.len() >= 60, "{} scenarios", SCENARIOS.len());
 }
 

@@ -19,7 +19,7 @@ pub(crate) async fn script(store: &Watched) {
     begin(store).await;
     let tenant = tenants()[0];
     write(store, tenant).await;
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().copied() {
         for (filter, moment) in filters(kind).iter().flat_map(|filter| moments().map(move |moment| (filter, moment))) {
             for sort in sorts() {
                 let (terms, text) = filter.clone();
@@ -32,7 +32,7 @@ pub(crate) async fn script(store: &Watched) {
 /// Writes of every kind: new ones, corrections, what is scheduled or ends, deletions and purges.
 async fn write(store: &Watched, tenant: TenantId) {
     for n in 0..7 {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             let changes = Changes::none().create(entity(kind, n), body(kind, n));
             drop(store.apply(tenant, changes, person(), at(100 * n)).await);
         }
@@ -52,7 +52,7 @@ async fn write(store: &Watched, tenant: TenantId) {
         let changes = Changes::none().write_valid(entity(Kind::Contact, n), write);
         drop(store.apply(tenant, changes, person(), at(moment)).await);
     }
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().copied() {
         drop(store.purge(tenant, entity(kind, 6), person(), at(1_900)).await);
     }
     let again = Changes::none().create(entity(Kind::Contact, 6), body(Kind::Contact, 8));

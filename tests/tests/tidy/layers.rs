@@ -11,6 +11,7 @@ use crate::imports::Crate;
 pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("basics", &["lib.rs", "error.rs", "time.rs", "id.rs", "digest.rs", "money.rs", "page.rs", "secret.rs"]),
     ("temporal", &["temporal/"]),
+    ("recurrence", &["recurrence/"]),
     ("guardrail", &["guardrail/"]),
     ("run, as anybody sees it", &["run/"]),
     ("what a tool is", &["tool/spec.rs"]),
@@ -19,6 +20,7 @@ pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("journal", &["journal/"]),
     ("entity", &["entity/"]),
     ("storage of entities", &["store/"]),
+    ("operations over entities", &["pim/"]),
     ("tool", &["tool.rs"]),
     ("run, as a store keeps it", &["run/record.rs"]),
     ("storage of runs", &["store/mod.rs", "store/run.rs", "store/memory/"]),

@@ -14,6 +14,7 @@ pub(crate) const ASYNC_IN_CORE: &[(&str, &str)] = &[
     ("store/retention.rs", "a port of storage"),
     ("store/tenant.rs", "a port of storage"),
     ("store/view.rs", "answers a tool's reads through the port of entities"),
+    ("pim/", "operations read through the view"),
     ("store/memory/", "implements the ports of storage"),
     ("testing/", "implements and exercises the ports of storage"),
 ];

@@ -11,7 +11,7 @@ use crate::tool::ToolSpec;
 use crate::{Error, Result};
 
 use super::text::{check_name, check_object, check_text};
-use super::{Index, Term};
+use super::{Entity, Index, Kind, Locale, Term};
 
 /// How a blueprint behaves for a tenant; what is absent is the blueprint's default.
 ///
@@ -142,8 +142,16 @@ impl AgentConfig {
         }
         Ok(())
     }
+}
 
-    pub(super) fn index(&self) -> Result<Index> {
+impl Entity for AgentConfig {
+    const KIND: Kind = Kind::AgentConfig;
+
+    fn normalise(&mut self, _: &Locale) -> Result<()> {
+        self.check()
+    }
+
+    fn index(&self) -> Result<Index> {
         self.check()?;
         Ok(Index {
             terms: vec![Term::new(BLUEPRINT_TERM, self.agent_blueprint.clone())],
@@ -158,7 +166,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::entity::{Kind, index};
+    use crate::entity::index;
 
     #[test]
     fn a_field_that_is_wrong_is_refused_at_its_place() {

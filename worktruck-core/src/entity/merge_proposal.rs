@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{Digest, EntityId, Error, Result, RunId};
 
 use super::text::{check_object, check_text};
-use super::{Index, Term};
+use super::{Entity, Index, Kind, Locale, Term};
 
 /// Contacts that may be the same, and why. Nothing is merged until somebody accepts it.
 ///
@@ -125,8 +125,16 @@ impl MergeProposal {
         let distinct: BTreeSet<_> = contact_ids.iter().collect();
         Ok(Term::new(CONTACTS_TERM, Digest::of_json(&distinct)?.to_string()))
     }
+}
 
-    pub(super) fn index(&self) -> Result<Index> {
+impl Entity for MergeProposal {
+    const KIND: Kind = Kind::MergeProposal;
+
+    fn normalise(&mut self, _: &Locale) -> Result<()> {
+        self.check()
+    }
+
+    fn index(&self) -> Result<Index> {
         self.check()?;
         let mut terms = vec![Term::new("status", self.status.as_str())];
         if self.status != ProposalStatus::Stale {
@@ -143,7 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::entity::{Kind, index};
+    use crate::entity::index;
 
     fn id(n: u8) -> String {
         format!("0194a8b3-7e5a-77c1-9d0f-0000000000{n:02x}")

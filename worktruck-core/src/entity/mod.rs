@@ -9,36 +9,179 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
+pub mod affiliation;
 pub mod agent_config;
+pub mod amount;
+pub mod attachment;
+pub mod attendee;
+pub mod calendar;
+pub mod comment;
 pub mod contact;
+pub mod counter;
+pub mod deal;
+pub mod dependency;
+pub mod event;
+pub mod event_link;
+pub mod group;
+pub mod group_member;
+pub mod interaction;
+pub mod label;
+mod locale;
 pub mod merge_proposal;
+pub mod milestone;
+pub mod note;
+pub mod note_link;
+pub mod note_tag;
+pub mod notebook;
+pub mod pipeline;
+pub mod project;
+pub mod project_member;
+pub mod relationship;
+pub mod section;
+pub mod stage;
+pub mod stage_change;
+pub mod task;
+pub mod task_link;
+pub mod task_status;
 mod text;
 
-/// What an entity is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// How a blueprint behaves for a tenant.
-    AgentConfig,
-    /// A person, an organization or a group.
-    Contact,
-    /// Contacts that may be the same.
-    MergeProposal,
+pub use locale::Locale;
+
+/// Makes [`Kind`] and what depends on it of one list, which has a line for each kind.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $name:literal $entity:ty,)*) => {
+        /// What an entity is.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// Its name in JSON and in stores.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+
+        /// What a store indexes of `body`, an entity of `kind`; fails if it is not one.
+        ///
+        /// # Errors
+        ///
+        /// `InvalidRequest` saying what is wrong with the body.
+        pub fn index(kind: Kind, body: &Value) -> Result<Index> {
+            match kind {
+                $(Kind::$kind => Entity::index(&parse::<$entity>(body)?),)*
+            }
+        }
+
+        /// What lists of `kind` can be sorted by or cut to a range of, beside the times of writes.
+        #[must_use]
+        pub const fn sort_keys(kind: Kind) -> &'static [&'static str] {
+            match kind {
+                $(Kind::$kind => <$entity as Entity>::SORT_KEYS,)*
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::AgentConfig, Self::Contact, Self::MergeProposal];
+kinds! {
+    /// What a contact is at an organization.
+    Affiliation "affiliation" affiliation::Affiliation,
+    /// How a blueprint behaves for a tenant.
+    AgentConfig "agent_config" agent_config::AgentConfig,
+    /// A file that belongs to a note.
+    Attachment "attachment" attachment::Attachment,
+    /// Somebody who is asked to an event.
+    Attendee "attendee" attendee::Attendee,
+    /// What events are in.
+    Calendar "calendar" calendar::Calendar,
+    /// What somebody says about a task.
+    Comment "comment" comment::Comment,
+    /// A person, an organization or a group.
+    Contact "contact" contact::Contact,
+    /// What gives numbers out.
+    Counter "counter" counter::Counter,
+    /// What may be sold.
+    Deal "deal" deal::Deal,
+    /// How two tasks depend on each other.
+    Dependency "dependency" dependency::Dependency,
+    /// What happens at a time.
+    Event "event" event::Event,
+    /// What an event is about.
+    EventLink "event_link" event_link::EventLink,
+    /// A list of contacts under a name.
+    Group "group" group::Group,
+    /// That a contact is in a group.
+    GroupMember "group_member" group_member::GroupMember,
+    /// Something that took place with contacts.
+    Interaction "interaction" interaction::Interaction,
+    /// The colour of a name that tasks are labelled with.
+    Label "label" label::Label,
+    /// Contacts that may be the same.
+    MergeProposal "merge_proposal" merge_proposal::MergeProposal,
+    /// What a project wants to have reached by a day.
+    Milestone "milestone" milestone::Milestone,
+    /// A Markdown text with a title.
+    Note "note" note::Note,
+    /// Where a note leads.
+    NoteLink "note_link" note_link::NoteLink,
+    /// What is known of a name that notes are tagged with.
+    NoteTag "note_tag" note_tag::NoteTag,
+    /// What notes are kept in.
+    Notebook "notebook" notebook::Notebook,
+    /// What deals go through.
+    Pipeline "pipeline" pipeline::Pipeline,
+    /// What tasks belong to.
+    Project "project" project::Project,
+    /// Who works on a project, and as what.
+    ProjectMember "project_member" project_member::ProjectMember,
+    /// A part that a project's tasks are laid out in.
+    Section "section" section::Section,
+    /// Where in its pipeline a deal is.
+    Stage "stage" stage::Stage,
+    /// That a deal came into a stage.
+    StageChange "stage_change" stage_change::StageChange,
+    /// What a contact is to another.
+    Relationship "relationship" relationship::Relationship,
+    /// What is to be done.
+    Task "task" task::Task,
+    /// An address of the web that belongs to a task.
+    TaskLink "task_link" task_link::TaskLink,
+    /// A step that tasks of a project go through.
+    TaskStatus "task_status" task_status::TaskStatus,
+}
 
-    /// Its name in JSON and in stores.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AgentConfig => "agent_config",
-            Self::Contact => "contact",
-            Self::MergeProposal => "merge_proposal",
-        }
-    }
+/// The data of one kind of entity: what is stored as its body, and read back from it.
+///
+/// A body has the fields of the type and no others; whatever else somebody wants to keep with an
+/// entity goes into its `metadata`.
+pub trait Entity: Clone + fmt::Debug + DeserializeOwned + PartialEq + Send + Serialize + Sync + 'static {
+    /// What it is.
+    const KIND: Kind;
+
+    /// What lists can be sorted by or cut to a range of, beside the times of writes.
+    const SORT_KEYS: &'static [&'static str] = &[];
+
+    /// Validates every field that can be judged by itself, and puts it into its canonical form.
+    ///
+    /// # Errors
+    ///
+    /// Usually `InvalidRequest`, with the JSON pointer of the field.
+    fn normalise(&mut self, locale: &Locale) -> Result<()>;
+
+    /// What it is found by, sorted by and searched for.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if it is damaged beyond that.
+    fn index(&self) -> Result<Index>;
 }
 
 impl fmt::Display for Kind {
@@ -51,10 +194,8 @@ impl FromStr for Kind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| Error::invalid(format!("{text:?} is not a kind of entity")))
+        let found = Self::ALL.iter().copied().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Error::invalid(format!("{text:?} is not a kind of entity")))
     }
 }
 
@@ -85,32 +226,58 @@ pub struct Index {
     pub text: String,
 }
 
-/// What a store indexes of `body`, an entity of `kind`; fails if it is not one.
+impl Index {
+    /// Adds a term.
+    #[must_use]
+    pub fn term(mut self, name: &str, value: impl ToString) -> Self {
+        self.terms.push(Term::new(name, value.to_string()));
+        self
+    }
+
+    /// Adds a term for each value.
+    #[must_use]
+    pub fn terms(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.terms.extend(values.into_iter().map(|value| Term::new(name, value.to_string())));
+        self
+    }
+
+    /// Adds a sort key.
+    #[must_use]
+    pub fn key(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.sort.push((name, value.into()));
+        self
+    }
+
+    /// Adds texts to search in, what counts most first.
+    #[must_use]
+    pub fn text<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        for text in texts.into_iter().filter(|text| !text.is_empty()) {
+            if !self.text.is_empty() {
+                self.text.push('\n');
+            }
+            self.text.push_str(text);
+        }
+        self
+    }
+}
+
+/// Reads the body of an entity.
 ///
 /// # Errors
 ///
-/// `InvalidRequest` saying what is wrong with the body.
-pub fn index(kind: Kind, body: &Value) -> Result<Index> {
-    match kind {
-        Kind::AgentConfig => parse::<agent_config::AgentConfig>(kind, body)?.index(),
-        Kind::Contact => Ok(parse::<contact::Contact>(kind, body)?.index()),
-        Kind::MergeProposal => parse::<merge_proposal::MergeProposal>(kind, body)?.index(),
-    }
-}
-
-/// The sort keys that lists of `kind` offer beside the times of writes.
-#[must_use]
-pub const fn sort_keys(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Contact => &["display_name"],
-        Kind::AgentConfig | Kind::MergeProposal => &[],
-    }
-}
-
-fn parse<T: DeserializeOwned>(kind: Kind, body: &Value) -> Result<T> {
+/// `InvalidRequest` with the JSON pointer of what is missing, unknown or of the wrong type.
+pub fn parse<E: Entity>(body: &Value) -> Result<E> {
     // A list of all fields in their order would be read too.
     if !body.is_object() {
-        return Err(Error::invalid(format!("the body of a {kind} must be an object")));
+        return Err(Error::invalid(format!("the body of a {} must be an object", E::KIND)));
     }
-    T::deserialize(body).map_err(|e| Error::invalid(format!("body is not a {kind}: {e}")))
+    serde_path_to_error::deserialize(body).map_err(|e| {
+        let pointer: String = e.path().iter().map(|segment| format!("/{}", escaped(&segment.to_string()))).collect();
+        let error = Error::invalid(format!("the body is not a {}: {}", E::KIND, e.inner()));
+        if pointer.is_empty() { error } else { error.at(pointer) }
+    })
+}
+
+fn escaped(segment: &str) -> String {
+    segment.trim_matches(['[', ']']).replace('~', "~0").replace('/', "~1")
 }

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-use super::contact::MAX_TEXT_CHARS;
+use super::contact::{MAX_TEXT_CHARS, MAX_URL_CHARS};
 
 /// The longest text, in bytes of UTF-8.
 const MAX_TEXT_BYTES: usize = 1 << 20;
@@ -24,6 +24,46 @@ pub(super) fn check_text(pointer: &str, text: &str) -> Result<()> {
         return Err(Error::invalid(format!("the text is longer than {MAX_TEXT_BYTES} bytes")).at(pointer));
     }
     no_nul(pointer, text)
+}
+
+/// Checks a short text that may be absent: not blank, not too long, no NUL.
+pub(super) fn check_optional(pointer: &str, text: Option<&str>) -> Result<()> {
+    text.map_or(Ok(()), |text| check_name(pointer, text))
+}
+
+/// Checks a text of some length that may be absent.
+pub(super) fn check_optional_text(pointer: &str, text: Option<&str>) -> Result<()> {
+    text.map_or(Ok(()), |text| check_text(pointer, text))
+}
+
+/// Checks an address of the web that may be absent.
+pub(super) fn check_url(pointer: &str, url: Option<&str>) -> Result<()> {
+    let Some(url) = url else { return Ok(()) };
+    no_nul(pointer, url)?;
+    let has_place = url.split_once(':').is_some_and(|(scheme, rest)| {
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        is_scheme && !rest.trim_start_matches('/').is_empty()
+    });
+    if !has_place || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Error::invalid(format!("{url:?} is not a web address; it begins with https://")).at(pointer));
+    }
+    if url.chars().nth(MAX_URL_CHARS).is_some() {
+        return Err(Error::invalid(format!("the address is longer than {MAX_URL_CHARS} characters")).at(pointer));
+    }
+    Ok(())
+}
+
+/// Checks the name of a time zone (IANA) that may be absent.
+pub(super) fn check_zone(pointer: &str, zone: Option<&str>) -> Result<()> {
+    let Some(zone) = zone else { return Ok(()) };
+    match zone.parse::<chrono_tz::Tz>() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let message = format!("{zone:?} is not a time zone; give the name of one, such as Europe/Berlin");
+            Err(Error::invalid(message).at(pointer))
+        }
+    }
 }
 
 /// Checks that no text in `object` has a NUL, at whatever depth.

@@ -89,6 +89,11 @@ pub enum Require {
         /// Its version.
         version: u64,
     },
+    /// The entity exists now.
+    Exists {
+        /// The entity.
+        key: EntityKey,
+    },
     /// The entity does not exist now.
     Absent {
         /// The entity.
@@ -101,6 +106,27 @@ pub enum Require {
         /// The term.
         term: Term,
     },
+    /// After the commit, no entity of the kind that exists now has the index term.
+    NoTerm {
+        /// The kind.
+        kind: Kind,
+        /// The term.
+        term: Term,
+    },
+}
+
+/// A number that an entity gets at its commit: the next one of a counter, which counts without gap
+/// or repeat however many count at once.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NextNumber {
+    /// The counter, an entity of the kind [`Kind::Counter`]; one that does not exist begins at 1.
+    pub counter: EntityId,
+    /// The entity that is numbered, which the same changes create.
+    pub key: EntityKey,
+    /// The field of its body that becomes the number, as text behind `prefix`.
+    pub field: String,
+    /// What is written before the number.
+    pub prefix: String,
 }
 
 /// Writes that take effect together, and what they rest on.
@@ -113,6 +139,9 @@ pub struct Changes {
     pub writes: Vec<Change>,
     /// What must hold.
     pub requires: Vec<Require>,
+    /// The numbers that are given out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<NextNumber>,
 }
 
 impl Changes {
@@ -152,6 +181,22 @@ impl Changes {
     #[must_use]
     pub fn require(mut self, require: Require) -> Self {
         self.requires.push(require);
+        self
+    }
+
+    /// Adds a number to be given out.
+    #[must_use]
+    pub fn number(mut self, next: NextNumber) -> Self {
+        self.numbers.push(next);
+        self
+    }
+
+    /// Adds all of `other`.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.writes.extend(other.writes);
+        self.requires.extend(other.requires);
+        self.numbers.extend(other.numbers);
         self
     }
 }
@@ -232,13 +277,31 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// Stretches of a sort key.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct KeyRange {
+    /// The sort key, one that the kind declares.
+    pub key: String,
+    /// The stretches, each from its first text up to, and not including, its second; compared byte by byte.
+    pub within: Vec<(String, String)>,
+}
+
 /// Which entities of a kind are wanted.
+///
+/// What is left empty asks for nothing; an entity must have all that is asked for.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     /// The kind.
     pub kind: Kind,
     /// Index terms that an entity must have, all of them.
     pub terms: Vec<Term>,
+    /// Sets of index terms, of each of which an entity must have at least one. No entity has one of an empty set.
+    pub any: Vec<Vec<Term>>,
+    /// Ranges that its sort keys must lie in.
+    pub ranges: Vec<KeyRange>,
+    /// The entities to choose from; all of the kind if absent. A cursor does not know them: they may be others on
+    /// the next page.
+    pub among: Option<Vec<EntityId>>,
     /// Words that its text must have, all of them, each as the beginning of a word; case and
     /// accents do not matter. Not together with `as_of`.
     pub text: Option<String>,
@@ -254,7 +317,49 @@ impl ListQuery {
     /// The first page of all entities of `kind` that exist now, in order of creation.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        Self { kind, terms: Vec::new(), text: None, sort: Sort::default(), at: At::NOW, page: PageRequest::default() }
+        Self {
+            kind,
+            terms: Vec::new(),
+            any: Vec::new(),
+            ranges: Vec::new(),
+            among: None,
+            text: None,
+            sort: Sort::default(),
+            at: At::NOW,
+            page: PageRequest::default(),
+        }
+    }
+
+    /// Asks for the term `name` with a value; for nothing if there is no value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
+        self.terms.extend(value.map(|value| Term::new(name, value.to_string())));
+        self
+    }
+
+    /// Asks for one of the terms `name` with these values.
+    #[must_use]
+    pub fn with_any(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.any.push(values.into_iter().map(|value| Term::new(name, value.to_string())).collect());
+        self
+    }
+
+    /// Asks for a sort key in one of the stretches.
+    #[must_use]
+    pub fn within(mut self, key: &str, within: impl Into<Vec<(String, String)>>) -> Self {
+        self.ranges.push(KeyRange { key: key.to_owned(), within: within.into() });
+        self
+    }
+
+    /// Asks for one of these entities, and of those that were asked for before.
+    #[must_use]
+    pub fn among(mut self, ids: impl IntoIterator<Item = EntityId>) -> Self {
+        let ids = ids.into_iter();
+        self.among = Some(match self.among.take() {
+            Some(known) => ids.filter(|id| known.contains(id)).collect(),
+            None => ids.collect(),
+        });
+        self
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::entity;
 use crate::{Page, Result};
 
-use super::{ListPlan, Position, SortField, SortKey, Version, fold};
+use super::{ListPlan, Position, SortField, SortKey, Version};
 
 /// The page of a list while a backend gathers it, where some of what it finds has only part of the
 /// words that were asked for.
@@ -25,7 +25,7 @@ impl ListPlan {
             return true;
         }
         let index = version.slice.body.as_ref().and_then(|body| entity::index(version.key.kind, body).ok());
-        index.is_some_and(|index| self.filter.admits(&index.terms, &fold(&index.text)))
+        index.is_some_and(|index| self.filter.admits_index(version.key.id, &index))
     }
 }
 

@@ -19,14 +19,17 @@ mod words;
 
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use entity::{
-    Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListQuery, Operation, Provenance,
-    Require, Sort, SortField, TenantCommit, Version,
+    Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber,
+    Operation, Provenance, Require, Sort, SortField, TenantCommit, Version,
 };
 pub use gather::Gathered;
 pub use head::TenantHead;
 pub use memory::MemoryStore;
 pub use plan::{EntityPlan, keys, plan_changes};
-pub use query::{Filter, ListPlan, Position, SortKey, not_unique, number_after_erasure, run_content};
+pub use query::{
+    Filter, ListPlan, Position, SortKey, most_with_term, not_unique, number_after_erasure, run_content,
+    too_many_with_term,
+};
 pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
 pub use run::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
 pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};

@@ -2,8 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Changes, EntityKey, Operation, Require};
-use crate::temporal::{RowOp, Slice, Stamp, Write, plan};
+use super::{Changes, EntityKey, NextNumber, Operation, Require};
+use crate::entity::Kind;
+use crate::entity::counter::Counter;
+use crate::temporal::{RowOp, Slice, Stamp, Write, WriteOp, plan};
 use crate::{Error, ErrorKind, Result, Timestamp, entity};
 
 /// What one commit does to one entity.
@@ -41,10 +43,11 @@ pub struct EntityPlan {
 pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
     let written = changes.writes.iter().map(|change| change.key);
     let required = changes.requires.iter().filter_map(|require| match require {
-        Require::Version { key, .. } | Require::Absent { key } => Some(*key),
-        Require::UniqueTerm { .. } => None,
+        Require::Version { key, .. } | Require::Exists { key } | Require::Absent { key } => Some(*key),
+        Require::UniqueTerm { .. } | Require::NoTerm { .. } => None,
     });
-    written.chain(required).collect()
+    let counters = changes.numbers.iter().map(|next| EntityKey::new(Kind::Counter, next.counter));
+    written.chain(required).chain(counters).collect()
 }
 
 /// Plans a commit of `changes`, where `open` holds the slices with open system time of all
@@ -53,8 +56,8 @@ pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
 ///
 /// This is what all backends share of [`EntityStore::apply`](super::EntityStore::apply): it checks
 /// what is required of versions and absence against the state before the writes, at the moment of
-/// the commit, and every body that is written. A [`Require::UniqueTerm`] rests on other entities
-/// too and is left to the backend, to be checked after the writes.
+/// the commit, and every body that is written. A [`Require::UniqueTerm`] or [`Require::NoTerm`] rests
+/// on other entities too and is left to the backend, to be checked after the writes.
 ///
 /// Returns a plan for each entity that changes, and the newest version of each entity that is
 /// written, whether it changes or not; both in order of the first write.
@@ -98,7 +101,7 @@ pub fn plan_changes(
     }
     let mut plans = Vec::new();
     let mut versions = Vec::new();
-    for (key, writes) in by_entity(changes) {
+    for (key, writes) in numbered(changes, slices, stamp.sys)? {
         let open = slices(&key);
         let planned = plan(open, &writes, stamp).map_err(|e| named(key, e))?;
         versions.push((key, planned.version));
@@ -138,8 +141,44 @@ fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: 
         Require::Absent { key } if exists(slices(key), at) => {
             Err(Error::conflict(format!("{key} exists, and was expected not to")))
         }
-        Require::Absent { .. } | Require::UniqueTerm { .. } => Ok(()),
+        Require::Exists { key } if !exists(slices(key), at) => {
+            Err(Error::conflict(format!("{key} does not exist, and is referred to")))
+        }
+        Require::Exists { .. } | Require::Absent { .. } | Require::UniqueTerm { .. } | Require::NoTerm { .. } => Ok(()),
     }
+}
+
+/// The writes of each entity with the numbers that are given out, and the writes of the counters.
+fn numbered<'a>(
+    changes: &Changes,
+    slices: impl Fn(&EntityKey) -> &'a [Slice],
+    at: Timestamp,
+) -> Result<Vec<(EntityKey, Vec<Write>)>> {
+    let mut writes = by_entity(changes);
+    let mut counters: BTreeMap<EntityKey, u64> = BTreeMap::new();
+    for NextNumber { counter, key, field, prefix } in &changes.numbers {
+        let counter = EntityKey::new(Kind::Counter, *counter);
+        let next = match counters.get(&counter) {
+            Some(next) => *next,
+            None => next_of(slices(&counter), at)?,
+        };
+        counters.insert(counter, next + 1);
+        let of_key = writes.iter_mut().filter(|(written, _)| written == key).flat_map(|(_, writes)| writes);
+        for body in of_key.filter_map(|write| if let WriteOp::Put(body) = &mut write.op { Some(body) } else { None }) {
+            let body = body.as_object_mut().ok_or_else(|| Error::invalid("only an object can be numbered"))?;
+            body.insert(field.clone(), json!(format!("{prefix}{next}")));
+        }
+    }
+    writes.extend(counters.into_iter().map(|(counter, next)| {
+        let op = WriteOp::Put(json!({ "next": next }));
+        (counter, vec![Write { op, valid_from: None, valid_to: None }])
+    }));
+    Ok(writes)
+}
+
+fn next_of(counter: &[Slice], at: Timestamp) -> Result<u64> {
+    let body = counter.iter().find(|slice| slice.valid.contains(at)).and_then(|slice| slice.body.as_ref());
+    body.map_or(Ok(1), |body| Ok(entity::parse::<Counter>(body)?.next))
 }
 
 /// The writes of each entity, in order of the first write to it.

@@ -9,7 +9,7 @@ use crate::run::NewRun;
 use crate::temporal::{At, Point, RowOp};
 use crate::{Cursor, Digest, EntityId, Error, ErrorKind, Page, Result, TenantId, Timestamp};
 
-use super::{EntityKey, EntityPlan, Horizon, ListQuery, Sort, SortField, TenantHead, Version, fold};
+use super::{EntityKey, EntityPlan, Horizon, KeyRange, ListQuery, Require, Sort, SortField, TenantHead, Version, fold};
 
 /// What a list is sorted by, for one entity.
 ///
@@ -62,10 +62,16 @@ impl Position {
 }
 
 /// Which entities a list shows.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Filter {
     /// Terms that an entity must have, all of them; sorted, each once.
     pub terms: Vec<Term>,
+    /// Sets of terms, of each of which an entity must have at least one; sorted, each once.
+    pub any: Vec<Vec<Term>>,
+    /// Ranges that its sort keys must lie in; sorted, each once, each of stretches that do not meet.
+    pub ranges: Vec<KeyRange>,
+    /// The entities to choose from, if not from all; sorted, each once.
+    pub among: Option<Vec<EntityId>>,
     /// Folded words that its text must have, all of them, each as the beginning of a word.
     pub words: Vec<String>,
 }
@@ -74,22 +80,68 @@ impl Filter {
     /// The filter of `query`. Text without a letter or digit asks for no word.
     #[must_use]
     pub fn of(query: &ListQuery) -> Self {
-        let mut terms = query.terms.clone();
-        terms.sort_unstable();
-        terms.dedup();
         let text = fold(query.text.as_deref().unwrap_or_default());
-        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        words.sort_unstable();
-        words.dedup();
-        Self { terms, words }
+        Self {
+            terms: sorted(query.terms.clone()),
+            any: sorted(query.any.iter().map(|set| sorted(set.clone())).collect()),
+            ranges: sorted(query.ranges.iter().map(KeyRange::apart).collect()),
+            among: query.among.clone().map(sorted),
+            words: sorted(text.split_whitespace().map(str::to_owned).collect()),
+        }
     }
 
-    /// Whether the list shows an entity with these terms and this [folded](fold) text.
+    /// Whether it shows everything.
     #[must_use]
-    pub fn admits(&self, terms: &[Term], folded: &str) -> bool {
-        self.terms.iter().all(|term| terms.contains(term))
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the list shows an entity with these terms, sort keys and this [folded](fold) text.
+    #[must_use]
+    pub fn admits<'a>(
+        &self,
+        id: EntityId,
+        terms: &[Term],
+        key: impl Fn(&str) -> Option<&'a str>,
+        folded: &str,
+    ) -> bool {
+        let lies_in = |range: &KeyRange| {
+            let value = key(&range.key).unwrap_or_default();
+            range.within.iter().any(|(from, to)| from.as_str() <= value && value < to.as_str())
+        };
+        self.among.as_ref().is_none_or(|among| among.binary_search(&id).is_ok())
+            && self.terms.iter().all(|term| terms.contains(term))
+            && self.any.iter().all(|set| set.iter().any(|term| terms.contains(term)))
+            && self.ranges.iter().all(lies_in)
             && self.words.iter().all(|word| folded.split(' ').any(|has| has.starts_with(word)))
     }
+
+    /// Whether the list shows an entity that is indexed so.
+    #[must_use]
+    pub fn admits_index(&self, id: EntityId, index: &Index) -> bool {
+        let key = |name: &str| index.sort.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        self.admits(id, &index.terms, key, &fold(&index.text))
+    }
+}
+
+impl KeyRange {
+    /// The same range in order and in as few stretches as it takes.
+    fn apart(&self) -> Self {
+        let mut within: Vec<(String, String)> = Vec::new();
+        for (from, to) in sorted(self.within.iter().filter(|(from, to)| from < to).cloned().collect::<Vec<_>>()) {
+            match within.last_mut() {
+                Some((_, end)) if from <= *end => *end = to.max(std::mem::take(end)),
+                _ => within.push((from, to)),
+            }
+        }
+        Self { key: self.key.clone(), within }
+    }
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 /// A list query, checked and resolved: what is left for a backend is to find the entities.
@@ -184,6 +236,25 @@ pub fn not_unique(kind: Kind, term: &Term) -> Error {
     Error::conflict(format!("another {kind} has the {} {:?}", term.name, term.value))
 }
 
+/// How many entities may have a term after a commit, for what is required of terms.
+#[must_use]
+pub const fn most_with_term(require: &Require) -> Option<(Kind, &Term, usize)> {
+    match require {
+        Require::UniqueTerm { kind, term } => Some((*kind, term, 1)),
+        Require::NoTerm { kind, term } => Some((*kind, term, 0)),
+        Require::Version { .. } | Require::Exists { .. } | Require::Absent { .. } => None,
+    }
+}
+
+/// The error of a commit after which more than `most` entities would have a term.
+#[must_use]
+pub fn too_many_with_term(kind: Kind, term: &Term, most: usize) -> Error {
+    if most > 0 {
+        return not_unique(kind, term);
+    }
+    Error::conflict(format!("a {kind} has the {} {:?}, so that it is still in use", term.name, term.value))
+}
+
 /// Numbers the first versions of entities that were erased: they go on after the old numbers,
 /// so that a version that somebody still remembers never names a new one.
 ///
@@ -229,6 +300,10 @@ pub(super) struct ListScope {
     tenant: TenantId,
     kind: Kind,
     terms: Vec<Term>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    any: Vec<Vec<Term>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ranges: Vec<KeyRange>,
     words: Vec<String>,
     sort: Sort,
     at: At,
@@ -241,6 +316,8 @@ impl ListScope {
             tenant,
             kind: query.kind,
             terms: filter.terms.clone(),
+            any: filter.any.clone(),
+            ranges: filter.ranges.clone(),
             words: filter.words.clone(),
             sort: query.sort.clone(),
             at: query.at,
@@ -274,6 +351,10 @@ impl Sealed {
 fn check(query: &ListQuery) -> Result<()> {
     if query.text.is_some() && query.at.as_of.is_some() {
         return Err(Error::invalid("a search for words cannot be made with as_of").at("/as_of"));
+    }
+    if let Some(range) = query.ranges.iter().find(|range| !entity::sort_keys(query.kind).contains(&range.key.as_str()))
+    {
+        return Err(Error::invalid(format!("a {} has no {:?} to be cut to a range of", query.kind, range.key)));
     }
     match &query.sort.field {
         SortField::Key(name) if !entity::sort_keys(query.kind).contains(&name.as_str()) => {

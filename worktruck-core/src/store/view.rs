@@ -8,7 +8,7 @@ use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
 use crate::{Cursor, Error, Page, PageRequest, Period, Result, TenantId, Timestamp};
 
 use super::query::{Filter, ListScope, Position};
-use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version, fold};
+use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version};
 
 /// The entities of one tenant as one operation may see them: the store, and on top of it changes
 /// that are not committed yet.
@@ -36,6 +36,27 @@ impl View {
     pub fn with_pending(mut self, pending: Arc<[Changes]>) -> Self {
         self.pending = pending;
         self
+    }
+
+    /// Whose entities it shows.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The moment that it takes for the present.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The committed writes to an entity, newest first; pending changes do not show.
+    ///
+    /// # Errors
+    ///
+    /// As for [`EntityStore::history`].
+    pub async fn history(&self, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
+        self.store.history(self.tenant, key, page).await
     }
 
     /// The entity as it was at `at`. Pending changes show unless `at` has an `as_of`.
@@ -119,7 +140,7 @@ impl View {
         match (writes.next(), writes.next()) {
             (Some(WriteOp::Put(body)), None) if only.requires.contains(&Require::Absent { key }) => {
                 // A body that is not one of its kind is refused by the commit.
-                entity::index(key.kind, body).is_ok_and(|index| filter.admits(&index.terms, &fold(&index.text)))
+                entity::index(key.kind, body).is_ok_and(|index| filter.admits_index(key.id, &index))
             }
             _ => true,
         }
@@ -146,7 +167,7 @@ impl View {
             let Ok(index) = entity::index(key.kind, body) else { continue };
             let position = Position::of(&version, &index, &query.sort.field);
             let follows = after.is_none_or(|after| position.is_after(after, &query.sort));
-            if follows && filter.admits(&index.terms, &fold(&index.text)) {
+            if follows && filter.admits_index(key.id, &index) {
                 items.push((position, version));
             }
         }

@@ -24,9 +24,10 @@ macro_rules! wrong_stores {
 wrong_stores! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
-        apply_is_atomic feed_names_what_was_done provenance_outlives_its_commit
+        apply_is_atomic feed_names_what_was_done forbidden_term_is_checked_after_the_writes
+        numbers_are_given_out_without_gap_or_repeat provenance_outlives_its_commit
         unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry
-        writes_to_one_entity_make_one_version
+        what_is_referred_to_must_exist writes_to_one_entity_make_one_version
     ],
     /// A required version is not looked at.
     version_unchecked_is_noticed, VersionUnchecked: [
@@ -41,6 +42,14 @@ wrong_stores! {
     ],
     /// A unique term is looked for before the writes.
     uniqueness_checked_first_is_noticed, UniquenessCheckedFirst: [unique_term_is_checked_after_the_writes],
+    /// What is referred to is not looked for.
+    references_unchecked_is_noticed, ReferencesUnchecked: [
+        numbers_are_given_out_without_gap_or_repeat what_is_referred_to_must_exist
+    ],
+    /// A term that nobody may have is not looked for.
+    forbidden_term_unchecked_is_noticed, ForbiddenTermUnchecked: [forbidden_term_is_checked_after_the_writes],
+    /// Everything that is numbered begins anew.
+    numbers_repeat_is_noticed, NumbersRepeat: [numbers_are_given_out_without_gap_or_repeat],
     /// A patch ends with the first slice it finds.
     patch_of_one_slice_is_noticed, PatchOfOneSlice: [
         history_is_newest_first_and_complete patch_is_applied_slice_by_slice
@@ -141,6 +150,12 @@ wrong_stores! {
     ],
     /// Only the first term filters.
     one_term_filters_is_noticed, OneTermFilters: [list_filters_by_every_term],
+    /// Sets of terms do not filter.
+    sets_ignored_is_noticed, SetsIgnored: [list_shows_what_has_one_of_each_set],
+    /// Only the first stretch of a range is looked at.
+    one_stretch_is_noticed, OneStretch: [list_is_cut_to_ranges_of_its_keys],
+    /// A list chooses from all entities.
+    choice_ignored_is_noticed, ChoiceIgnored: [list_chooses_among_entities],
     /// A search compares text as it is.
     search_of_exact_text_is_noticed, SearchOfExactText: [
         list_searches_words_without_case_and_accents list_shows_nothing_of_another_tenant search_takes_any_text
@@ -149,14 +164,17 @@ wrong_stores! {
     search_is_a_language_is_noticed, SearchIsALanguage: [search_takes_any_text],
     /// A list of the past is one of the present.
     list_as_of_now_is_noticed, ListAsOfNow: [
-        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_that_cannot_be_is_refused
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_chooses_among_entities
+        list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set list_that_cannot_be_is_refused
         read_as_of_never_changes read_before_the_horizon_is_refused read_of_the_future_is_refused
         walk_returns_each_entity_once_under_writes
     ],
     /// Lists go up only.
     one_direction_is_noticed, OneDirection: [
-        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_sorts_by_key_and_by_the_times_of_writes
-        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_chooses_among_entities
+        list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set
+        list_sorts_by_key_and_by_the_times_of_writes walk_over_a_changing_field_is_stable
+        walk_returns_each_entity_once_under_writes
     ],
     /// A list shows entities of another kind.
     kind_of_list_ignored_is_noticed, KindOfListIgnored: [
@@ -165,12 +183,15 @@ wrong_stores! {
     /// A page is as large as it gets.
     limit_ignored_is_noticed, LimitIgnored: [
         answers_are_the_same_between_pieces cursor_of_another_list_is_refused damaged_cursor_is_refused
-        list_as_of_filters_as_it_was list_filters_by_every_term list_shows_nothing_of_another_tenant
-        list_sorts_by_key_and_by_the_times_of_writes pages_of_every_size_give_the_same_list
-        pinned_walk_behind_the_horizon_is_refused
+        list_as_of_filters_as_it_was list_chooses_among_entities list_filters_by_every_term
+        list_is_cut_to_ranges_of_its_keys list_shows_nothing_of_another_tenant
+        list_shows_what_has_one_of_each_set list_sorts_by_key_and_by_the_times_of_writes
+        pages_of_every_size_give_the_same_list pinned_walk_behind_the_horizon_is_refused
     ],
     /// A list that cannot be is empty.
-    wrong_sort_guessed_is_noticed, WrongSortGuessed: [list_that_cannot_be_is_refused read_of_the_future_is_refused],
+    wrong_sort_guessed_is_noticed, WrongSortGuessed: [
+        list_is_cut_to_ranges_of_its_keys list_that_cannot_be_is_refused read_of_the_future_is_refused
+    ],
     /// The feed loses the last commit of a full page.
     feed_skips_is_noticed, FeedSkips: [feed_cursor_before_the_horizon_is_refused feed_misses_and_repeats_no_commit],
     /// The feed begins again when it is at its end.

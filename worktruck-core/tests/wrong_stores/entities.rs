@@ -29,6 +29,13 @@ impl EntityStore for Broken {
             VersionUnchecked => changes.requires.retain(|require| !matches!(require, Require::Version { .. })),
             AbsenceUnchecked => changes.requires.retain(|require| !matches!(require, Require::Absent { .. })),
             UniquenessUnchecked => changes.requires.retain(|require| !matches!(require, Require::UniqueTerm { .. })),
+            ReferencesUnchecked => changes.requires.retain(|require| !matches!(require, Require::Exists { .. })),
+            ForbiddenTermUnchecked => changes.requires.retain(|require| !matches!(require, Require::NoTerm { .. })),
+            NumbersRepeat => {
+                for next in &mut changes.numbers {
+                    next.counter = next.key.id;
+                }
+            }
             EmptyPeriodsLeftOut => changes.writes.retain(|change| {
                 let write = &change.write;
                 write.valid_to.is_none_or(|to| write.valid_from.is_none_or(|from| from < to))
@@ -60,7 +67,7 @@ impl EntityStore for Broken {
                 let unique = |require: &Require| matches!(require, Require::UniqueTerm { .. });
                 let first = changes.requires.iter().filter(|require| unique(require)).cloned().collect();
                 self.inner
-                    .apply(tenant, Changes { writes: Vec::new(), requires: first }, provenance.clone(), now)
+                    .apply(tenant, Changes { requires: first, ..Changes::none() }, provenance.clone(), now)
                     .await?;
                 let taken = self.holds_unique(tenant, &changes, now).await?;
                 changes.requires.retain(|require| !unique(require));
@@ -98,7 +105,7 @@ impl EntityStore for Broken {
             }
             KindIgnored => {
                 let mut found = self.inner.entity(tenant, key, at, now).await?;
-                for kind in Kind::ALL {
+                for kind in Kind::ALL.iter().copied() {
                     if found.is_none() {
                         found = self.inner.entity(tenant, EntityKey { kind, ..key }, at, now).await?;
                     }
@@ -126,6 +133,9 @@ impl EntityStore for Broken {
     async fn list(&self, tenant: TenantId, mut query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
         match self.defect {
             OneTermFilters => query.terms.truncate(1),
+            SetsIgnored => query.any.clear(),
+            OneStretch => query.ranges.iter_mut().for_each(|range| range.within.truncate(1)),
+            ChoiceIgnored => query.among = None,
             ListAsOfNow => query.at.as_of = None,
             ReadsFixNothing => query.at = self.below_floor(tenant, query.at, now),
             OneDirection => query.sort.descending = false,
@@ -269,14 +279,14 @@ impl Broken {
         for write in changes.writes {
             // Each with the requirements that are about it alone.
             let (mine, rest) = requires.into_iter().partition(|require| match require {
-                Require::Version { key, .. } | Require::Absent { key } => *key == write.key,
-                Require::UniqueTerm { .. } => false,
+                Require::Version { key, .. } | Require::Exists { key } | Require::Absent { key } => *key == write.key,
+                Require::UniqueTerm { .. } | Require::NoTerm { .. } => false,
             });
             requires = rest;
-            let part = Changes { writes: vec![write], requires: mine };
+            let part = Changes { writes: vec![write], requires: mine, ..Changes::none() };
             last = Some(self.inner.apply(tenant, part, provenance.clone(), now).await?);
         }
-        let rest = self.inner.apply(tenant, Changes { writes: Vec::new(), requires }, provenance, now).await?;
+        let rest = self.inner.apply(tenant, Changes { requires, ..Changes::none() }, provenance, now).await?;
         Ok(last.unwrap_or(rest))
     }
 

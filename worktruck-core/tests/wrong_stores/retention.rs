@@ -65,7 +65,7 @@ impl Broken {
     }
 
     async fn erase_old_beliefs(&self, tenant: TenantId, before: Timestamp, now: Timestamp) -> Result<()> {
-        for kind in worktruck_core::entity::Kind::ALL {
+        for kind in worktruck_core::entity::Kind::ALL.iter().copied() {
             for old in self.inner.list(tenant, ListQuery::new(kind), now).await?.data {
                 if old.sys().from() < before {
                     self.inner.purge(tenant, old.key, old.provenance.clone(), now).await?;

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use worktruck_core::entity::Term;
 use worktruck_core::run::{Commit, Lease};
 use worktruck_core::store::draft::{Draft, Indexed, Place, Stored};
-use worktruck_core::store::{Applied, ChangedEntity, Changes, EntityKey, Provenance, Require, TenantHead, keys};
+use worktruck_core::store::{
+    Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantHead, keys, most_with_term,
+};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{EntityId, Error, Period, Result, TenantId, Timestamp};
 
@@ -184,8 +186,8 @@ impl Wanted {
             self.want(change.key, change.write.valid_from.unwrap_or(Timestamp::FOREVER));
         }
         for require in &changes.requires {
-            if let Require::UniqueTerm { kind, term } = require {
-                self.terms.insert((*kind, term.clone()));
+            if let Some((kind, term, _)) = most_with_term(require) {
+                self.terms.insert((kind, term.clone()));
             }
         }
     }

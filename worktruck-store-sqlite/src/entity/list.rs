@@ -1,15 +1,14 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
-use worktruck_core::entity::Term;
 use worktruck_core::store::{ListPlan, ListQuery, Position, SortField, SortKey, Version};
 use worktruck_core::{Result, TenantId};
 
 use crate::error::OrFailed as _;
-use crate::rows::{IdBytes as _, to_json};
+use crate::rows::IdBytes as _;
 
+use super::drive::{Drive, Scope};
 use super::head::Clock;
 use super::version;
-use super::write::owner;
 
 /// The entities after the plan's place, in order, one more than a page holds if there are so many.
 pub(super) async fn find(
@@ -40,12 +39,13 @@ async fn among_heads(
     query: &ListQuery,
     plan: &ListPlan,
 ) -> Result<Vec<(Position, Version)>> {
-    let Some(drive) = Drive::choose(tx, tenant, query, plan).await? else { return Ok(Vec::new()) };
+    let scope = Scope { tenant, kind: query.kind, filter: &plan.filter };
+    let Some(drive) = Drive::choose(tx, &scope).await? else { return Ok(Vec::new()) };
     let (key, id) = match (&drive, &plan.sort.field) {
         (_, SortField::CreatedAt) => ("e.created_at", "e.id"),
         (_, SortField::UpdatedAt) => ("e.sys_from", "e.id"),
         (Drive::Order, SortField::Key(_)) => ("k.value", "k.id"),
-        (Drive::Term(_) | Drive::Words, SortField::Key(_)) => ("sort_value", "e.id"),
+        (_, SortField::Key(_)) => ("sort_value", "e.id"),
     };
     let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "9223372036854775807"), ", "));
     match &plan.sort.field {
@@ -54,14 +54,20 @@ async fn among_heads(
     };
     sql.push(" AS sort_value FROM ");
     match (&drive, &plan.sort.field) {
-        (Drive::Term(_), _) => {
-            sql.push("term d CROSS JOIN head e ON e.tenant = d.tenant AND e.kind = d.kind AND e.id = d.id")
+        (Drive::Words, _) => {
+            sql.push("search d CROSS JOIN head e ON e.rid = d.rowid");
         }
-        (Drive::Words, _) => sql.push("search d CROSS JOIN head e ON e.rid = d.rowid"),
         (Drive::Order, SortField::Key(_)) => {
-            sql.push("sort_key k CROSS JOIN head e ON e.tenant = k.tenant AND e.kind = k.kind AND e.id = k.id")
+            sql.push("sort_key k CROSS JOIN head e ON e.tenant = k.tenant AND e.kind = k.kind AND e.id = k.id");
         }
-        (Drive::Order, _) => sql.push("head e"),
+        (Drive::Order, _) => {
+            sql.push("head e");
+        }
+        _ => {
+            drive.ids(&mut sql, &scope)?;
+            sql.push(" d CROSS JOIN head e ON e.tenant = ").push_bind(tenant.bytes());
+            sql.push(" AND e.kind = ").push_bind(query.kind.as_str()).push(" AND e.id = d.id");
+        }
     };
     sql.push(" JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE e.tenant = ");
     sql.push_bind(tenant.bytes()).push(" AND e.kind = ").push_bind(query.kind.as_str());
@@ -69,85 +75,16 @@ async fn among_heads(
         sql.push(" AND k.tenant = ").push_bind(tenant.bytes());
         sql.push(" AND k.kind = ").push_bind(query.kind.as_str());
         sql.push(" AND k.name = ").push_bind(name.clone());
+        if let Some((from, to)) = scope.bounds(name) {
+            sql.push(" AND k.value >= ").push_bind(from).push(" AND k.value < ").push_bind(to);
+        }
     }
     sql.push(" AND ");
     follow(&mut sql, key, id, plan, plan.after.as_ref());
     sql.push(" AND ").push_bind(plan.point.valid.as_micros()).push(" < e.valid_to");
-    for (place, term) in plan.filter.terms.iter().enumerate() {
-        if matches!(drive, Drive::Term(driving) if driving == place) {
-            sql.push(" AND ");
-            has_term(&mut sql, "d", tenant, query, term);
-        } else {
-            sql.push(" AND EXISTS (SELECT 1 FROM term t WHERE ");
-            has_term(&mut sql, "t", tenant, query, term);
-            sql.push(" AND t.id = e.id)");
-        }
-    }
-    if !plan.filter.words.is_empty() {
-        sql.push(match drive {
-            Drive::Words => " AND d.search MATCH ",
-            Drive::Order | Drive::Term(_) => " AND e.rid IN (SELECT rowid FROM search WHERE search MATCH ",
-        });
-        sql.push_bind(match_all(tenant, query, &plan.filter.words));
-        sql.push(if matches!(drive, Drive::Words) { "" } else { ")" });
-    }
+    scope.conditions(&mut sql, drive)?;
     in_order(&mut sql, key, id, plan);
     fetch(tx, tenant, &mut sql, plan).await
-}
-
-/// Where a list begins to look.
-#[derive(Clone, Copy, Debug)]
-enum Drive {
-    /// At the entities in the order of the list: it soon has a page of what is frequent.
-    Order,
-    /// At those that have this term of the filter: they are few.
-    Term(usize),
-    /// At those that have the words: they are few.
-    Words,
-}
-
-/// What is found more often than this is not few.
-const FEW: i64 = 1_000;
-
-impl Drive {
-    /// Nothing if the list is known to be empty.
-    async fn choose(
-        tx: &mut SqliteConnection,
-        tenant: TenantId,
-        query: &ListQuery,
-        plan: &ListPlan,
-    ) -> Result<Option<Self>> {
-        let mut best = (FEW, Self::Order);
-        for (place, term) in plan.filter.terms.iter().enumerate() {
-            let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM term d WHERE ");
-            has_term(&mut sql, "d", tenant, query, term);
-            sql.push(" LIMIT ").push_bind(best.0).push(")");
-            let count: i64 = sql.build_query_scalar().fetch_one(&mut *tx).await.or_failed("list entities")?;
-            if count < best.0 {
-                best = (count, Self::Term(place));
-            }
-        }
-        if !plan.filter.words.is_empty() {
-            let count: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)")
-                    .bind(match_all(tenant, query, &plan.filter.words))
-                    .bind(best.0)
-                    .fetch_one(tx)
-                    .await
-                    .or_failed("list entities")?;
-            if count < best.0 {
-                best = (count, Self::Words);
-            }
-        }
-        Ok((best.0 > 0).then_some(best.1))
-    }
-}
-
-fn has_term(sql: &mut QueryBuilder<Sqlite>, table: &str, tenant: TenantId, query: &ListQuery, term: &Term) {
-    sql.push(table).push(".tenant = ").push_bind(tenant.bytes());
-    sql.push(" AND ").push(table).push(".kind = ").push_bind(query.kind.as_str());
-    sql.push(" AND ").push(table).push(".name = ").push_bind(term.name.clone());
-    sql.push(" AND ").push(table).push(".value = ").push_bind(term.value.clone());
 }
 
 /// The list at any two times, words left out.
@@ -181,10 +118,7 @@ async fn among_all(
         sql.push(" AND body IS NOT NULL AND sys_from <= ").push_bind(sys);
         sql.push(" AND ").push_bind(sys).push(" < ").push(sys_to);
         sql.push(" AND valid_from <= ").push_bind(valid).push(" AND ").push_bind(valid).push(" < valid_to");
-        for term in &plan.filter.terms {
-            sql.push(" AND EXISTS (SELECT 1 FROM json_each(e.terms) WHERE json(value) = ");
-            sql.push_bind(to_json(&[&term.name, &term.value])?).push(")");
-        }
+        Scope { tenant, kind: query.kind, filter: &plan.filter }.conditions_of_slices(&mut sql)?;
         if !matches!(plan.sort.field, SortField::Key(_)) {
             // Each table has an index in this order, so that a page reads no more than a page of each.
             sql.push(" AND ");
@@ -234,11 +168,4 @@ async fn fetch(
         Ok((Position::with(&version, &plan.sort.field, value)?, version))
     };
     rows.iter().map(place).collect()
-}
-
-/// Every word as the beginning of one. Folded words are letters and digits: in quotes they are
-/// never taken for operators.
-fn match_all(tenant: TenantId, query: &ListQuery, words: &[String]) -> String {
-    let words = words.iter().map(|word| format!(" AND \"{word}\" *"));
-    format!("\"{}\"{}", owner(tenant, query.kind), words.collect::<String>())
 }

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::store::draft::{Draft, Indexed, Place, Stored};
-use worktruck_core::store::{Changes, EntityKey, Require, keys};
+use worktruck_core::store::{Changes, EntityKey, keys, most_with_term};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{Period, Result, TenantId, Timestamp};
 
@@ -129,10 +129,8 @@ async fn load_holders(
     let terms: BTreeSet<(Kind, &Term)> = sets
         .iter()
         .flat_map(|changes| &changes.requires)
-        .filter_map(|require| match require {
-            Require::UniqueTerm { kind, term } => Some((*kind, term)),
-            Require::Version { .. } | Require::Absent { .. } => None,
-        })
+        .filter_map(most_with_term)
+        .map(|(kind, term, _)| (kind, term))
         .collect();
     if terms.is_empty() {
         return Ok(());

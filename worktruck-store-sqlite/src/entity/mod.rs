@@ -1,3 +1,4 @@
+mod drive;
 pub(crate) mod head;
 mod list;
 mod load;

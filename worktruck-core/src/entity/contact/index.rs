@@ -1,6 +1,8 @@
 //! What a contact is found by.
 
-use super::Contact;
+use serde_json::{Map, Value};
+
+use super::{Contact, MERGED_KEY, MERGED_TERM};
 use crate::entity::{Index, Term};
 
 pub(super) fn index(contact: &Contact) -> Index {
@@ -10,10 +12,17 @@ pub(super) fn index(contact: &Contact) -> Index {
     terms.extend(
         contact.channels.iter().map(|channel| Term::new(format!("channel:{}", channel.kind), &channel.canonical_value)),
     );
-    terms.extend(contact.vcard_uid.iter().map(|uid| Term::new("vcard_uid", uid)));
+    terms.extend(uids(contact).map(|uid| Term::new("vcard_uid", uid)));
+    terms.extend(contact.merged_ids.iter().map(|id| Term::new(MERGED_TERM, id.to_string())));
     terms.sort_unstable();
     terms.dedup();
     Index { terms, sort: vec![("display_name", contact.display_name.to_lowercase())], text: text(contact) }
+}
+
+/// Its own vCard UID, and those of the contacts that were merged into it: their cards are about it now.
+fn uids(contact: &Contact) -> impl Iterator<Item = &str> {
+    let merged = contact.metadata.get(MERGED_KEY).and_then(Value::as_object).into_iter().flat_map(Map::values);
+    contact.vcard_uid.as_deref().into_iter().chain(merged.filter_map(|values| values.get("vcard_uid")?.as_str()))
 }
 
 fn text(contact: &Contact) -> String {

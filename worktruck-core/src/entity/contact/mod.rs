@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::Index;
+use crate::entity::{Entity, Index, Kind, Locale};
 use crate::{EntityId, ItemId, Result};
 
 pub use canonical::canonical_value;
@@ -101,6 +101,13 @@ pub struct Contact {
     pub metadata: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The member of a contact's `metadata` that holds what others have lost to it when they were merged: an object with
+/// a member for each of them by its id, and in that its fields, and the members of its own `metadata`, that differed.
+pub const MERGED_KEY: &str = "_merged";
+
+/// The index term of the contacts that were merged into a contact.
+pub const MERGED_TERM: &str = "merged_id";
+
 impl Contact {
     /// Validates everything and puts it into its canonical form.
     ///
@@ -122,11 +129,25 @@ impl Contact {
 
     /// What the contact, once normalised, is found by.
     ///
-    /// Terms: `kind`, `tag`, `vcard_uid`, and `channel:email`, `channel:phone` … with canonical values.
+    /// Terms: `kind`, `tag`, `merged_id`, `vcard_uid` (its own, and those of what was merged into it), and
+    /// `channel:email`, `channel:phone` … with canonical values.
     /// Sort: `display_name`. Text: names, channels, bio.
     #[must_use]
     pub fn index(&self) -> Index {
         index::index(self)
+    }
+}
+
+impl Entity for Contact {
+    const KIND: Kind = Kind::Contact;
+    const SORT_KEYS: &'static [&'static str] = &["display_name"];
+
+    fn normalise(&mut self, locale: &Locale) -> Result<()> {
+        Self::normalise(self, locale.region)
+    }
+
+    fn index(&self) -> Result<Index> {
+        Ok(Self::index(self))
     }
 }
 

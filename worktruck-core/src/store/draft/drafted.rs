@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::entity::{Kind, Term};
-use crate::store::{Changes, EntityKey, EntityPlan, Require, not_unique};
+use crate::store::{Changes, EntityKey, EntityPlan, most_with_term, too_many_with_term};
 use crate::temporal::{RowOp, Slice};
 use crate::{Error, Period, Result, Timestamp};
 
@@ -106,13 +106,11 @@ impl<R> Draft<R> {
         }
     }
 
-    /// Checks that every term that must be unique is, as the draft stands at `at`.
-    pub(super) fn check_unique(&self, changes: &Changes, at: Timestamp) -> Result<()> {
-        let unique = changes.requires.iter().filter_map(|require| match require {
-            Require::UniqueTerm { kind, term } => Some((*kind, term)),
-            Require::Version { .. } | Require::Absent { .. } => None,
-        });
-        let mut holders: BTreeMap<(Kind, &Term), usize> = unique.clone().map(|term| (term, 0)).collect();
+    /// Checks that no term is had by more than may have it, as the draft stands at `at`.
+    pub(super) fn check_terms(&self, changes: &Changes, at: Timestamp) -> Result<()> {
+        let limited = changes.requires.iter().filter_map(most_with_term);
+        let mut holders: BTreeMap<(Kind, &Term), usize> =
+            limited.clone().map(|(kind, term, _)| ((kind, term), 0)).collect();
         if holders.is_empty() {
             return Ok(());
         }
@@ -126,12 +124,12 @@ impl<R> Draft<R> {
                 }
             }
         }
-        for (kind, term) in unique {
+        for (kind, term, most) in limited {
             let stored = self.holders.get(&(kind, term.clone())).into_iter().flatten();
             let stored = stored.filter(|(id, to)| at < **to && !self.is_known(EntityKey::new(kind, **id)));
             let drafted = holders.get(&(kind, term)).copied().unwrap_or(0);
-            if drafted + stored.count() > 1 {
-                return Err(not_unique(kind, term));
+            if drafted + stored.count() > most {
+                return Err(too_many_with_term(kind, term, most));
             }
         }
         Ok(())

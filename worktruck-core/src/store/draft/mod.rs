@@ -46,7 +46,7 @@ use drafted::{Drafted, Row};
 ///   number that its erasure took;
 /// - all open slices of every entity with a scheduled slice that is due at the moment of the
 ///   commit, which may be a microsecond later for every commit made before it in the draft;
-/// - of every term that the commit requires to be unique: the heads that have it.
+/// - of every term that the commit requires to be unique or nobody's: the heads that have it.
 ///
 /// # Examples
 ///
@@ -139,7 +139,7 @@ impl<R> Draft<R> {
         self.erased.insert(key, version);
     }
 
-    /// Takes in that the head of an entity has a term that a commit requires to be unique, and when
+    /// Takes in that the head of an entity has a term that a commit requires to be unique or nobody's, and when
     /// the head stops to hold.
     pub fn add_holder(&mut self, key: EntityKey, term: Term, valid_to: Timestamp) {
         self.holders.entry((key.kind, term)).or_default().insert(key.id, valid_to);
@@ -224,7 +224,7 @@ impl<R> Draft<R> {
             });
             self.execute(plan, stamp.sys)?;
         }
-        self.check_unique(changes, stamp.sys)?;
+        self.check_terms(changes, stamp.sys)?;
         if entities.is_empty() {
             return Ok(Applied { tx_id: self.head.tx_id, at: self.committed_at.unwrap_or(now), versions });
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use crate::entity::{self, Index, Kind, Term};
 use crate::store::{
     Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Expired, Horizon, OldCommit, Operation, Provenance,
-    Require, TenantCommit, TenantHead, Version, fold, keys, limit_of_runs, limited_by, not_unique,
-    number_after_erasure, plan_changes,
+    TenantCommit, TenantHead, Version, fold, keys, limit_of_runs, limited_by, most_with_term, number_after_erasure,
+    plan_changes, too_many_with_term,
 };
 use crate::temporal::{At, Point, RowOp, Slice};
 use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
@@ -269,8 +269,8 @@ impl<'a> Staging<'a> {
             entities.push(ChangedEntity { kind: key.kind, id: key.id, version, operation });
         }
         for require in &changes.requires {
-            if let Require::UniqueTerm { kind, term } = require {
-                self.check_unique(*kind, term, Point { sys: stamp.sys, valid: stamp.sys })?;
+            if let Some((kind, term, most)) = most_with_term(require) {
+                self.check_term(kind, term, most, Point { sys: stamp.sys, valid: stamp.sys })?;
             }
         }
         if entities.is_empty() {
@@ -287,13 +287,14 @@ impl<'a> Staging<'a> {
         self.staged.touched.get(&key).or_else(|| self.base.by_key(key))
     }
 
-    fn check_unique(&self, kind: Kind, term: &Term, at: Point) -> Result<()> {
+    fn check_term(&self, kind: Kind, term: &Term, most: usize, at: Point) -> Result<()> {
         let touched = self.staged.touched.keys().filter(|key| key.kind == kind).map(|key| key.id);
         let candidates: BTreeSet<EntityId> = self.base.with_term(kind, term).chain(touched).collect();
         let has = |id: &EntityId| {
             let row = self.entity(EntityKey::new(kind, *id)).and_then(|entity| entity.visible(at));
             row.is_some_and(|row| row.index.terms.contains(term))
         };
-        if candidates.iter().filter(|id| has(id)).nth(1).is_some() { Err(not_unique(kind, term)) } else { Ok(()) }
+        let is_more = candidates.iter().filter(|id| has(id)).nth(most).is_some();
+        if is_more { Err(too_many_with_term(kind, term, most)) } else { Ok(()) }
     }
 }

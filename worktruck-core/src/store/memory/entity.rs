@@ -109,9 +109,12 @@ fn find(entities: &Entities, tenant: TenantId, query: &ListQuery, plan: &ListPla
         let updated_at = row.slice.sys.from();
         let position = Position::new(id, entity.created_at, updated_at, &row.index, &plan.sort.field);
         let follows = plan.after.as_ref().is_none_or(|after| position.is_after(after, &plan.sort));
-        (follows && plan.filter.admits(&row.index.terms, &row.index.text)).then_some((position, key, entity, row))
+        let sort = |name: &str| row.index.sort.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        let is_shown = follows && plan.filter.admits(id, &row.index.terms, sort, &row.index.text);
+        is_shown.then_some((position, key, entity, row))
     };
     let mut found: Vec<_> = match (plan.filter.terms.first(), &plan.sort.field) {
+        _ if plan.filter.among.is_some() => plan.filter.among.iter().flatten().copied().filter_map(matching).collect(),
         (None, SortField::CreatedAt) => {
             let after = plan.after.as_ref().and_then(|after| match &after.key {
                 SortKey::Time(at) => Some((*at, after.id)),

@@ -62,7 +62,7 @@ async fn unique_term_counts_what_exists_after_the_writes() {
     assert_eq!(store.entity(tenant(), key(2), At::NOW, at(10)).await.unwrap(), None);
 
     // The term moves from one to the other in one commit.
-    let moved = Changes { writes: [tagged(1, "b").writes, tagged(2, "a").writes].concat(), requires: Vec::new() };
+    let moved = Changes { writes: [tagged(1, "b").writes, tagged(2, "a").writes].concat(), ..Changes::none() };
     apply(unique(moved, "a")).await.unwrap();
     apply(tagged(3, "a")).await.unwrap();
     assert_eq!(apply(unique(Changes::none(), "a")).await.unwrap_err().kind(), ErrorKind::Conflict);

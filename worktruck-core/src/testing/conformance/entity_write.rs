@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use serde_json::json;
 
 use crate::entity::{Kind, Term};
-use crate::store::{Changes, EntityKey, ListQuery, Operation, Provenance, Require};
+use crate::store::{Changes, EntityKey, ListQuery, NextNumber, Operation, Provenance, Require};
 use crate::temporal::{At, WriteOp};
 use crate::{ErrorKind, TenantId};
 
@@ -142,6 +142,78 @@ pub async fn unique_term_is_checked_after_the_writes(stage: Stage) {
     stage.write(tenant, 5, WriteOp::Delete, at(70)).await;
     stage.apply(tenant, Changes::none().create(contact(6), tagged("Fay", "vip")).require(vip()), at(80)).await;
     stage.create(tenant, 7, tagged("Gus", "vip"), at(90)).await;
+}
+
+/// A term that nobody may have is judged by what exists once every write of the commit is done.
+pub async fn forbidden_term_is_checked_after_the_writes(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let no_vip = || Require::NoTerm { kind: Kind::Contact, term: Term::new("tag", "vip") };
+    stage.create(tenant, 1, tagged("Ada", "vip"), at(10)).await;
+    let used = Changes::none().create(contact(2), named("Bob")).require(no_vip());
+    let used = stage.store.apply(tenant, used, person(), at(20)).await;
+    assert_refused(used, ErrorKind::Conflict, "a term that somebody has");
+    assert_eq!(stage.name(tenant, 2, At::NOW, at(30)).await, None, "nothing was written");
+    let freed = Changes::none().write(contact(1), WriteOp::Patch(json!({ "tags": [] }))).require(no_vip());
+    stage.apply(tenant, freed, at(40)).await;
+    let taken = Changes::none().create(contact(3), tagged("Cleo", "vip")).require(no_vip());
+    let taken = stage.store.apply(tenant, taken, person(), at(50)).await;
+    assert_refused(taken, ErrorKind::Conflict, "a term that the commit itself gives");
+    let other = stage.tenant(2).await;
+    stage.create(other, 1, tagged("Ada", "vip"), at(60)).await;
+    stage.apply(tenant, Changes::none().create(contact(4), named("Dan")).require(no_vip()), at(70)).await;
+}
+
+/// What is referred to must exist now.
+pub async fn what_is_referred_to_must_exist(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    stage.create(tenant, 1, named("Ada"), at(10)).await;
+    let referring = |n| Changes::none().create(contact(n), named("Bob")).require(Require::Exists { key: contact(1) });
+    stage.apply(tenant, referring(2), at(20)).await;
+    // A change of it does not matter; its end does.
+    stage.write(tenant, 1, WriteOp::Put(named("Ada King")), at(30)).await;
+    stage.apply(tenant, referring(3), at(40)).await;
+    stage.write(tenant, 1, WriteOp::Delete, at(50)).await;
+    let gone = stage.store.apply(tenant, referring(4), person(), at(60)).await;
+    assert_refused(gone, ErrorKind::Conflict, "a reference to what was deleted");
+    assert_eq!(stage.name(tenant, 4, At::NOW, at(70)).await, None, "nothing was written");
+}
+
+/// Numbers are given out without gap or repeat, however many ask at once and whatever fails.
+pub async fn numbers_are_given_out_without_gap_or_repeat(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let counter = contact(900).id;
+    let numbered = move |n: u32| {
+        let next = NextNumber { counter, key: contact(n), field: "nickname".to_owned(), prefix: "API-".to_owned() };
+        Changes::none().create(contact(n), named("Ada")).number(next)
+    };
+    let refused = numbered(99).require(Require::Exists { key: contact(98) });
+    assert!(stage.store.apply(tenant, refused, person(), at(5)).await.is_err());
+    stage
+        .in_parallel(32, move |n, store| {
+            Box::pin(async move {
+                store.apply(tenant, numbered(n), person(), at(10)).await.expect("a number is given out");
+            })
+        })
+        .await;
+    let mut given = Vec::new();
+    for n in 0..32 {
+        let version = stage.read(tenant, n, At::NOW, at(20)).await.expect("it was created");
+        given.push(version.slice.body.expect("it is there")["nickname"].as_str().expect("it is numbered").to_owned());
+    }
+    given.sort_by_key(|number| number[4..].parse::<u32>().expect("a number"));
+    assert_eq!(given, (1..=32).map(|n| format!("API-{n}")).collect::<Vec<_>>());
+
+    // Several in one commit, in their order, and another counter beside it.
+    let mut changes = numbered(40).and(numbered(41));
+    changes
+        .numbers
+        .extend(numbered(42).numbers.into_iter().map(|next| NextNumber { counter: contact(901).id, ..next }));
+    changes = changes.create(contact(42), named("Ada"));
+    stage.apply(tenant, changes, at(30)).await;
+    for (n, number) in [(40, "API-33"), (41, "API-34"), (42, "API-1")] {
+        let body = stage.read(tenant, n, At::NOW, at(40)).await.and_then(|version| version.slice.body);
+        assert_eq!(body.expect("it was created")["nickname"], number);
+    }
 }
 
 /// Several writes to one entity are one version, and a commit names each entity once.

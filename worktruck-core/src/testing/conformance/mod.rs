@@ -26,14 +26,19 @@
 //!
 //! A scenario is a function of a [`Stage`]: a store that nobody else uses, and what core lacks to
 //! put it under load. Time is an argument everywhere and ids are fixed, so that a scenario asks the
-//! same of every backend. Whoever does not use `tokio` walks [`SCENARIOS`] on a stage of their own.
+//! same of every backend. Whoever does not use `tokio` walks [`SCENARIOS`] and [`OPERATIONS`] on a stage of
+//! their own.
 
 mod build;
 mod scenarios;
 mod stage;
 
+pub mod calendar;
 pub mod claim;
 pub mod commit;
+pub mod contacts;
+pub mod crm;
+mod desk;
 pub mod enqueue;
 pub mod entity_list;
 pub mod entity_read;
@@ -43,9 +48,14 @@ pub mod journal;
 pub mod lease;
 pub mod limits;
 pub mod moves;
+pub mod notes;
 pub mod periods;
+pub mod programs;
+pub mod records;
 pub mod retention;
+pub mod selection;
 pub mod signal;
+pub mod tasks;
 pub mod tenant;
 pub mod turns;
 pub mod wake;
@@ -54,7 +64,7 @@ use std::sync::Arc;
 
 use crate::store::Store;
 
-pub use scenarios::{SCENARIOS, Scenario};
+pub use scenarios::{OPERATIONS, SCENARIOS, Scenario};
 pub use stage::{Stage, Task};
 
 /// Brings the stores that scenarios run on.

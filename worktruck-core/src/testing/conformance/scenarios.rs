@@ -18,6 +18,9 @@ macro_rules! conformance_scenarios {
                 required_version_is_that_of_the_present
                 absent_is_checked
                 unique_term_is_checked_after_the_writes
+                forbidden_term_is_checked_after_the_writes
+                what_is_referred_to_must_exist
+                numbers_are_given_out_without_gap_or_repeat
                 writes_to_one_entity_make_one_version
                 put_replaces_the_whole_body
                 patch_is_applied_slice_by_slice
@@ -59,6 +62,11 @@ macro_rules! conformance_scenarios {
                 first_period_is_overlapped_by_the_second
                 first_period_is_met_by_the_second
                 first_period_is_after_the_second
+            }
+            selection {
+                list_shows_what_has_one_of_each_set
+                list_is_cut_to_ranges_of_its_keys
+                list_chooses_among_entities
             }
             entity_list {
                 walk_returns_each_entity_once_under_writes
@@ -208,6 +216,215 @@ macro_rules! conformance_scenarios {
     };
 }
 
+/// The list of all scenarios of operations over entities, by their modules, like
+/// [`conformance_scenarios!`](crate::conformance_scenarios).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! operation_scenarios {
+    ($with:ident $($arguments:tt)*) => {
+        $crate::$with! {
+            [$($arguments)*]
+            records {
+                record_is_written_and_read
+                unexpected_version_is_refused
+                bad_field_is_named
+                write_changes_its_part_of_the_valid_axis
+                difference_and_timeline_tell_what_changed
+                list_is_filtered_and_sorted_at_any_moment
+                purge_erases_an_entity_with_its_parts
+            }
+            programs {
+                every_point_reads_as_it_was_written_last
+                answers_at_a_moment_stay
+                differences_and_timelines_add_up
+            }
+            contacts {
+                affiliation_is_listed_for_both_sides
+                organization_with_affiliations_stays_one
+                relationship_is_read_from_both_ends
+                relationship_stated_at_once_is_stored_once
+                interaction_is_listed_with_each_contact
+                member_is_put_and_taken_idempotently
+                links_end_with_their_contact
+                nothing_is_linked_to_what_is_deleted_at_once
+                survivor_has_what_each_had
+                merge_moves_every_reference
+                merged_contact_is_read_as_the_survivor
+                merge_prefers_fields_as_asked
+                merge_that_cannot_be_is_refused
+                contacts_merged_at_once_end_once
+                parts_need_no_ids
+                part_is_added_changed_and_removed
+                parts_added_at_once_are_all_kept
+                tag_is_put_and_taken_idempotently
+                contact_is_found_by_channel
+                contacts_are_filtered_by_group_and_organization
+                merged_ids_are_not_written
+                proposal_is_decided_once
+                one_of_many_decides_on_a_proposal
+                proposal_becomes_stale_with_its_contacts
+                unmerge_undoes_the_merge
+                unmerge_keeps_what_was_changed_since
+                contacts_part_in_any_order
+                unmerge_of_what_was_not_merged_is_refused
+                unmerge_restores_what_is_scheduled
+            }
+            crm {
+                one_pipeline_is_the_default
+                pipelines_made_at_once_have_one_default
+                pipeline_in_use_stays_and_takes_its_stages_along
+                stages_keep_their_order
+                stages_added_at_once_have_positions_of_their_own
+                stages_are_reordered_exactly
+                stage_with_deals_keeps_its_type_and_stays
+                amounts_of_deals_are_exact_and_sort
+                deal_begins_in_the_first_stage_of_the_default_pipeline
+                bad_deal_is_refused_at_its_place
+                deals_are_filtered_at_any_moment
+                deals_are_found_by_words
+                contacts_of_a_deal_are_linked_and_unlinked
+                contacts_linked_at_once_are_all_kept
+                detail_of_a_deal_is_that_of_its_moment
+                moved_deal_is_closed_and_opened
+                every_change_of_stage_is_kept
+                move_that_is_told_late_stands_at_its_time
+                pending_moves_fit_when_they_are_committed
+                deal_moved_by_many_at_once_leaves_no_gap
+                deleted_deal_takes_its_stage_changes_along
+                deal_does_not_get_into_a_pipeline_that_goes
+                analytics_never_add_currencies
+                analytics_of_a_period_count_what_was_closed_in_it
+                analytics_tell_how_deals_go_through_stages
+                analytics_of_a_moment_are_as_they_were
+            }
+            tasks {
+                project_comes_with_statuses
+                project_identifier_is_unique
+                default_status_is_one_of_the_project
+                deleted_project_takes_its_tasks_along
+                task_does_not_outlive_its_project
+                wrong_project_is_refused
+                identifiers_neither_repeat_nor_skip
+                number_of_a_deleted_task_is_not_given_again
+                task_is_found_by_its_identifier
+                renamed_project_numbers_anew
+                task_that_moves_is_numbered_there
+                tasks_that_move_at_once_share_no_number
+                task_is_in_parts_of_its_own_project
+                wrong_task_is_refused
+                replaced_task_keeps_what_was_filled_in
+                task_is_completed_in_the_past
+                completed_task_is_completed_once
+                status_and_times_agree
+                status_in_use_is_not_deleted
+                status_that_means_something_else_does_so_for_its_tasks
+                overdue_depends_on_where_and_when
+                due_is_cut_at_days_and_times
+                tasks_are_sorted
+                tasks_are_filtered
+                completed_task_makes_its_next_occurrence
+                next_occurrence_follows_its_basis
+                counted_rule_runs_out
+                next_occurrence_is_made_once
+                next_occurrence_is_made_without_those_who_are_gone
+                next_occurrence_is_kept_with_the_task
+                wrong_rule_is_refused
+                task_is_no_part_of_itself
+                parents_changed_at_once_make_no_circle
+                deleted_task_takes_its_parts_along
+                nothing_is_added_to_a_deleted_task
+                dependency_is_seen_from_both_ends
+                dependency_that_cannot_be_is_refused
+                blocking_makes_no_circle
+                dependencies_added_at_once_make_no_circle
+                task_is_labelled_once
+                label_changes_on_all_tasks
+                parts_of_a_project_are_its_own
+                deleted_section_is_taken_off_its_tasks
+                contact_is_a_member_once
+                comment_is_by_whoever_wrote_it
+                task_has_links
+                new_status_can_be_chosen
+            }
+            calendar {
+                first_calendar_is_primary_until_another_is
+                deleted_primary_calendar_leaves_its_place
+                calendars_made_at_once_have_one_primary
+                calendar_is_deleted_with_its_events
+                event_does_not_outlive_its_calendar
+                event_fills_in_its_zone_and_its_uid
+                event_counts_changes_that_matter
+                event_refers_to_what_exists
+                event_changes_between_days_and_times
+                event_list_shows_what_overlaps_a_window
+                all_day_event_is_the_same_day_in_every_zone
+                events_are_searched_by_words
+                series_says_when_it_is_next
+                occurrences_keep_to_the_clocks_of_their_zone
+                occurrence_has_its_shape
+                occurrences_overlap_their_window
+                occurrences_need_a_window
+                occurrences_are_walked_once_while_others_write
+                occurrences_of_the_past_stay
+                occurrences_of_one_event_are_in_order
+                change_of_one_occurrence_makes_it_differ
+                differing_occurrences_stand_for_those_of_their_series
+                occurrence_that_is_none_is_refused
+                differing_occurrence_is_made_directly
+                changes_of_one_occurrence_at_once_make_one_event
+                part_of_another_version_is_not_changed
+                change_of_this_and_following_cuts_a_series
+                cut_before_the_first_occurrence_changes_the_series
+                differing_occurrence_leads_to_its_series
+                series_that_moves_takes_its_exceptions_along
+                differing_occurrence_goes_with_its_occurrence
+                deletion_of_one_occurrence_leaves_it_out
+                deletion_of_following_and_of_all
+                parts_of_a_series_are_changed_at_once
+                attendee_is_asked_once_and_answers
+                attendee_asked_at_once_is_asked_once
+                event_link_needs_what_it_names
+                event_detail_has_attendees_and_links
+                event_is_deleted_with_its_parts
+                availability_is_working_hours_without_events
+                availability_counts_what_takes_time
+                availability_counts_occurrences_as_they_differ
+                availability_has_the_days_of_its_zone
+                availability_question_is_checked
+            }
+            notes {
+                links_of_a_text_are_made_with_the_note
+                waiting_link_leads_to_its_note_when_that_comes
+                renamed_note_takes_the_links_to_its_new_title
+                alias_of_the_front_matter_is_a_title_too
+                oldest_of_several_notes_has_the_title
+                deleted_note_leaves_the_links_to_it_waiting
+                changed_text_changes_only_the_links_that_differ
+                made_link_stays_when_the_text_changes
+                note_for_another_time_resolves_links_in_it
+                notes_are_filtered_and_sorted
+                notes_of_a_deleted_notebook_stay
+                tag_of_a_note_is_set_and_taken_once
+                renamed_tag_is_renamed_on_its_notes
+                attachments_go_with_their_note
+                search_shows_the_best_match_first
+                search_finds_a_title_among_very_many_texts
+                search_of_notes_takes_any_query
+                text_is_kept_byte_for_byte
+                front_matter_is_in_the_metadata
+                broken_front_matter_is_a_part_of_the_text
+                bad_note_is_refused_at_its_place
+                note_comes_back_from_its_file
+                notes_and_links_written_at_once_find_each_other
+                decisions_about_a_title_are_not_taken_twice_from_one_state
+                notes_that_take_one_title_at_once_agree_on_the_oldest
+                nothing_is_left_of_a_note_that_is_deleted_at_once
+                notes_tagged_while_a_tag_is_renamed_have_its_new_name_or_the_old
+            }
+        }
+    };
+}
+
 /// Makes a test of every scenario of the [conformance suite](crate::testing::conformance) for the
 /// stores of a [`Fixture`](crate::testing::conformance::Fixture).
 ///
@@ -218,6 +435,7 @@ macro_rules! store_conformance {
         type ConformanceFixture = $fixture;
 
         $crate::conformance_scenarios!(conformance_tests);
+        $crate::operation_scenarios!(conformance_tests);
     };
 }
 
@@ -284,5 +502,8 @@ impl Scenario {
     }
 }
 
-/// Every scenario of the suite.
+/// Every scenario of what the ports promise.
 pub const SCENARIOS: &[Scenario] = conformance_scenarios!(conformance_table);
+
+/// Every scenario of operations over entities, which rest on what the ports promise.
+pub const OPERATIONS: &[Scenario] = operation_scenarios!(conformance_table);

@@ -1,5 +1,6 @@
 //! Lists of entities. Whatever a list shows is found by one statement, so that it is of one moment.
 
+mod filter;
 mod page;
 mod past;
 mod slices;

@@ -1,12 +1,11 @@
 //! The parts of the statements of lists.
 
 use worktruck_core::Result;
-use worktruck_core::entity::Term;
 use worktruck_core::store::{Position, SortField, SortKey};
 
-use crate::entity::index::{MORE, UPDATED_AT, hex_key, key_bytes, mark, shorten, time_key};
+use crate::entity::index::{UPDATED_AT, hex_key, key_bytes, time_key};
 use crate::entity::version::version_columns;
-use crate::rows::{number, to_json};
+use crate::rows::number;
 use crate::statement::Statement;
 
 use super::List;
@@ -125,9 +124,12 @@ impl<'a> Parts<'a> {
                         (Some(term), _) => format!("term d WHERE {}", self.has_term("d", term)),
                         (None, SortField::CreatedAt) => format!("head h WHERE h.tenant = {tenant} AND h.kind = {kind}"),
                         (None, field) => {
-                            let name = if let SortField::Key(name) = field { name } else { UPDATED_AT };
-                            let name = self.statement.bind(name.to_owned());
-                            format!("sort_key d WHERE d.tenant = {tenant} AND d.kind = {kind} AND d.name = {name}")
+                            let key = if let SortField::Key(name) = field { name } else { UPDATED_AT };
+                            let name = self.statement.bind(key.to_owned());
+                            let bounds = self.bounds(key);
+                            format!(
+                                "sort_key d WHERE d.tenant = {tenant} AND d.kind = {kind} AND d.name = {name}{bounds}"
+                            )
                         }
                     };
                 format!("SELECT {table}.* FROM {of} AND {}", self.follow(&key, &id, key == "d.value"))
@@ -161,6 +163,20 @@ impl<'a> Parts<'a> {
                 );
             }
         }
+        for (place, set) in filter.any.iter().enumerate() {
+            if source != Source::All(Asked::Any(place)) {
+                let set = self.set(set);
+                sql += &format!(
+                    " AND (SELECT TRUE FROM {set} CROSS JOIN LATERAL (
+                         SELECT FROM term t WHERE t.tenant = {tenant} AND t.kind = {kind} AND t.name = w.name
+                             AND t.value = w.value AND t.created_at = h.created_at AND t.id = h.id LIMIT 1) t LIMIT 1)"
+                );
+            }
+        }
+        if source != Source::All(Asked::Among) {
+            sql += &self.chosen("h");
+        }
+        sql += &self.ranges("h");
         if !filter.words.is_empty() && source != Source::All(Asked::Words) {
             let words = self.words();
             sql += &format!(
@@ -198,51 +214,5 @@ impl<'a> Parts<'a> {
         let last_id = self.statement.bind(last_id.as_uuid());
         let after = if self.list.plan.sort.descending { "<" } else { ">" };
         format!("({key}, {id}) {after} ({last}, {last_id})")
-    }
-
-    /// The ids of the heads that have what is asked for.
-    pub(super) fn having(&mut self, asked: Asked) -> String {
-        if let Asked::Term(place) = asked
-            && let Some(term) = self.list.plan.filter.terms.get(place)
-        {
-            return format!("SELECT d.id FROM term d WHERE {}", self.has_term("d", term));
-        }
-        // So written, the tenant is no key: the words alone are looked up, and have its mark.
-        let words = self.words();
-        format!(
-            "SELECT d.id FROM search d WHERE d.words @@ {words} AND d.tenant IS NOT DISTINCT FROM {}
-                 AND d.kind IS NOT DISTINCT FROM {}",
-            self.tenant, self.kind
-        )
-    }
-
-    fn has_term(&mut self, table: &str, term: &Term) -> String {
-        let (name, value) = (self.statement.bind(term.name.clone()), self.statement.bind(key_bytes(&term.value)));
-        let (tenant, kind) = (&self.tenant, &self.kind);
-        format!(
-            "{table}.tenant = {tenant} AND {table}.kind = {kind} AND {table}.name = {name} AND {table}.value = {value}"
-        )
-    }
-
-    /// The terms of a slice are compared as they are written, so that no text has to be decoded.
-    pub(super) fn with_terms(&mut self, table: &str) -> Result<String> {
-        let mut sql = String::new();
-        for term in &self.list.plan.filter.terms {
-            let term = self.statement.bind(to_json(&[&term.name, &term.value])?);
-            sql += &format!(
-                " AND EXISTS (SELECT 1 FROM json_array_elements({table}.terms) t WHERE t.value::text = {term})"
-            );
-        }
-        Ok(sql)
-    }
-
-    /// Every word as the beginning of one, or a text of which not all words are kept. Folded words are
-    /// letters and digits: in quotes they are never taken for operators.
-    fn words(&mut self) -> String {
-        let mark = mark(self.list.tenant, self.list.query.kind);
-        let words: Vec<String> =
-            self.list.plan.filter.words.iter().map(|word| format!("'{mark}{}':*", shorten(word))).collect();
-        let words = self.statement.bind(format!("({}) | '{mark}{MORE}'", words.join(" & ")));
-        format!("{words}::tsquery")
     }
 }

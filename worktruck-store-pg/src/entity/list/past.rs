@@ -21,11 +21,8 @@ impl List<'_> {
         let limit = parts.limit();
         let (tenant, kind, sys) = (parts.tenant.clone(), parts.kind.clone(), parts.sys.clone());
         let (was_head, was) = (parts.at_point("h", false), parts.at_point("s", true));
-        let (terms, order, follow) = (
-            parts.with_terms("v")?,
-            self.direction("h.created_at", "h.id"),
-            parts.follow("h.created_at", "h.id", false),
-        );
+        let (terms, order, follow) =
+            (parts.of_slice("v")?, self.direction("h.created_at", "h.id"), parts.follow("h.created_at", "h.id", false));
         parts.statement.with(
             "living",
             format!(
@@ -54,11 +51,8 @@ impl List<'_> {
                  ORDER BY created_at{backwards}, id{backwards} LIMIT 1"
             ),
         );
-        let (terms, order, follow) = (
-            parts.with_terms("s")?,
-            self.direction("s.created_at", "s.id"),
-            parts.follow("s.created_at", "s.id", false),
-        );
+        let (terms, order, follow) =
+            (parts.of_slice("s")?, self.direction("s.created_at", "s.id"), parts.follow("s.created_at", "s.id", false));
         parts.statement.with(
             "gone",
             format!(

@@ -20,12 +20,13 @@ impl Parts<'_> {
         }
         let shown =
             format!("s.tenant = {tenant} AND s.kind = {kind} AND s.body IS NOT NULL AND {}", self.at_point("s", false));
+        let chosen = self.chosen("s");
         let place = self.list.place("s");
         let follow = self.follow(&place, "s.id", false);
-        let terms = self.with_terms("s")?;
+        let terms = self.of_slice("s")?;
         let parts = ways.iter().map(|way| {
             format!(
-                "SELECT s.*, {place} AS place FROM (SELECT * FROM slice s WHERE {way} AND {shown} OFFSET 0) s
+                "SELECT s.*, {place} AS place FROM (SELECT * FROM slice s WHERE {way} AND {shown}{chosen} OFFSET 0) s
                  WHERE {follow}{terms}"
             )
         });

@@ -24,6 +24,12 @@ pub(super) enum Source {
 pub(super) enum Asked {
     /// This term of the filter.
     Term(usize),
+    /// One of this set of terms.
+    Any(usize),
+    /// A sort key in this range.
+    Range(usize),
+    /// To be one of those that the list chooses from.
+    Among,
     /// The words.
     Words,
 }
@@ -45,12 +51,17 @@ impl List<'_> {
     ) -> Result<Option<Source>> {
         let filter = &self.plan.filter;
         let is_by_creation = self.plan.sort.field == SortField::CreatedAt;
-        if filter.terms.is_empty() && filter.words.is_empty() {
+        if filter.among.is_some() {
+            // Each of them is looked up by its key.
+            return Ok(Some(Source::All(Asked::Among)));
+        }
+        if filter.is_empty() {
             return Ok((!is_by_creation || !self.is_past()).then_some(Source::InOrder(None)));
         }
         // Terms are kept in order of creation.
         let in_order = Source::InOrder((is_by_creation && !filter.terms.is_empty()).then_some(0));
-        let is_all = is_by_creation && filter.terms.len() == 1 && filter.words.is_empty();
+        let is_one = filter.terms.len() == 1 && filter.any.is_empty() && filter.ranges.is_empty();
+        let is_all = is_by_creation && is_one && filter.words.is_empty();
         if is_all && !self.is_past() {
             return Ok(Some(in_order));
         }
@@ -65,9 +76,11 @@ impl List<'_> {
     async fn look(&self, connection: &mut PgConnection, in_order: Source, after: Option<&Position>) -> Result<Seen> {
         let mut parts = Parts::new(self, after);
         let window = number(PAGES * self.plan.limit)?;
-        let terms = (0..self.plan.filter.terms.len()).map(Asked::Term);
-        let words = (!self.plan.filter.words.is_empty()).then_some(Asked::Words);
-        let asked: Vec<Asked> = terms.chain(words).collect();
+        let filter = &self.plan.filter;
+        let terms = (0..filter.terms.len()).map(Asked::Term);
+        let sets = (0..filter.any.len()).map(Asked::Any).chain((0..filter.ranges.len()).map(Asked::Range));
+        let words = (!filter.words.is_empty()).then_some(Asked::Words);
+        let asked: Vec<Asked> = terms.chain(sets).chain(words).collect();
         let heads = parts.heads(in_order, Some(window));
         parts.statement.with("soon", format!("SELECT count(*) AS count FROM {heads}"));
         let counts = (0..).zip(&asked).map(|(place, asked): (i32, _)| {

@@ -1,0 +1,69 @@
+//! What notes are called, in the form in which names are compared.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::Digest;
+
+/// The form in which titles are compared, as a digest of fixed length.
+///
+/// Case, compatibility forms (Unicode NFKC) and the width of white space do not matter; accents and punctuation
+/// do, so that C++ and C are two titles.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::entity::note::title_key;
+///
+/// assert_eq!(title_key(" Road\tMap "), title_key("road map"));
+/// assert_ne!(title_key("C++"), title_key("C"));
+/// ```
+#[must_use]
+pub fn title_key(title: &str) -> String {
+    let folded: String = title.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    Digest::of_bytes(words.join(" ").as_bytes()).to_string()
+}
+
+/// The words of a title without case and accents, each once.
+#[must_use]
+pub fn title_words(title: &str) -> Vec<String> {
+    let plain: String = title
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        .filter(|c| !is_combining_mark(*c))
+        .collect();
+    let mut words: Vec<String> =
+        plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_compared_without_case_and_forms() {
+        for (one, other, is_same) in [
+            ("Plan", "plan", true),
+            ("ＰＬＡＮ", "plan", true),
+            ("Ünï", "U\u{308}ni\u{308}", true),
+            ("STRASSE ẞ", "strasse ß", true),
+            ("a  b", " A\u{a0}b\n", true),
+            ("résumé", "resume", false),
+            ("🎉", "🚀", false),
+            ("a-b", "a b", false),
+        ] {
+            assert_eq!(title_key(one) == title_key(other), is_same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_title_are_plain() {
+        assert_eq!(title_words("Résumé: the résumé, v2!"), ["resume", "the", "v2"]);
+        assert!(title_words("🎉 --").is_empty());
+    }
+}

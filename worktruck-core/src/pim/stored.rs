@@ -1,0 +1,122 @@
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::entity::{Entity, parse};
+use crate::store::{EntityKey, Version};
+use crate::temporal::Point;
+use crate::{EntityId, Error, Result, RunId, TenantId, Timestamp};
+
+/// An entity as it is stored: its data, and what the store knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored<E> {
+    /// Which one.
+    pub id: EntityId,
+    /// The data.
+    pub data: E,
+    /// The version, as the store returned it.
+    pub stored: Version,
+}
+
+impl<E: Entity> Stored<E> {
+    /// Reads a version; `None` if it says that the entity is deleted.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if what is stored is not an entity of its kind.
+    pub fn read(stored: Version) -> Result<Option<Self>> {
+        let Some(body) = &stored.slice.body else { return Ok(None) };
+        let data =
+            parse(body).map_err(|e| Error::internal(format!("{} is stored damaged", stored.key)).with_source(e))?;
+        Ok(Some(Self { id: stored.key.id, data, stored }))
+    }
+
+    /// Names it.
+    #[must_use]
+    pub const fn key(&self) -> EntityKey {
+        self.stored.key
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.stored.tenant
+    }
+
+    /// The number of the write that made it what it is, from 1.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.stored.slice.version
+    }
+
+    /// When it was first written.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        self.stored.created_at
+    }
+
+    /// When it became what it is.
+    #[must_use]
+    pub const fn updated_at(&self) -> Timestamp {
+        self.stored.slice.sys.from()
+    }
+
+    /// The entity as anybody may see it.
+    #[must_use]
+    pub fn resource(&self) -> Value {
+        self.stored.resource().unwrap_or_default()
+    }
+}
+
+/// Where an answer about the past stands on both axes, and who wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Temporal {
+    /// What was known at this moment.
+    pub as_of: Timestamp,
+    /// About this moment.
+    pub valid_at: Timestamp,
+    /// When the store began to hold it for true.
+    pub sys_from: Timestamp,
+    /// When it ceased to.
+    pub sys_to: Option<Timestamp>,
+    /// When it begins to hold in the world.
+    pub valid_from: Timestamp,
+    /// When it ceases to.
+    pub valid_to: Option<Timestamp>,
+    /// The principal.
+    pub captured_by: String,
+    /// Why.
+    pub capture_reason: String,
+    /// The run that wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+}
+
+impl Temporal {
+    /// That of `version`, in an answer about `point`.
+    #[must_use]
+    pub fn of(version: &Version, point: Point) -> Self {
+        let end = |at: Timestamp| (at != Timestamp::FOREVER).then_some(at);
+        let (sys, valid) = (version.slice.sys, version.slice.valid);
+        Self {
+            as_of: point.sys,
+            valid_at: point.valid,
+            sys_from: sys.from(),
+            sys_to: end(sys.to()),
+            valid_from: valid.from(),
+            valid_to: end(valid.to()),
+            captured_by: version.provenance.captured_by.clone(),
+            capture_reason: version.provenance.capture_reason.clone(),
+            run_id: version.provenance.run_id,
+        }
+    }
+}
+
+impl Version {
+    /// The entity as anybody may see it, with where it stands on both axes in an answer about `point`.
+    #[must_use]
+    pub fn resource_at(&self, point: Point) -> Option<Value> {
+        let mut resource = self.resource()?;
+        resource.as_object_mut()?.insert("_temporal".to_owned(), json!(Temporal::of(self, point)));
+        Some(resource)
+    }
+}
