@@ -32,7 +32,7 @@ fn body(dice: &mut Dice, kind: Kind) -> Value {
     match kind {
         Kind::Contact => contact(dice),
         Kind::MergeProposal => proposal(dice),
-        Kind::AgentConfig => config(dice),
+        _ => config(dice),
     }
 }
 
@@ -89,7 +89,7 @@ fn write(dice: &mut Dice, kind: Kind, now: Timestamp) -> Write {
         1 => WriteOp::Patch(match kind {
             Kind::Contact => json!({ "tags": dice.pick(&[&["vip"][..], &["new"], &[]]) }),
             Kind::MergeProposal => json!({ "status": dice.pick(&["accepted", "stale", "nothing"]) }),
-            Kind::AgentConfig => json!({ "max_concurrent_runs": dice.pick(&[json!(1), json!(0), Value::Null]) }),
+            _ => json!({ "max_concurrent_runs": dice.pick(&[json!(1), json!(0), Value::Null]) }),
         }),
         _ => WriteOp::Put(body(dice, kind)),
     };

@@ -1,9 +1,9 @@
 //! Every list of a set of entities: all filters, orders, moments and sizes of pages.
 
 use serde_json::{Value, json};
+use worktruck_core::entity::Kind;
 use worktruck_core::entity::agent_config::{AgentConfig, BLUEPRINT_TERM};
 use worktruck_core::entity::merge_proposal::MergeProposal;
-use worktruck_core::entity::{Kind, Term};
 use worktruck_core::store::{Changes, EntityStore as _, ListQuery, Sort, SortField};
 use worktruck_core::temporal::{At, Write, WriteOp};
 use worktruck_core::{TenantId, Timestamp};
@@ -12,6 +12,9 @@ use crate::draw::entity;
 use crate::watched::Watched;
 use crate::world::{BLUEPRINTS, at, begin, page, person, tenants};
 
+/// What is written. A store keeps all kinds alike, so that these stand for the others too.
+const KINDS: [Kind; 3] = [Kind::AgentConfig, Kind::Contact, Kind::MergeProposal];
+
 /// Later than everything that the script writes.
 const END: Timestamp = at(10_000);
 
@@ -19,12 +22,11 @@ pub(crate) async fn script(store: &Watched) {
     begin(store).await;
     let tenant = tenants()[0];
     write(store, tenant).await;
-    for kind in Kind::ALL.iter().copied() {
-        for (filter, moment) in filters(kind).iter().flat_map(|filter| moments().map(move |moment| (filter, moment))) {
-            for sort in sorts() {
-                let (terms, text) = filter.clone();
-                walk(store, tenant, ListQuery { terms, text, sort, at: moment, ..ListQuery::new(kind) }).await;
-            }
+    for query in KINDS.into_iter().flat_map(filters) {
+        for (moment, sort) in
+            moments().into_iter().flat_map(|moment| sorts().into_iter().map(move |sort| (moment, sort)))
+        {
+            walk(store, tenant, ListQuery { sort, at: moment, ..query.clone() }).await;
         }
     }
 }
@@ -32,7 +34,7 @@ pub(crate) async fn script(store: &Watched) {
 /// Writes of every kind: new ones, corrections, what is scheduled or ends, deletions and purges.
 async fn write(store: &Watched, tenant: TenantId) {
     for n in 0..7 {
-        for kind in Kind::ALL.iter().copied() {
+        for kind in KINDS {
             let changes = Changes::none().create(entity(kind, n), body(kind, n));
             drop(store.apply(tenant, changes, person(), at(100 * n)).await);
         }
@@ -52,7 +54,7 @@ async fn write(store: &Watched, tenant: TenantId) {
         let changes = Changes::none().write_valid(entity(Kind::Contact, n), write);
         drop(store.apply(tenant, changes, person(), at(moment)).await);
     }
-    for kind in Kind::ALL.iter().copied() {
+    for kind in KINDS {
         drop(store.purge(tenant, entity(kind, 6), person(), at(1_900)).await);
     }
     let again = Changes::none().create(entity(Kind::Contact, 6), body(Kind::Contact, 8));
@@ -71,21 +73,30 @@ fn body(kind: Kind, n: i64) -> Value {
             let ids = [n, n + 1].map(|n| entity(Kind::Contact, n).id);
             json!(MergeProposal::new(ids.to_vec(), ids[0], 0.9, vec!["same phone".to_owned()]))
         }
+        _ => unreachable!("{kind} is not one of KINDS"),
     }
 }
 
-fn filters(kind: Kind) -> Vec<(Vec<Term>, Option<String>)> {
-    let even = Term::new("tag", "even");
-    let mut filters = vec![(Vec::new(), None)];
+fn filters(kind: Kind) -> Vec<ListQuery> {
+    let all = || ListQuery::new(kind);
+    let with = |name: &str, value: &str| all().with(name, Some(value));
+    let search = |text: &str, query: ListQuery| ListQuery { text: Some(text.to_owned()), ..query };
+    let within = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let mut filters = vec![all()];
     match kind {
-        Kind::AgentConfig => filters.push((vec![Term::new(BLUEPRINT_TERM, BLUEPRINTS[0])], None)),
-        Kind::MergeProposal => filters.push((vec![Term::new("status", "pending")], None)),
-        Kind::Contact => filters.extend([
-            (vec![even.clone()], None),
-            (vec![even.clone(), Term::new("kind", "person")], None),
-            (vec![even.clone(), Term::new("tag", "odd")], None),
-            (Vec::new(), Some("zoe".to_owned())),
-            (vec![even], Some("lodz CH".to_owned())),
+        Kind::AgentConfig => filters.push(with(BLUEPRINT_TERM, BLUEPRINTS[0])),
+        Kind::MergeProposal => filters.push(with("status", "pending")),
+        _ => filters.extend([
+            with("tag", "even"),
+            with("tag", "even").with("kind", Some("person")),
+            with("tag", "even").with("tag", Some("odd")),
+            search("zoe", all()),
+            search("lodz CH", with("tag", "even")),
+            all().with_any("tag", ["even", "odd"]),
+            with("kind", "person").with_any("tag", ["odd", "none"]),
+            all().within("display_name", [within("a", "b"), within("scheduled", "zoë 2")]),
+            with("tag", "odd").within("display_name", [within("z", "zz")]),
+            all().among([1, 2, 4, 9].map(|n| entity(kind, n).id)),
         ]),
     }
     filters
