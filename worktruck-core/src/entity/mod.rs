@@ -229,6 +229,7 @@ pub struct Index {
 impl Index {
     /// Adds a term.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an id or a text is handed over as it comes")]
     pub fn term(mut self, name: &str, value: impl ToString) -> Self {
         self.terms.push(Term::new(name, value.to_string()));
         self

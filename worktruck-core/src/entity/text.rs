@@ -54,18 +54,6 @@ pub(super) fn check_url(pointer: &str, url: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Checks the name of a time zone (IANA) that may be absent.
-pub(super) fn check_zone(pointer: &str, zone: Option<&str>) -> Result<()> {
-    let Some(zone) = zone else { return Ok(()) };
-    match zone.parse::<chrono_tz::Tz>() {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let message = format!("{zone:?} is not a time zone; give the name of one, such as Europe/Berlin");
-            Err(Error::invalid(message).at(pointer))
-        }
-    }
-}
-
 /// Checks that no text in `object` has a NUL, at whatever depth.
 pub(super) fn check_object(pointer: &str, object: &Map<String, Value>) -> Result<()> {
     object.iter().try_for_each(|(key, value)| {

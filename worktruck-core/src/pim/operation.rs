@@ -53,7 +53,7 @@ impl Operation {
     /// The moment in the world that its reads are about.
     #[must_use]
     pub fn moment(&self) -> Timestamp {
-        self.at.valid_at.or(self.at.as_of).unwrap_or(self.now())
+        self.at.valid_at.or(self.at.as_of).unwrap_or_else(|| self.now())
     }
 
     /// An id for a new entity.

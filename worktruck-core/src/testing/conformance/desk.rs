@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a scenario panics where a store breaks its promise")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

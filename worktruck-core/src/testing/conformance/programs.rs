@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::entity::Kind;
 use crate::entity::contact::Contact;
 use crate::pim::Records;
-use crate::store::{Changes, EntityKey, EntityStore as _, ListQuery, Provenance};
+use crate::store::{Changes, EntityKey, ListQuery, Provenance};
 use crate::temporal::{At, FieldEvent, Slice, Write, WriteOp, apply_diff, fold_timeline, merge_patch, timeline};
 use crate::testing::Dice;
 use crate::{Clock as _, EntityId, PageRequest, Timestamp};

@@ -52,8 +52,8 @@ fn every_kind_is_named_once() {
     assert_eq!(kinds.len(), REFERENCES.len());
 }
 
-fn contact(fields: Value) -> Contact {
-    let mut contact: Contact = crate::entity::parse(&fields).unwrap();
+fn contact(fields: &Value) -> Contact {
+    let mut contact: Contact = crate::entity::parse(fields).unwrap();
     contact.normalise(None).unwrap();
     contact
 }
@@ -64,11 +64,11 @@ fn item(n: u8) -> String {
 
 #[test]
 fn the_whole_has_what_each_has() {
-    let ada = contact(json!({
+    let ada = contact(&json!({
         "display_name": "Ada", "tags": ["a"], "metadata": { "x": 1, "y": 1 },
         "channels": [{ "id": item(1), "type": "email", "value": "a@x.org", "is_primary": true }],
     }));
-    let ada2 = contact(json!({
+    let ada2 = contact(&json!({
         "display_name": "A. King", "nickname": "Countess", "tags": ["b"], "vcard_uid": "u2",
         "metadata": { "y": 2, "z": 3 },
         "channels": [
@@ -96,8 +96,8 @@ fn the_whole_has_what_each_has() {
 
 #[test]
 fn a_card_of_what_was_merged_finds_the_survivor() {
-    let one = contact(json!({ "display_name": "Ada", "vcard_uid": "u1" }));
-    let two = contact(json!({ "display_name": "Ada", "vcard_uid": "u2" }));
+    let one = contact(&json!({ "display_name": "Ada", "vcard_uid": "u1" }));
+    let two = contact(&json!({ "display_name": "Ada", "vcard_uid": "u2" }));
     let whole = combine((id(1), &one), &[(id(2), &two)], &BTreeMap::new()).unwrap();
     let terms = whole.index().terms;
     let uids: Vec<_> = terms.iter().filter(|t| t.name == "vcard_uid").map(|t| t.value.as_str()).collect();
