@@ -32,6 +32,7 @@ pub use merge::{Merge, merge, unmerge};
 pub use parts::{Part, add_part, change_part, remove_part, tag, untag};
 pub use proposals::{Decided, MergeProposalFilter, accept, reject};
 pub use reading::find_by_channel;
+pub(super) use reading::resolved;
 pub use relationships::{RelationshipFilter, seen_from};
 
 /// What lists of contacts can be filtered by.

@@ -17,7 +17,7 @@ pub(super) async fn read(operation: &Operation, id: EntityId) -> Result<Stored<C
 }
 
 /// The id of the contact that it was merged into; its own if it was not.
-pub(super) async fn resolved(operation: &Operation, id: EntityId) -> Result<EntityId> {
+pub(in crate::pim) async fn resolved(operation: &Operation, id: EntityId) -> Result<EntityId> {
     match read(operation, id).await {
         Ok(contact) => Ok(contact.id),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(id),

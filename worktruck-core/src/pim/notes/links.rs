@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::entity::note::{LinkTarget, Note, WikiLink, title_key};
 use crate::entity::note_link::{LinkTargetType, NoteLink};
 use crate::entity::{Entity as _, Kind, Term};
+use crate::pim::contacts::resolved;
 use crate::pim::{Deleting, Operation, Stored, Writing};
 use crate::store::{Changes, EntityKey, ListQuery, Require};
 use crate::temporal::{At, WriteOp};
@@ -88,7 +89,7 @@ async fn own_links(
             gone.push(twice.id);
         }
     }
-    for link in wanted {
+    for link in led_to_survivors(operation, wanted).await? {
         let found = present.remove(&link.identity());
         let key = title_of(&link.target);
         let mut new = NoteLink::of_text(note_id, link);
@@ -118,6 +119,20 @@ async fn own_links(
         changes = changes.write_valid(EntityKey::new(NoteLink::KIND, id), operation.write(WriteOp::Delete));
     }
     Ok(changes)
+}
+
+/// The links, each once, where those to a contact that was merged lead to what it has become.
+async fn led_to_survivors(operation: &Operation, links: Vec<WikiLink>) -> Result<Vec<WikiLink>> {
+    let mut led: Vec<WikiLink> = Vec::with_capacity(links.len());
+    for mut link in links {
+        if let LinkTarget::Entity(LinkTargetType::Contact, id) = &mut link.target {
+            *id = resolved(operation, *id).await?;
+        }
+        if !led.contains(&link) {
+            led.push(link);
+        }
+    }
+    Ok(led)
 }
 
 /// Lets all links by a title lead to the note that it will stand for.

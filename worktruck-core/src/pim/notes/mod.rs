@@ -46,7 +46,7 @@ use super::{ByTime, Deleting, Filter, Operation, Record, Stored, Writing};
 pub use file::{from_markdown, to_markdown};
 pub use notebooks::{NotebookDetail, notebook_detail};
 pub use operations::{
-    Backlink, NoteDetail, attachments, backlinks, detach, link, links, note_detail, retarget_links, tag, unlink, untag,
+    Backlink, NoteDetail, attachments, backlinks, detach, link, links, note_detail, tag, unlink, untag,
 };
 pub use search::{NoteHit, search};
 

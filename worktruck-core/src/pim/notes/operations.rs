@@ -250,30 +250,3 @@ async fn retag(
     let rests_on = Require::Version { key: note.key(), version: note.version() };
     Ok(if operation.valid_from.is_none() { changes.require(rests_on) } else { changes })
 }
-
-/// Lets all links that lead to one entity lead to another of its type, for one that is merged into another.
-///
-/// The texts still name the first: the next write of such a note leads its link there again.
-///
-/// # Errors
-///
-/// `Conflict` if they are more than [`MOST_TOGETHER`], and those of the store.
-pub async fn retarget_links(
-    operation: &Operation,
-    target_type: LinkTargetType,
-    from: EntityId,
-    to: EntityId,
-) -> Result<Changes> {
-    let span = Span::of(operation);
-    let mut query = ListQuery { at: span.elsewhere(), ..ListQuery::new(Kind::NoteLink) };
-    query.terms.push(NoteLink::target_term(target_type, from));
-    let mut changes = Changes::none();
-    for link in operation.all::<NoteLink>(query).await? {
-        let write = span.write_elsewhere(WriteOp::Patch(json!({ "target_id": to })));
-        changes = changes.write_valid(link.key(), write);
-        if span.is_present {
-            changes = changes.require(Require::Version { key: link.key(), version: link.version() });
-        }
-    }
-    Ok(changes)
-}

@@ -119,12 +119,14 @@ async fn fitting(
 
 /// Marks a task as done. One that repeats makes its next occurrence.
 ///
+/// With `expected`, only if that is its version.
+///
 /// # Errors
 ///
-/// `NotFound`, `Conflict` if it is done or canceled already, and those of the store.
-pub async fn complete_task(operation: &Operation, id: EntityId) -> Result<Changes> {
+/// `NotFound`, `VersionMismatch`, `Conflict` if it is done or canceled already, and those of the store.
+pub async fn complete_task(operation: &Operation, id: EntityId, expected: Option<u64>) -> Result<Changes> {
     let at = operation.valid_from.unwrap_or_else(|| operation.now());
-    edit::<Task>(operation, id, None, |task| match task.data.progress() {
+    edit::<Task>(operation, id, expected, |task| match task.data.progress() {
         Progress::Open => Ok(json!({ "completed_at": at })),
         Progress::Done => Err(Error::conflict(format!("{} is done already; reopen it to do it again", task.key()))),
         Progress::Canceled => Err(Error::conflict(format!("{} is canceled; reopen it before it is done", task.key()))),
@@ -134,11 +136,13 @@ pub async fn complete_task(operation: &Operation, id: EntityId) -> Result<Change
 
 /// Marks a task that was done or canceled as still to be done. The next occurrence that it made stays.
 ///
+/// With `expected`, only if that is its version.
+///
 /// # Errors
 ///
-/// `NotFound`, `Conflict` if it is open, and those of the store.
-pub async fn reopen_task(operation: &Operation, id: EntityId) -> Result<Changes> {
-    edit::<Task>(operation, id, None, |task| match task.data.progress() {
+/// `NotFound`, `VersionMismatch`, `Conflict` if it is open, and those of the store.
+pub async fn reopen_task(operation: &Operation, id: EntityId, expected: Option<u64>) -> Result<Changes> {
+    edit::<Task>(operation, id, expected, |task| match task.data.progress() {
         Progress::Open => Err(Error::conflict(format!("{} is open already", task.key()))),
         Progress::Done | Progress::Canceled => Ok(json!({ "completed_at": null, "canceled_at": null })),
     })
@@ -152,7 +156,9 @@ impl Records<Task> {
     ///
     /// As for [`complete_task`].
     pub async fn complete(&self, id: EntityId) -> Result<Stored<Task>> {
-        let applied = self.commit_all(|operation| async move { complete_task(&operation, id).await }).await?;
+        let expected = self.expected;
+        let run = |operation| async move { complete_task(&operation, id, expected).await };
+        let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }
 
@@ -162,7 +168,9 @@ impl Records<Task> {
     ///
     /// As for [`reopen_task`].
     pub async fn reopen(&self, id: EntityId) -> Result<Stored<Task>> {
-        let applied = self.commit_all(|operation| async move { reopen_task(&operation, id).await }).await?;
+        let expected = self.expected;
+        let run = |operation| async move { reopen_task(&operation, id, expected).await };
+        let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }
 }

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario panics where a store breaks its promise")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::entity::affiliation::Affiliation;
 use crate::entity::contact::Contact;
-use crate::pim::contacts::{ContactFilter, ContactSort};
-use crate::{ErrorKind, PageRequest};
+use crate::entity::note::Note;
+use crate::entity::note_link::LinkTargetType;
+use crate::pim::Stored;
+use crate::pim::contacts::{ContactFilter, ContactSort, Merge};
+use crate::{ErrorKind, PageRequest, Timestamp};
 
 use super::Stage;
 use super::desk::{Desk, refusal};
@@ -144,7 +147,7 @@ pub async fn list_is_filtered_and_sorted_at_any_moment(stage: Stage) {
     }
     let then = desk.wait(1);
     let tagged = ContactFilter { tag: Some("a".to_owned()), ..ContactFilter::default() };
-    let names = |page: Vec<crate::pim::Stored<Contact>>| -> Vec<String> {
+    let names = |page: Vec<Stored<Contact>>| -> Vec<String> {
         page.into_iter().map(|contact| contact.data.display_name).collect()
     };
     let list = contacts.list(tagged.clone()).sort(ContactSort::DisplayName);
@@ -182,4 +185,77 @@ pub async fn purge_erases_an_entity_with_its_parts(stage: Stage) {
     contacts.delete(acme.id).await.unwrap();
     contacts.purge(acme.id).await.unwrap();
     assert_eq!(refusal(contacts.history(acme.id, PageRequest::default()).await).0, ErrorKind::NotFound);
+}
+
+/// A link in the text of a note leads to what a contact was merged into, also when the note is written again.
+pub async fn link_to_a_merged_contact_leads_to_the_survivor(stage: Stage) {
+    let desk = Desk::new(&stage);
+    let (contacts, notes) = (desk.of::<Contact>(), desk.of::<Note>());
+    let ada = desk.create::<Contact>(json!({ "display_name": "Ada" })).await;
+    let twin = desk.create::<Contact>(json!({ "display_name": "A. King" })).await;
+    let text = format!("Met [[contact:{}]] and [[contact:{}]].", twin.id, ada.id);
+    let note = desk.create::<Note>(json!({ "title": "Tuesday", "body": text })).await;
+    contacts.merge(ada.id, &Merge::of([twin.id])).await.unwrap();
+    let backlinks =
+        async |id| notes.backlinks_of(LinkTargetType::Contact, id, PageRequest::default()).await.unwrap().data;
+    assert!(!backlinks(ada.id).await.is_empty());
+    let text = format!("{text} Again.");
+    notes.update(note.id, json!({ "body": text })).await.unwrap();
+    assert_eq!(backlinks(ada.id).await.len(), 1);
+    assert_eq!(notes.get(note.id).await.unwrap().data.body, text, "the text stays as it was written");
+}
+
+/// Whoever reads at a fixed moment sees the same pages, while others write.
+pub async fn pages_at_a_moment_stay_while_others_write(stage: Stage) {
+    let desk = Desk::new(&stage);
+    for n in 0..12 {
+        desk.create::<Contact>(json!({ "display_name": format!("contact {n}"), "tags": ["old"] })).await;
+    }
+    // Commits at one moment of the clock are stamped one after the other.
+    desk.wait(1);
+    let then = desk.wait(10);
+    let before = walk(&desk, then).await;
+    assert_eq!(before.len(), 12);
+    let shared = desk.clone();
+    let walks = stage
+        .in_parallel(8, move |n, _| {
+            let desk = shared.clone();
+            Box::pin(async move {
+                let contacts = desk.of::<Contact>();
+                if n % 2 == 0 {
+                    for contact in contacts.list(ContactFilter::default()).all().await.unwrap() {
+                        contacts.update(contact.id, json!({ "tags": [format!("new {n}")] })).await.unwrap();
+                    }
+                    desk.create::<Contact>(json!({ "display_name": format!("later {n}"), "tags": ["old"] })).await;
+                    return Vec::new();
+                }
+                let mut walks = Vec::new();
+                for _ in 0..6 {
+                    walks.push(walk(&desk, then).await);
+                }
+                walks
+            })
+        })
+        .await;
+    assert!(walks.iter().flatten().all(|seen| *seen == before), "a page at a fixed moment changed");
+    assert_eq!(walk(&desk, then).await, before);
+}
+
+/// All contacts that had the tag `old` at a moment, in order of their names, page by page.
+async fn walk(desk: &Desk, then: Timestamp) -> Vec<Value> {
+    let contacts = desk.of::<Contact>().as_of(then);
+    let filter = ContactFilter { tag: Some("old".to_owned()), ..ContactFilter::default() };
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let list = contacts.list(filter.clone()).sort(ContactSort::DisplayName).limit(5);
+        let page = match cursor {
+            Some(cursor) => list.after(cursor).await.unwrap(),
+            None => list.await.unwrap(),
+        };
+        seen.extend(page.data.iter().map(Stored::resource));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return seen;
+        }
+    }
 }

@@ -232,6 +232,8 @@ macro_rules! operation_scenarios {
                 difference_and_timeline_tell_what_changed
                 list_is_filtered_and_sorted_at_any_moment
                 purge_erases_an_entity_with_its_parts
+                link_to_a_merged_contact_leads_to_the_survivor
+                pages_at_a_moment_stay_while_others_write
             }
             programs {
                 every_point_reads_as_it_was_written_last
