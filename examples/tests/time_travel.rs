@@ -1,5 +1,4 @@
 //! `04_time_travel` as a program: what it prints is what was known, and when.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::process::Command;
 

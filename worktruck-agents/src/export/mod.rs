@@ -24,6 +24,7 @@
 
 mod claims;
 mod csv;
+pub mod icalendar;
 mod jscontact;
 #[cfg(test)]
 mod tests;

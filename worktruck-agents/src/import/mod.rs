@@ -6,6 +6,7 @@
 
 pub(crate) mod csv;
 mod date;
+pub mod icalendar;
 mod intake;
 pub(crate) mod jscontact;
 mod load;

@@ -115,6 +115,7 @@ async fn lists_of_very_many_are_found_by_indexes() {
     let mut wrong = lists_of_runs(&store, &plans).await;
     wrong.extend(histories(&database, &store, &plans).await);
     wrong.extend(lists_of_contacts(&store, &plans).await);
+    wrong.extend(chosen(&store, &plans).await);
     wrong.extend(walks(&store, &plans).await);
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -160,6 +161,45 @@ async fn lists_of_contacts(store: &PgStore, plans: &Plans) -> Vec<String> {
                     let past = ListQuery { at: At::as_of(at(NOW / 2 - 1)), ..query };
                     wrong.extend(ask(owner, deep(owner, &past), MOST).await);
                     wrong.extend(ask(owner, past, MOST).await);
+                }
+            }
+        }
+    }
+    wrong
+}
+
+/// Lists by one of a set of terms, by ranges of a sort key and among chosen entities.
+async fn chosen(store: &PgStore, plans: &Plans) -> Vec<String> {
+    let contacts = || ListQuery::new(Kind::Contact);
+    let within = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let shapes = [
+        (contacts().with_any("tag", ["all", "none"]), MOST),
+        (contacts().with_any("tag", ["thousandth", "none"]), MOST),
+        (contacts().with_any("channel:phone", ["+49301000100", "+49301000101"]), MOST),
+        // What more than ten pages and less than everybody have is put in order for each page.
+        (contacts().with_any("tag", ["fiftieth", "thousandth"]), 2_500.0),
+        (contacts().within("display_name", [within("a", "n")]), MOST),
+        (contacts().within("display_name", [within("gus abel", "gus bach")]), 300.0),
+        (contacts().within("display_name", [within("ada abel 0000", "ada abel 0001"), within("zz", "zzz")]), MOST),
+        (contacts().with("tag", Some("half")).within("display_name", [within("gus", "hana")]), 6_000.0),
+        (contacts().among((0..60).map(|n| contact(n * 3).id)), MOST),
+    ];
+    let mut wrong = Vec::new();
+    for owner in [tenant(1), tenant(2)] {
+        for (query, most) in &shapes {
+            for sort in sorts() {
+                for at in [At::NOW, At::as_of(at(NOW - 1))] {
+                    let query = ListQuery { sort: sort.clone(), at, ..query.clone() };
+                    for query in [query.clone(), deep(owner, &query)] {
+                        let most = if query.page.cursor().is_some() && owner == tenant(2) { SMALL } else { *most };
+                        drop(plans.take());
+                        let found = store.list(owner, query.clone(), self::at(NOW)).await.unwrap().data.len();
+                        let what = format!(
+                            "{:?} {:?} {:?} by {:?} as of {:?}: {found} found",
+                            query.any, query.ranges, query.terms, query.sort, query.at.as_of
+                        );
+                        wrong.extend(faults(&what, most, plans.take()));
+                    }
                 }
             }
         }

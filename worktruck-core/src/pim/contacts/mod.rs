@@ -83,7 +83,7 @@ impl Filter for ContactFilter {
             query = query.among(members.into_iter().map(|member| member.data.contact_id));
         }
         if let Some(organization) = self.organization_id {
-            let organization = reading::resolved(operation, organization).await?;
+            let organization = resolved(operation, organization).await?;
             let affiliated = operation.query::<Affiliation>().with("organization_id", Some(organization));
             let affiliated: Vec<Stored<Affiliation>> =
                 operation.all(affiliated).await.map_err(|e| e.at("/organization_id"))?;
