@@ -1,42 +1,16 @@
 //! One line of a calendar.
 
-use crate::export::text::printable;
+pub(super) use crate::export::text::escaped;
+use crate::export::text::{fold_into, printable};
 
-/// The longest line, in octets, without its end.
-const LONGEST: usize = 75;
-
-/// Adds a property that is written as it is, folded and never within a character.
+/// Adds a property that is written as it is.
 pub(super) fn put(out: &mut String, line: &str) {
-    let mut rest = line;
-    let mut room = LONGEST;
-    while rest.len() > room {
-        let end = (1..=room).rev().find(|end| rest.is_char_boundary(*end)).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        out.push_str(part);
-        out.push_str("\r\n ");
-        rest = behind;
-        room = LONGEST - 1;
-    }
-    out.push_str(rest);
-    out.push_str("\r\n");
+    fold_into(out, line, |_| true);
 }
 
 /// Adds a property whose value is a text.
 pub(super) fn put_text(out: &mut String, name: &str, text: &str) {
     put(out, &format!("{name}:{}", escaped(text)));
-}
-
-/// A text as a value: escaped, without characters that no value can have.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in printable(text).chars() {
-        match char {
-            '\\' | ',' | ';' => escaped.extend(['\\', char]),
-            '\n' => escaped.push_str("\\n"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }
 
 /// A text as the value of a parameter, with the escapes of RFC 6868.

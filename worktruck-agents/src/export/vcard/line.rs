@@ -1,9 +1,7 @@
 //! One line of a vCard.
 
-use crate::export::text::printable;
-
-/// The longest line, in octets, without its end.
-const LONGEST: usize = 75;
+pub(super) use crate::export::text::escaped;
+use crate::export::text::fold_into;
 
 /// A property that is being written.
 #[derive(Debug)]
@@ -58,33 +56,7 @@ impl Line {
     /// Folds the line, never within a character.
     pub(super) fn fold_into(self, out: &mut String) {
         let is_quoted_printable = self.text.to_ascii_uppercase().contains("QUOTED-PRINTABLE");
-        let mut rest = self.text.as_str();
-        let mut room = LONGEST;
-        while rest.len() > room {
-            let mut end = room;
-            // At the end of a quoted-printable line, an equals sign would mean something.
-            while end > 1 && (!rest.is_char_boundary(end) || is_quoted_printable && rest[..end].ends_with('=')) {
-                end -= 1;
-            }
-            out.push_str(&rest[..end]);
-            out.push_str("\r\n ");
-            rest = &rest[end..];
-            room = LONGEST - 1;
-        }
-        out.push_str(rest);
-        out.push_str("\r\n");
+        // At the end of a quoted-printable line, an equals sign would mean something.
+        fold_into(out, &self.text, |part| !(is_quoted_printable && part.ends_with('=')));
     }
-}
-
-/// A text as a value: escaped, without characters that no value can have.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in printable(text).chars() {
-        match char {
-            '\\' | ',' | ';' => escaped.extend(['\\', char]),
-            '\n' => escaped.push_str("\\n"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }

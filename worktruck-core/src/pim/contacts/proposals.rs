@@ -78,7 +78,7 @@ pub enum Decided {
 ///
 /// # Errors
 ///
-/// `NotFound`, `VersionMismatch`, `Conflict` if somebody has decided already, those of [`merge`] and of the store.
+/// `NotFound`, `VersionMismatch`, `Conflict` if somebody has decided already, those of [`merge()`] and of the store.
 pub async fn accept(operation: &Operation, id: EntityId, expected: Option<u64>) -> Result<(Changes, Decided)> {
     let proposal = pending(operation, id, expected).await?;
     let present = Operation { at: At::NOW, ..operation.clone() };

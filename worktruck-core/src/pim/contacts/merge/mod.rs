@@ -180,7 +180,7 @@ impl Records<Contact> {
     ///
     /// # Errors
     ///
-    /// As for [`unmerge`].
+    /// As for [`unmerge()`].
     pub async fn unmerge(&self, survivor: EntityId, source: EntityId) -> Result<Stored<Contact>> {
         let expected = self.expected;
         let run = |operation: Operation| async move { unmerge(&operation, survivor, expected, source).await };
