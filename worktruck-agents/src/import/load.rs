@@ -9,7 +9,7 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, PageRequest, Result, Tena
 use super::{Imported, Parsed, Problem};
 
 /// How many contacts are committed together.
-const BATCH: usize = 200;
+const BATCH: usize = 1_000;
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -39,7 +39,7 @@ pub struct Target<'a> {
     pub captured_by: &'a str,
 }
 
-/// Writes the contacts of a file to a store, some hundred in a commit.
+/// Writes the contacts of a file to a store, a thousand in a commit.
 ///
 /// A contact with a UID that the tenant has already is updated by what the file says of it, and
 /// left alone if that changes nothing, so that the same file can be imported again, also after it was broken off.

@@ -282,6 +282,8 @@ pub struct Sort {
 pub struct KeyRange {
     /// The sort key, one that the kind declares.
     pub key: String,
+    /// Whether it moves with the present: a cursor does not know such a range, which is another on the next page.
+    pub moves: bool,
     /// The stretches, each from its first text up to, and not including, its second; compared byte by byte.
     pub within: Vec<(String, String)>,
 }
@@ -347,7 +349,14 @@ impl ListQuery {
     /// Asks for a sort key in one of the stretches.
     #[must_use]
     pub fn within(mut self, key: &str, within: impl Into<Vec<(String, String)>>) -> Self {
-        self.ranges.push(KeyRange { key: key.to_owned(), within: within.into() });
+        self.ranges.push(KeyRange { key: key.to_owned(), moves: false, within: within.into() });
+        self
+    }
+
+    /// Asks for a sort key in one of the stretches, which move with the present.
+    #[must_use]
+    pub fn within_moving(mut self, key: &str, within: impl Into<Vec<(String, String)>>) -> Self {
+        self.ranges.push(KeyRange { key: key.to_owned(), moves: true, within: within.into() });
         self
     }
 

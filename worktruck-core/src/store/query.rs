@@ -134,7 +134,7 @@ impl KeyRange {
                 _ => within.push((from, to)),
             }
         }
-        Self { key: self.key.clone(), within }
+        Self { key: self.key.clone(), moves: self.moves, within }
     }
 }
 
@@ -317,7 +317,7 @@ impl ListScope {
             kind: query.kind,
             terms: filter.terms.clone(),
             any: filter.any.clone(),
-            ranges: filter.ranges.clone(),
+            ranges: filter.ranges.iter().filter(|range| !range.moves).cloned().collect(),
             words: filter.words.clone(),
             sort: query.sort.clone(),
             at: query.at,

@@ -78,7 +78,7 @@ impl Drive {
                 scope.terms_of(sql, &filter.any[place])?;
             }
             Self::Range(place) => {
-                let KeyRange { key, within } = &filter.ranges[place];
+                let KeyRange { key, within, .. } = &filter.ranges[place];
                 sql.push("(SELECT id FROM sort_key d WHERE ");
                 scope.own(sql, "d");
                 sql.push(" AND d.name = ").push_bind(key.clone()).push(" AND ");
@@ -151,7 +151,7 @@ impl Scope<'_> {
     }
 
     fn ranges(&self, sql: &mut QueryBuilder<Sqlite>) {
-        for KeyRange { key, within } in &self.filter.ranges {
+        for KeyRange { key, within, .. } in &self.filter.ranges {
             sql.push(" AND ");
             let value = |sql: &mut QueryBuilder<Sqlite>| {
                 sql.push("coalesce((SELECT value FROM json_each(e.sort) WHERE key = ");

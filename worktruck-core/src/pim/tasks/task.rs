@@ -83,7 +83,7 @@ impl Filter for TaskFilter {
             .with("parent_id", self.parent_id);
         let due = Due::new(operation)?;
         if let Some(is_overdue) = self.overdue {
-            query = query.within(DueKey::OPEN, if is_overdue { due.overdue() } else { due.in_time() });
+            query = query.within_moving(DueKey::OPEN, if is_overdue { due.overdue() } else { due.in_time() });
         }
         if let Some(moment) = self.due_before {
             query = query.within(DueKey::ALL, due.before(moment));

@@ -33,7 +33,7 @@ fn tags(tags: &[&str]) -> Vec<Term> {
 
 fn names_within(within: &[(&str, &str)]) -> KeyRange {
     let within = within.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-    KeyRange { key: "display_name".to_owned(), within }
+    KeyRange { key: "display_name".to_owned(), moves: false, within }
 }
 
 /// Checks what a query finds, in pages of several sizes and in every order.
@@ -104,7 +104,20 @@ pub async fn list_is_cut_to_ranges_of_its_keys(stage: Stage) {
     assert_eq!(stage.walk(tenant, &query, 10, at(100)).await, ["C2", "c"]);
     let then = ListQuery { at: At::as_of(at(80)), ..query };
     assert_eq!(stage.walk(tenant, &then, 10, at(100)).await, ["c"]);
-    let unknown = KeyRange { key: "shoe_size".to_owned(), within: Vec::new() };
+    // A range that moves is another on the next page; one that does not binds the cursor.
+    let first = contacts().within_moving("display_name", [("a".to_owned(), "d".to_owned())]);
+    let first = stage.list(tenant, ListQuery { page: page(1, None), ..first }, at(100)).await;
+    let next = contacts().within_moving("display_name", [("a".to_owned(), "e".to_owned())]);
+    let next = ListQuery { page: page(10, first.next_cursor.clone()), ..next };
+    assert_eq!(names_of(&stage.list(tenant, next, at(100)).await.data), ["b", "c", "d"]);
+    let fixed = contacts().within("display_name", [("a".to_owned(), "d".to_owned())]);
+    let fixed = ListQuery { page: page(10, first.next_cursor), ..fixed };
+    assert_refused(
+        stage.store.list(tenant, fixed, at(100)).await,
+        ErrorKind::InvalidCursor,
+        "a cursor of another range",
+    );
+    let unknown = KeyRange { key: "shoe_size".to_owned(), moves: false, within: Vec::new() };
     let unknown = stage.store.list(tenant, ListQuery { ranges: vec![unknown], ..contacts() }, at(100)).await;
     assert_refused(unknown, ErrorKind::InvalidRequest, "a range of an unknown key");
 }

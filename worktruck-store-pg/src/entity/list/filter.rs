@@ -29,7 +29,7 @@ impl Parts<'_> {
                 );
             }
             Asked::Range(place) => {
-                let KeyRange { key, within } = &filter.ranges[place];
+                let KeyRange { key, within, .. } = &filter.ranges[place];
                 let name = self.statement.bind(key.clone());
                 let stretches = within.iter().map(|(from, to)| {
                     let (from, to) = (self.statement.bind(key_bytes(from)), self.statement.bind(key_bytes(to)));
@@ -110,7 +110,7 @@ impl Parts<'_> {
     /// Whether sort keys lie in the ranges that are asked for.
     pub(super) fn ranges(&mut self, table: &str) -> String {
         let mut sql = String::new();
-        for KeyRange { key, within } in &self.list.plan.filter.ranges {
+        for KeyRange { key, within, .. } in &self.list.plan.filter.ranges {
             // Only names that kinds declare come this far.
             let value = hex_key(&format!("coalesce({table}.sort ->> '{key}', '')"));
             let stretches = within.iter().map(|(from, to)| {

@@ -49,6 +49,11 @@ pub async fn overdue_depends_on_where_and_when(stage: Stage) {
     assert_eq!(titles(&late), ["yesterday", "today", "passed", "now"]);
     let done = tasks.complete(late[0].id).await.unwrap();
     assert_eq!(titles(&tasks.list(overdue(true)).all().await.unwrap()), ["today", "passed", "now"]);
+    // Time passes between the pages of a walk.
+    let first = tasks.list(overdue(true)).limit(2).await.unwrap();
+    board.desk.wait(1);
+    let rest = tasks.list(overdue(true)).limit(2).after(first.next_cursor.unwrap()).await.unwrap();
+    assert_eq!((titles(&first.data), titles(&rest.data)), (vec!["today", "passed"], vec!["now"]));
     assert_eq!(done.data.title, "yesterday");
     let past = tasks.clone().as_of(then);
     assert_eq!(titles(&past.list(overdue(true)).all().await.unwrap()), ["yesterday", "passed", "now"]);
