@@ -6,9 +6,7 @@ use uuid::Uuid;
 use worktruck_core::entity::Term;
 use worktruck_core::run::{Commit, Lease};
 use worktruck_core::store::draft::{Draft, Indexed, Place, Stored};
-use worktruck_core::store::{
-    Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantHead, keys, most_with_term,
-};
+use worktruck_core::store::{Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantHead, keys, most_with_term};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{EntityId, Error, Period, Result, TenantId, Timestamp};
 

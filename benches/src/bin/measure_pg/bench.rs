@@ -3,8 +3,8 @@ use std::time::Duration;
 use sqlx::{Connection as _, Executor as _};
 
 use crate::Result;
-use crate::cluster::{Cluster, Database};
 use crate::peers::Peers;
+use worktruck_benches::cluster::{Cluster, Database};
 
 /// What every part measures on.
 #[derive(Debug)]
@@ -63,10 +63,4 @@ impl Bench {
         admin.close().await?;
         Ok(())
     }
-}
-
-/// Says on standard error what is being measured: a whole run takes many minutes.
-#[expect(clippy::print_stderr, reason = "progress is for people, and standard output for figures")]
-pub(crate) fn progress(text: &str) {
-    eprintln!("… {text}");
 }

@@ -7,15 +7,12 @@
 
 mod agent;
 mod bench;
-mod cluster;
 mod parts;
 mod peers;
 mod pgbench;
 mod plan;
 mod ports;
-mod report;
 mod runtime;
-mod samples;
 mod settings;
 mod store;
 mod worker;
@@ -25,15 +22,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
+use worktruck_benches::Result;
+use worktruck_benches::cluster::Cluster;
+use worktruck_benches::report;
 
 use crate::bench::{Bench, Size};
-use crate::cluster::Cluster;
 use crate::parts::Part;
 use crate::peers::Peers;
 use crate::worker::WorkerArguments;
-
-/// What a measurement gives, or why it cannot be made.
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Measures the PostgreSQL store beside its peers.
 #[derive(Debug, Parser)]

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::Result;
-use crate::bench::progress;
-use crate::cluster::{Database, run};
 use crate::plan::Plan;
+use worktruck_benches::cluster::{Database, run};
+use worktruck_benches::machine::progress;
 
 /// The program that does the same work on the peer, built from its own package.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::cluster::run;
+use worktruck_benches::cluster::run;
 
 /// Rows of about 1 KB that the database itself inserts in a second, each in a commit, through so
 /// many clients with prepared statements.

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, Row as _};
+use worktruck_benches::machine::machine;
 
 use crate::Result;
 use crate::bench::Bench;
@@ -31,22 +32,15 @@ pub(crate) async fn read(bench: &Bench) -> Result<Value> {
     admin.close().await?;
     let server: Map<String, Value> =
         rows.iter().map(|row| Ok((row.try_get(0)?, Value::String(row.try_get(1)?)))).collect::<sqlx::Result<_>>()?;
-    let cores = std::thread::available_parallelism()?.get();
-    Ok(json!({
-        "worktruck": env!("CARGO_PKG_VERSION"),
-        "peer": bench.peers.version(),
-        "kernel": std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
-        "cores": cores,
-        "memory_kb": memory_kb(),
-        "connections_each": bench.size.pool,
-        "rounds": bench.size.rounds,
-        "quick": bench.size.quick,
-        "server": server,
-    }))
-}
-
-fn memory_kb() -> Option<u64> {
-    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    total.trim().strip_suffix("kB")?.trim().parse().ok()
+    let mut settings = machine();
+    for (name, value) in [
+        ("peer", json!(bench.peers.version())),
+        ("connections_each", json!(bench.size.pool)),
+        ("rounds", json!(bench.size.rounds)),
+        ("quick", json!(bench.size.quick)),
+        ("server", Value::Object(server)),
+    ] {
+        settings[name] = value;
+    }
+    Ok(settings)
 }

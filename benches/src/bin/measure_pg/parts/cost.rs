@@ -3,11 +3,12 @@
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::Result;
-use crate::bench::{Bench, progress};
-use crate::cluster::Database;
+use crate::bench::Bench;
 use crate::plan::{Plan, Work};
-use crate::report::{Figure, Goal};
 use crate::{ports, runtime};
+use worktruck_benches::cluster::Database;
+use worktruck_benches::machine::progress;
+use worktruck_benches::report::{Figure, Goal};
 
 /// Pages in full and the work of vacuum say how long it is since something, not what a step costs.
 const WHILE_COUNTING: &[(&str, &str)] =

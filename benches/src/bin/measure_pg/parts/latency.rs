@@ -11,12 +11,13 @@ use worktruck_agents::Runtime;
 
 use crate::Result;
 use crate::agent::{self, BenchTool, CallsThenEnds};
-use crate::bench::{Bench, progress};
+use crate::bench::Bench;
 use crate::plan::Work;
-use crate::report::{Figure, Goal};
-use crate::samples::{Part, median, quantile};
 use crate::store;
 use crate::worker::{Said, WorkerProcess};
+use worktruck_benches::machine::progress;
+use worktruck_benches::report::{Figure, Goal};
+use worktruck_benches::samples::{Part, median, quantile};
 
 /// How long nothing is done before each probe.
 const GAP: Duration = Duration::from_millis(20);

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::report::Figure;
+use worktruck_benches::report::Figure;
 
 /// A part of the measurement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

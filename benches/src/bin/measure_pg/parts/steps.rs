@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use crate::Result;
-use crate::bench::{Bench, progress};
+use crate::bench::Bench;
 use crate::plan::{Plan, Work};
-use crate::report::{Figure, Goal};
-use crate::samples::{Samples, rotated};
 use crate::{pgbench, ports, runtime};
+use worktruck_benches::machine::progress;
+use worktruck_benches::report::{Figure, Goal};
+use worktruck_benches::samples::{Samples, rotated};
 
 const AT_ONCE: &[usize] = &[1, 16, 64];
 const STEPS: u32 = 10;

@@ -11,12 +11,13 @@ use worktruck_core::Clock as _;
 
 use crate::Result;
 use crate::agent::{self, BenchTool, CallsThenEnds};
-use crate::bench::{Bench, progress};
+use crate::bench::Bench;
 use crate::plan::Work;
-use crate::report::{Figure, Goal};
-use crate::samples::{Part, median, quantile};
 use crate::store;
 use crate::worker::{Said, WorkerProcess};
+use worktruck_benches::machine::progress;
+use worktruck_benches::report::{Figure, Goal};
+use worktruck_benches::samples::{Part, median, quantile};
 
 /// How many runs the worker holds.
 const RUNS: usize = 16;

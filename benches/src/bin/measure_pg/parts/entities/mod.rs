@@ -12,9 +12,10 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::Result;
-use crate::bench::{Bench, progress};
-use crate::report::{Figure, Goal};
-use crate::samples::{Samples, rotated};
+use crate::bench::Bench;
+use worktruck_benches::machine::progress;
+use worktruck_benches::report::{Figure, Goal};
+use worktruck_benches::samples::{Samples, rotated};
 
 use ours::Ours;
 use pick::{Picks, World};

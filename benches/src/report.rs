@@ -1,10 +1,12 @@
+//! Figures, for people and for programs.
+
 use serde_json::{Value, json};
 
 use crate::samples::{Part, median, quantile};
 
 /// Something that was measured.
 #[derive(Clone, Debug)]
-pub(crate) struct Figure {
+pub struct Figure {
     name: String,
     unit: &'static str,
     value: f64,
@@ -16,7 +18,7 @@ pub(crate) struct Figure {
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
+pub enum Goal {
     /// Not less.
     AtLeast(f64),
     /// Not more.
@@ -25,7 +27,8 @@ pub(crate) enum Goal {
 
 impl Figure {
     /// The median of several rounds.
-    pub(crate) fn new(name: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
+    #[must_use]
+    pub fn new(name: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
         let least = rounds.iter().copied().fold(f64::INFINITY, f64::min);
         let (value, most) = (median(rounds), quantile(rounds, Part::All));
         Self {
@@ -40,18 +43,21 @@ impl Figure {
     }
 
     /// Whether nothing was measured.
-    pub(crate) const fn is_empty(&self) -> bool {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
         self.rounds == 0
     }
 
     /// The same figure with what it should be.
-    pub(crate) const fn with_goal(mut self, goal: Goal) -> Self {
+    #[must_use]
+    pub const fn with_goal(mut self, goal: Goal) -> Self {
         self.goal = Some(goal);
         self
     }
 
     /// A line of the table.
-    pub(crate) fn line(&self) -> String {
+    #[must_use]
+    pub fn line(&self) -> String {
         let spread = if self.least < self.most {
             format!("[{} .. {}]", number(self.least), number(self.most))
         } else {
@@ -70,7 +76,8 @@ impl Figure {
     }
 
     /// The figure for programs.
-    pub(crate) fn json(&self) -> Value {
+    #[must_use]
+    pub fn json(&self) -> Value {
         let mut figure = json!({
             "name": self.name, "unit": self.unit, "median": self.value, "least": self.least, "most": self.most,
             "rounds": self.rounds,

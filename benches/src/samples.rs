@@ -1,30 +1,35 @@
+//! What was measured round by round, and what is said of it.
+
 use std::collections::BTreeMap;
 
 /// What was measured under each name, round by round.
 #[derive(Debug, Default)]
-pub(crate) struct Samples {
+pub struct Samples {
     rounds: BTreeMap<String, Vec<f64>>,
 }
 
 impl Samples {
     /// Adds the value of one round.
-    pub(crate) fn push(&mut self, name: &str, value: f64) {
+    pub fn push(&mut self, name: &str, value: f64) {
         self.rounds.entry(name.to_owned()).or_default().push(value);
     }
 
     /// The values of `name`, round by round.
-    pub(crate) fn of(&self, name: &str) -> &[f64] {
+    #[must_use]
+    pub fn of(&self, name: &str) -> &[f64] {
         self.rounds.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// How many times `name` is `beside`, in each round: what the machine does meanwhile is in both.
-    pub(crate) fn ratio(&self, name: &str, beside: &str) -> Vec<f64> {
+    #[must_use]
+    pub fn ratio(&self, name: &str, beside: &str) -> Vec<f64> {
         self.of(name).iter().zip(self.of(beside)).map(|(value, beside)| value / beside).collect()
     }
 }
 
 /// The items in an order that differs from round to round, so that none is always first.
-pub(crate) fn rotated<T: Clone>(items: &[T], round: usize) -> Vec<T> {
+#[must_use]
+pub fn rotated<T: Clone>(items: &[T], round: usize) -> Vec<T> {
     let mut items = items.to_vec();
     if !items.is_empty() {
         let by = round % items.len();
@@ -34,11 +39,13 @@ pub(crate) fn rotated<T: Clone>(items: &[T], round: usize) -> Vec<T> {
 }
 
 /// The value that is greater than `part` of all; 0 of nothing.
-pub(crate) fn quantile(values: &[f64], part: Part) -> f64 {
+#[must_use]
+pub fn quantile(values: &[f64], part: Part) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (of, by) = match part {
         Part::Half => (1, 2),
+        Part::All95 => (95, 100),
         Part::All99 => (99, 100),
         Part::All => (1, 1),
     };
@@ -48,9 +55,11 @@ pub(crate) fn quantile(values: &[f64], part: Part) -> f64 {
 
 /// A part of all values.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
+pub enum Part {
     /// The median.
     Half,
+    /// 95 of 100.
+    All95,
     /// 99 of 100.
     All99,
     /// The greatest.
@@ -58,7 +67,8 @@ pub(crate) enum Part {
 }
 
 /// The median.
-pub(crate) fn median(values: &[f64]) -> f64 {
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
     quantile(values, Part::Half)
 }
 

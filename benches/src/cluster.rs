@@ -1,3 +1,5 @@
+//! A PostgreSQL cluster of its own for a measurement.
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +29,7 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// A cluster that is gone when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Cluster {
+pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     databases: AtomicUsize,
@@ -36,7 +38,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes a cluster in `folder`, the system's folder for temporary files if there is none, and
     /// starts it.
-    pub(crate) fn start(folder: Option<&Path>) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If there are no programs of a server, or one of them fails.
+    pub fn start(folder: Option<&Path>) -> Result<Self> {
         let folder = match folder {
             Some(folder) => tempfile::tempdir_in(folder)?,
             None => tempfile::tempdir()?,
@@ -66,7 +72,11 @@ impl Cluster {
     }
 
     /// A database with nothing in it, and its address.
-    pub(crate) async fn database(&self) -> Result<Database> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the server.
+    pub async fn database(&self) -> Result<Database> {
         let name = format!("measured_{}", self.databases.fetch_add(1, Ordering::SeqCst));
         let mut admin = self.admin().await?;
         admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
@@ -76,13 +86,31 @@ impl Cluster {
     }
 
     /// A connection that is not to the databases that are measured.
-    pub(crate) async fn admin(&self) -> Result<PgConnection> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the server.
+    pub async fn admin(&self) -> Result<PgConnection> {
         let options = PgConnectOptions::new().socket(self.folder.path()).username("postgres").database("postgres");
         Ok(options.disable_statement_logging().connect().await?)
     }
 
+    /// Cleans a database up and counts what is in it, as the server does by itself after a while.
+    ///
+    /// # Errors
+    ///
+    /// Those of the server.
+    pub async fn tidy(&self, database: &Database) -> Result<()> {
+        let options = PgConnectOptions::new().socket(self.folder.path()).username("postgres").database(&database.name);
+        let mut connection = options.disable_statement_logging().connect().await?;
+        connection.execute("VACUUM ANALYZE").await?;
+        connection.execute("CHECKPOINT").await?;
+        Ok(connection.close().await?)
+    }
+
     /// A program of the server, as the user who owns the cluster.
-    pub(crate) fn program(&self, name: &str) -> Command {
+    #[must_use]
+    pub fn program(&self, name: &str) -> Command {
         let program = self.programs.join(name);
         if !rustix::process::geteuid().is_root() {
             return quiet(Command::new(program));
@@ -93,7 +121,8 @@ impl Cluster {
     }
 
     /// Where the server's socket is.
-    pub(crate) fn socket(&self) -> &Path {
+    #[must_use]
+    pub fn socket(&self) -> &Path {
         self.folder.path()
     }
 
@@ -112,11 +141,11 @@ impl Drop for Cluster {
 
 /// A database of a cluster.
 #[derive(Clone, Debug)]
-pub(crate) struct Database {
+pub struct Database {
     /// Its address.
-    pub(crate) url: String,
+    pub url: String,
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// Where the server's programs are: where Debian puts them, the newest first, or in the path.
@@ -143,7 +172,11 @@ fn quiet(mut command: Command) -> Command {
 }
 
 /// Runs a command to its end, and gives what it printed.
-pub(crate) fn run(command: &mut Command) -> Result<String> {
+///
+/// # Errors
+///
+/// With what it wrote to standard error, if it fails.
+pub fn run(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
