@@ -154,8 +154,7 @@ impl Scope<'_> {
         for KeyRange { key, within, .. } in &self.filter.ranges {
             sql.push(" AND ");
             let value = |sql: &mut QueryBuilder<Sqlite>| {
-                sql.push("coalesce((SELECT value FROM json_each(e.sort) WHERE key = ");
-                sql.push_bind(key.clone()).push("), '')");
+                sql.push("coalesce(e.sort ->> ").push_bind(key.clone()).push(", '')");
             };
             lies_within(sql, value, within);
         }

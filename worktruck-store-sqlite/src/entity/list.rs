@@ -101,19 +101,17 @@ async fn among_all(
         SortField::Key(_) => "e.sort_value",
     };
     let (sys, valid) = (plan.point.sys.as_micros(), plan.point.valid.as_micros());
-    let name = match &plan.sort.field {
-        SortField::Key(name) => name.as_str(),
-        SortField::CreatedAt | SortField::UpdatedAt => "",
-    };
     let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "e.sys_to"), ", "));
     sql.push(key).push(" AS sort_value FROM (");
     for (table, sys_to) in [("head", "9223372036854775807"), ("slice", "e.sys_to")] {
         sql.push(if table == "slice" { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
         sql.push("SELECT tenant, kind, id, created_at, version, carried, tx_id, sys_from, ").push(sys_to);
-        sql.push(
-            " AS sys_to, valid_from, valid_to, body, terms, coalesce((SELECT value FROM json_each(sort) WHERE key = ",
-        );
-        sql.push_bind(name.to_owned()).push("), '') AS sort_value FROM ").push(table).push(" e");
+        sql.push(" AS sys_to, valid_from, valid_to, body, terms, ");
+        match &plan.sort.field {
+            SortField::Key(name) => sql.push("coalesce(sort ->> ").push_bind(name.clone()).push(", '')"),
+            SortField::CreatedAt | SortField::UpdatedAt => sql.push("''"),
+        };
+        sql.push(" AS sort_value FROM ").push(table).push(" e");
         sql.push(" WHERE tenant = ").push_bind(tenant.bytes()).push(" AND kind = ").push_bind(query.kind.as_str());
         sql.push(" AND body IS NOT NULL AND sys_from <= ").push_bind(sys);
         sql.push(" AND ").push_bind(sys).push(" < ").push(sys_to);
