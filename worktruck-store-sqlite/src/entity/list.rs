@@ -47,7 +47,9 @@ async fn among_heads(
         (Drive::Order, SortField::Key(_)) => ("k.value", "k.id"),
         (_, SortField::Key(_)) => ("sort_value", "e.id"),
     };
-    let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "9223372036854775807"), ", "));
+    let mut sql = QueryBuilder::new(concat!("SELECT ", version::columns!("e", "9223372036854775807")));
+    // Bodies are read of what is on the page only: what is put in order has none.
+    sql.push(", p.sort_value FROM (SELECT e.rid AS rid, e.id AS id, ");
     match &plan.sort.field {
         SortField::Key(name) if key == "sort_value" => sql.push("e.sort ->> ").push_bind(name.clone()),
         _ => sql.push(key),
@@ -69,8 +71,8 @@ async fn among_heads(
             sql.push(" AND e.kind = ").push_bind(query.kind.as_str()).push(" AND e.id = d.id");
         }
     };
-    sql.push(" JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id WHERE e.tenant = ");
-    sql.push_bind(tenant.bytes()).push(" AND e.kind = ").push_bind(query.kind.as_str());
+    sql.push(" WHERE e.tenant = ").push_bind(tenant.bytes());
+    sql.push(" AND e.kind = ").push_bind(query.kind.as_str());
     if let (Drive::Order, SortField::Key(name)) = (&drive, &plan.sort.field) {
         sql.push(" AND k.tenant = ").push_bind(tenant.bytes());
         sql.push(" AND k.kind = ").push_bind(query.kind.as_str());
@@ -84,6 +86,10 @@ async fn among_heads(
     sql.push(" AND ").push_bind(plan.point.valid.as_micros()).push(" < e.valid_to");
     scope.conditions(&mut sql, drive)?;
     in_order(&mut sql, key, id, plan);
+    sql.push(
+        ") p CROSS JOIN head e ON e.rid = p.rid JOIN entity_commit c ON c.tenant = e.tenant AND c.tx_id = e.tx_id",
+    );
+    in_order(&mut sql, "p.sort_value", "p.id", plan);
     fetch(tx, tenant, &mut sql, plan).await
 }
 
