@@ -7,7 +7,7 @@ use worktruck_benches::Result;
 use worktruck_core::EntityId;
 
 /// How many rows one transaction inserts: as many as a commit of the import.
-pub(super) const BATCH: usize = 200;
+pub(super) const BATCH: usize = 1_000;
 
 /// A contact as a plain table has it.
 #[derive(Debug)]
