@@ -47,7 +47,9 @@ CREATE TABLE slice (
 );
 
 CREATE INDEX slice_of_entity ON slice (tenant, kind, id, sys_from, sys_to, valid_from, valid_to);
-CREATE INDEX slice_at ON slice (tenant, kind, sys_from, sys_to, valid_from, valid_to);
+-- All bounds are keys, so that what holds at a point is found in the index alone.
+CREATE INDEX slice_created ON slice (tenant, kind, created_at, id, sys_from, sys_to, valid_from, valid_to);
+CREATE INDEX slice_at ON slice (tenant, kind, sys_from, id, sys_to, valid_from, valid_to);
 CREATE UNIQUE INDEX slice_open ON slice (tenant, kind, id, valid_from) WHERE sys_to = 9223372036854775807;
 CREATE INDEX slice_due ON slice (tenant, valid_from) WHERE scheduled = 1;
 

@@ -15,6 +15,7 @@ mod retention;
 mod run;
 mod tenant;
 mod view;
+mod walk;
 mod words;
 
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};

@@ -6,7 +6,7 @@ use worktruck_core::store::{Filter, KeyRange};
 use worktruck_core::{Result, TenantId};
 
 use crate::error::OrFailed as _;
-use crate::rows::{IdBytes as _, to_json};
+use crate::rows::{Columns as _, IdBytes as _, number, to_json};
 
 use super::write::owner;
 
@@ -34,31 +34,30 @@ pub(super) enum Drive {
     Words,
 }
 
-/// What is found more often than this is not few.
-const FEW: i64 = 1_000;
-
 impl Drive {
-    /// The way that finds fewest; nothing if the list is known to be empty.
-    pub(super) async fn choose(tx: &mut SqliteConnection, scope: &Scope<'_>) -> Result<Option<Self>> {
+    /// The way that finds fewest of what is asked for, and how many that are, as far as `most`. Nothing is
+    /// asked for where the list has all in its order.
+    pub(super) async fn fewest(tx: &mut SqliteConnection, scope: &Scope<'_>, most: usize) -> Result<(Self, usize)> {
         let filter = scope.filter;
         if let Some(among) = &filter.among {
             // Each of them is looked up by its key.
-            return Ok((!among.is_empty()).then_some(Self::Among));
+            return Ok((Self::Among, among.len().min(most)));
         }
         let terms = (0..filter.terms.len()).map(Self::Term);
         let ways = terms.chain((0..filter.any.len()).map(Self::Any)).chain((0..filter.ranges.len()).map(Self::Range));
         let ways = ways.chain((!filter.words.is_empty()).then_some(Self::Words));
-        let mut best = (FEW, Self::Order);
+        let mut best = (Self::Order, most);
         for way in ways {
-            let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM ");
+            let mut sql = QueryBuilder::new("SELECT count(*) AS count FROM (SELECT 1 FROM ");
             way.ids(&mut sql, scope)?;
-            sql.push(" LIMIT ").push_bind(best.0).push(")");
-            let count: i64 = sql.build_query_scalar().fetch_one(&mut *tx).await.or_failed("list entities")?;
-            if count < best.0 {
-                best = (count, way);
+            sql.push(" LIMIT ").push_bind(number(best.1)?).push(")");
+            let row = sql.build().fetch_one(&mut *tx).await.or_failed("list entities")?;
+            let count = row.number("count")?;
+            if count < best.1 {
+                best = (way, count);
             }
         }
-        Ok((best.0 > 0).then_some(best.1))
+        Ok(best)
     }
 
     /// Adds a table with the ids that it finds, each once; of those that have words, their rows.
@@ -187,7 +186,7 @@ impl Scope<'_> {
         sql.push(" AND ").push(table).push(".value = ").push_bind(term.value.clone());
     }
 
-    fn own(&self, sql: &mut QueryBuilder<Sqlite>, table: &str) {
+    pub(super) fn own(&self, sql: &mut QueryBuilder<Sqlite>, table: &str) {
         sql.push(table).push(".tenant = ").push_bind(self.tenant.bytes());
         sql.push(" AND ").push(table).push(".kind = ").push_bind(self.kind.as_str());
     }

@@ -6,18 +6,21 @@ mod past;
 mod slices;
 mod source;
 
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _, ValueRef as _};
 use worktruck_core::store::{ListPlan, ListQuery, Position, SortField, TenantHead, Version};
-use worktruck_core::{Page, Result, TenantId, Timestamp};
+use worktruck_core::{Error, Page, Result, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::OrFailed as _;
-use crate::rows::{Columns as _, is_kept};
+use crate::rows::{Columns as _, is_kept, number};
+use crate::statement::Statement;
 
 use super::index::text_of;
 use super::read::fix;
 use super::version;
+
+use source::Source;
 
 /// A page of entities.
 pub(super) async fn list(
@@ -73,13 +76,51 @@ struct List<'a> {
 impl List<'_> {
     /// The entities after a place, in order, one more than a page holds if there are so many. Of the
     /// words that were asked for they have those that are kept.
+    ///
+    /// What few have is put in order. Otherwise a page is looked for in a window of the order, and among what
+    /// was written lately; most are found there.
     async fn find(&self, connection: &mut PgConnection, after: Option<&Position>) -> Result<Vec<(Position, Version)>> {
-        let statement = match self.source(connection, after).await? {
-            Some(source) => self.page(source, after)?,
-            None => self.past(after)?,
+        let is_past_by_creation = self.is_by_creation() && self.is_past();
+        if is_past_by_creation && self.plan.filter.is_empty() {
+            return self.fetch(connection, self.past(after)?).await;
+        }
+        let known = self.known_source();
+        if let Some(source) = known.filter(|_| !is_past_by_creation) {
+            return self.fetch(connection, self.page(source, None, after)?).await;
+        }
+        let window = self.plan.window();
+        let source = match known {
+            Some(source) => source,
+            None => match self.rarest(connection, window).await? {
+                (rarest, count) if count < window => Source::All(rarest),
+                _ => self.in_order(),
+            },
         };
+        let statement = self.page(source, Some(number(window)?), after)?;
         let order = self.direction("place", "id");
-        let rows = statement.fetch(connection, &format!("SELECT * FROM page ORDER BY {order}")).await;
+        let sql = format!("SELECT s.*, p.* FROM seen s LEFT JOIN page p ON TRUE ORDER BY {order}");
+        let rows = statement.fetch(connection, &sql).await.or_failed("list entities")?;
+        let seen = rows.first().ok_or_else(|| Error::internal("the store did not answer a list"))?;
+        let (is_recent, is_whole) = (seen.flag("is_recent")?, seen.flag("is_whole")?);
+        if is_recent && is_whole {
+            let is_found = |row: &&PgRow| !row.try_get_raw("id").is_ok_and(|id| id.is_null());
+            return rows.iter().filter(is_found).map(|row| self.read(row)).collect();
+        }
+        if is_past_by_creation && !is_recent {
+            return self.fetch(connection, self.past(after)?).await;
+        }
+        let source = if is_whole || known.is_some() {
+            source
+        } else {
+            let (rarest, count) = self.rarest(connection, self.plan.counted()).await?;
+            if self.plan.is_walked(seen.number("found")?, count) { self.in_order() } else { Source::All(rarest) }
+        };
+        self.fetch(connection, self.page(source, None, after)?).await
+    }
+
+    async fn fetch(&self, connection: &mut PgConnection, page: Statement) -> Result<Vec<(Position, Version)>> {
+        let order = self.direction("place", "id");
+        let rows = page.fetch(connection, &format!("SELECT * FROM page ORDER BY {order}")).await;
         rows.or_failed("list entities")?.iter().map(|row| self.read(row)).collect()
     }
 

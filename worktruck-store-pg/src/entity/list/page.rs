@@ -15,10 +15,13 @@ impl List<'_> {
     /// The statement whose part `page` is the page: of the heads those that held at the moment that the
     /// list is about, and of the slices, which are looked for by how they ceased to be heads or have
     /// not become ones yet.
-    pub(super) fn page(&self, source: Source, after: Option<&Position>) -> Result<Statement> {
+    ///
+    /// With a window, no more than that of the order and of the slices is looked at; then its part `seen`
+    /// says how many heads were `found`, whether that `is_whole`, and whether all slices were looked at.
+    pub(super) fn page(&self, source: Source, window: Option<i64>, after: Option<&Position>) -> Result<Statement> {
         let mut parts = Parts::new(self, after);
         let limit = parts.limit();
-        let heads = parts.heads(source, None);
+        let heads = parts.heads(source, window);
         let (key, id) = parts.order(source);
         let order = self.direction(&key, &id);
         let place = self.place("h");
@@ -26,8 +29,20 @@ impl List<'_> {
             "among_heads",
             format!("SELECT h.*, 9223372036854775807 AS sys_to, {place} AS place FROM {heads} ORDER BY {order} LIMIT {limit}"),
         );
-        let slices = parts.slices()?;
+        let slices = parts.slices(window)?;
         parts.statement.with("among_slices", slices);
+        if let Some(window) = window {
+            let rest = parts.rest(source, window);
+            let is_recent = parts.is_recent(window);
+            parts.statement.with(
+                "seen",
+                format!(
+                    "SELECT found, {is_recent} AS is_recent,
+                         CASE WHEN found >= {limit} THEN TRUE ELSE NOT EXISTS ({rest}) END AS is_whole
+                     FROM (SELECT count(*) AS found FROM among_heads) f"
+                ),
+            );
+        }
         let order = self.direction("place", "id");
         parts.statement.with(
             "found",
@@ -111,32 +126,47 @@ impl<'a> Parts<'a> {
         self.statement
     }
 
-    /// Of the source the heads `h` that the list shows, from its place on. Each head is looked up by
-    /// itself, whatever the planner thinks of how many there are.
-    pub(super) fn heads(&mut self, source: Source, window: Option<i64>) -> String {
+    /// What the source has of the index in the order of the list, from its place on; or, of what few
+    /// have, all.
+    fn entries(&mut self, source: Source) -> String {
+        let Source::InOrder(term) = source else {
+            let Source::All(asked) = source else { return String::new() };
+            return self.having(asked);
+        };
         let (tenant, kind) = (self.tenant.clone(), self.kind.clone());
         let (key, id) = self.order(source);
-        let mut entries = match source {
-            Source::InOrder(term) => {
-                let table = if key == "h.created_at" { "h" } else { "d" };
-                let of =
-                    match (term.and_then(|place| self.list.plan.filter.terms.get(place)), &self.list.plan.sort.field) {
-                        (Some(term), _) => format!("term d WHERE {}", self.has_term("d", term)),
-                        (None, SortField::CreatedAt) => format!("head h WHERE h.tenant = {tenant} AND h.kind = {kind}"),
-                        (None, field) => {
-                            let key = if let SortField::Key(name) = field { name } else { UPDATED_AT };
-                            let name = self.statement.bind(key.to_owned());
-                            let bounds = self.bounds(key);
-                            format!(
-                                "sort_key d WHERE d.tenant = {tenant} AND d.kind = {kind} AND d.name = {name}{bounds}"
-                            )
-                        }
-                    };
-                format!("SELECT {table}.* FROM {of} AND {}", self.follow(&key, &id, key == "d.value"))
+        let table = if key == "h.created_at" { "h" } else { "d" };
+        let of = match (term.and_then(|place| self.list.plan.filter.terms.get(place)), &self.list.plan.sort.field) {
+            (Some(term), _) => format!("term d WHERE {}", self.has_term("d", term)),
+            (None, SortField::CreatedAt) => format!("head h WHERE h.tenant = {tenant} AND h.kind = {kind}"),
+            (None, field) => {
+                let key = if let SortField::Key(name) = field { name } else { UPDATED_AT };
+                let name = self.statement.bind(key.to_owned());
+                let bounds = self.bounds(key);
+                format!("sort_key d WHERE d.tenant = {tenant} AND d.kind = {kind} AND d.name = {name}{bounds}")
             }
-            Source::All(asked) => self.having(asked),
         };
-        if let Some(window) = window {
+        format!("SELECT {table}.* FROM {of} AND {}", self.follow(&key, &id, key == "d.value"))
+    }
+
+    /// What comes in the order of the list after a window of it.
+    fn rest(&mut self, source: Source, window: i64) -> String {
+        if matches!(source, Source::All(_)) {
+            return "SELECT WHERE FALSE".to_owned();
+        }
+        let (key, id) = self.order(source);
+        let entries = self.entries(source);
+        let (order, window) = (self.list.direction(&key, &id), self.statement.bind(window));
+        format!("{entries} ORDER BY {order} OFFSET {window} LIMIT 1")
+    }
+
+    /// Of the source the heads `h` that the list shows, from its place on, of no more of the order than
+    /// the window. Each head is looked up by itself, whatever the planner thinks of how many there are.
+    fn heads(&mut self, source: Source, window: Option<i64>) -> String {
+        let (tenant, kind) = (self.tenant.clone(), self.kind.clone());
+        let (key, id) = self.order(source);
+        let mut entries = self.entries(source);
+        if let (Some(window), Source::InOrder(_)) = (window, source) {
             let order = self.list.direction(&key, &id);
             let window = self.statement.bind(window);
             entries = format!("{entries} ORDER BY {order} LIMIT {window}");
@@ -187,7 +217,7 @@ impl<'a> Parts<'a> {
     }
 
     /// What the heads of a source are in order of, or are put in order by.
-    pub(super) fn order(&self, source: Source) -> (String, String) {
+    fn order(&self, source: Source) -> (String, String) {
         let (key, id) = match (source, &self.list.plan.sort.field) {
             (Source::InOrder(Some(_)), _) => ("d.created_at", "d.id"),
             (Source::InOrder(None), SortField::CreatedAt) => ("h.created_at", "h.id"),
