@@ -51,6 +51,7 @@ pub fn commit(number: u64, steps: Vec<CommitStep>, transition: Transition) -> Co
         snapshot: (number == 1).then(snapshot),
         steps,
         calls: Vec::new(),
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
@@ -90,5 +91,6 @@ fn snapshot() -> Snapshot {
         max_steps: 10_000,
         max_tokens: 100,
         max_repeats: 3,
+        timezone: None,
     }
 }

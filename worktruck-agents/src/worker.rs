@@ -202,6 +202,7 @@ async fn refuse(ports: &Ports, claimed: &Claimed, held: &Held, error: &Error) ->
         snapshot: None,
         steps: Vec::new(),
         calls: Vec::new(),
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use worktruck_agents::blueprint::Blueprint;
 use worktruck_agents::{Runtime, WorkerOptions};
-use worktruck_core::guardrail::{Mode, OnBlock, Rule, RuleType};
+use worktruck_core::guardrail::{Rule, RuleKind};
 use worktruck_core::model::{Block, ModelError, ModelProvider, ModelReply, ModelRequest, StopReason, Usage};
 use worktruck_core::run::{Run, RunStatus};
 use worktruck_core::store::{MemoryStore, NewTenant, RunStore as _, TenantStore as _};
@@ -121,6 +121,7 @@ impl Stage {
                 description: String::new(),
                 input_schema: json!({ "type": "object" }),
                 effect: ToolEffect::OutsideIdempotent,
+                is_untrusted: false,
             };
             let (spec, clock) = (Arc::new(spec), Arc::clone(&clock));
             Arc::new(Outside { spec, clock, passes, lasts, calls: AtomicUsize::new(0), called: Notify::new() })
@@ -172,14 +173,7 @@ impl Stage {
 
 fn blueprint() -> Blueprint {
     let tools = vec!["one".to_owned(), "two".to_owned()];
-    let allow = Rule {
-        id: None,
-        rule_type: RuleType::Allowlist,
-        mode: Mode::Enforce,
-        tools: tools.clone(),
-        when: Vec::new(),
-        on_block: OnBlock::FailRun,
-    };
+    let allow = Rule::new(RuleKind::Allowlist, tools.clone());
     Blueprint {
         name: "calls".to_owned(),
         version: 1,

@@ -70,6 +70,10 @@ id! {
     StepId
 }
 id! {
+    /// Names an approval.
+    ApprovalId
+}
+id! {
     /// Names a tenant. Nothing of one tenant is ever visible to another.
     TenantId
 }

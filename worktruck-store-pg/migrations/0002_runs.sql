@@ -43,7 +43,8 @@ CREATE TABLE queue (
     blueprint_version   bigint,
     attempt             bigint   NOT NULL,
     priority            smallint NOT NULL,
-    -- Whether its time had not come when somebody last looked.
+    -- Whether its time had not come when somebody last looked. The time of one that waits comes when a person has
+    -- answered, or can no longer.
     delayed             boolean  NOT NULL,
     -- 'queued', 'running' or 'waiting'. It has no check, because every statement that writes here would
     -- have to read its text anew.
@@ -66,7 +67,7 @@ CREATE TABLE queue (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 
 CREATE INDEX queue_ready ON queue (tenant, blueprint, priority DESC, created_at, run)
-    WHERE status = 'queued' AND NOT delayed;
+    WHERE status <> 'running' AND NOT delayed;
 CREATE INDEX queue_delayed ON queue (run_at) WHERE delayed;
 CREATE INDEX queue_leased ON queue (look_at) WHERE status = 'running';
 CREATE INDEX queue_by_status ON queue (tenant, status, created_at, run);

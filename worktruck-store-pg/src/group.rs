@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use sqlx::{PgConnection, Row as _};
 use tokio::sync::oneshot;
-use worktruck_core::run::{Commit, Event, Lease, RunRecord};
+use worktruck_core::run::{Approval, Commit, Event, Lease, RunRecord};
 use worktruck_core::store::{Applied, Changes, CommitOutcome, Provenance};
 use worktruck_core::{Error, ErrorKind, Result, RunId, TenantId, Timestamp};
 
 use crate::entity::{Drafts, EntityBatch};
 use crate::error::Failure;
 use crate::link::Wire;
-use crate::run::{Batch, Records, Was, existing};
+use crate::run::{Batch, Records, Was, approvals_of_run, existing};
 use crate::statement::Statement;
 use crate::writer::Job;
 
@@ -30,6 +30,7 @@ struct Advance {
     record: RunRecord,
     renewed: Lease,
     events: Vec<Event>,
+    approvals: Vec<Approval>,
 }
 
 struct CommitJob {
@@ -165,7 +166,20 @@ impl Group {
         }
         let was = Was::of(&record);
         match record.commit(&job.lease, &job.commit, job.now) {
-            Ok((renewed, events)) => self.advances.push(Advance { job, was, record, renewed, events }),
+            Ok((renewed, events)) => {
+                let mut approvals = Vec::new();
+                if !job.commit.approvals.is_empty() {
+                    // An answer that comes later makes an event, and the record is not what it was then.
+                    match approvals_of_run(connection, job.lease.tenant(), job.lease.run()).await {
+                        Ok(stored) => approvals = record.approve(&job.commit, &stored, job.now),
+                        Err(failure) => {
+                            self.later.push(job.into());
+                            return Err(failure);
+                        }
+                    }
+                }
+                self.advances.push(Advance { job, was, record, renewed, events, approvals });
+            }
             // What is remembered may be out of date.
             Err(_) if is_known => self.later.push(job.into()),
             Err(error) => job.answer(Err(error)),
@@ -220,6 +234,7 @@ impl Group {
             batch
                 .push(advance.was, &advance.record, &advance.events, Some(&advance.job.commit))
                 .map_err(Failure::Core)?;
+            batch.approve(advance.job.lease.tenant(), &advance.approvals).map_err(Failure::Core)?;
         }
         let mut statement = Statement::default();
         let together = !entities.is_empty();

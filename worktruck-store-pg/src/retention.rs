@@ -149,6 +149,7 @@ impl Piece<'_> {
                          AND s.run NOT IN (SELECT id FROM gone))),
              events AS (DELETE FROM event e USING gone g WHERE e.tenant = $1 AND e.run = g.id),
              calls AS (DELETE FROM open_call c USING gone g WHERE c.tenant = $1 AND c.run = g.id),
+             asked AS (DELETE FROM approval a USING gone g WHERE a.tenant = $1 AND a.run = g.id),
              keys AS (DELETE FROM idempotency i USING gone g WHERE i.tenant = $1 AND i.run = g.id)
              SELECT EXISTS (SELECT 1 FROM mine) AS holds, (SELECT count(*) FROM gone) AS runs",
         )

@@ -114,6 +114,7 @@ async fn remove_runs(tx: &mut SqliteConnection, tenant: TenantId, before: Timest
         "DELETE FROM step WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM event WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM open_call WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
+        "DELETE FROM approval WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM idempotency WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM run_content WHERE tenant = ?1 AND id IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM run WHERE tenant = ?1 AND id IN (SELECT unhex(value) FROM json_each(?2))",

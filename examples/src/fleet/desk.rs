@@ -9,7 +9,7 @@ use worktruck_agents::RuntimeBuilder;
 use worktruck_agents::blueprint::Blueprint;
 use worktruck_agents::providers::{Local, Policy};
 use worktruck_core::Secret;
-use worktruck_core::guardrail::{Mode, OnBlock, Rule, RuleType};
+use worktruck_core::guardrail::{Rule, RuleKind};
 use worktruck_core::model::{Block, Message, ModelError, ModelProvider, ModelReply, ModelRequest, UserBlock};
 
 use super::tools::{COUNT, DeskCount, DeskNote, NOTE};
@@ -54,11 +54,7 @@ fn front_desk() -> Blueprint {
         system_prompt: format!("Note the visitor down with {NOTE}, then count each visit with {COUNT}."),
         default_guardrails: vec![Rule {
             id: Some("desk_tools".to_owned()),
-            rule_type: RuleType::Allowlist,
-            mode: Mode::Enforce,
-            tools: tools.clone(),
-            when: Vec::new(),
-            on_block: OnBlock::FailRun,
+            ..Rule::new(RuleKind::Allowlist, tools.clone())
         }],
         tools,
         default_model: format!("thoughtful/{}", Local::MODEL),

@@ -88,6 +88,7 @@ fn spec(name: &str, title: &str, description: &str, properties: &Value) -> Arc<T
             "type": "object", "properties": properties, "required": required, "additionalProperties": false
         }),
         effect: ToolEffect::Write,
+        is_untrusted: false,
     })
 }
 

@@ -268,6 +268,7 @@ impl Held {
             snapshot,
             steps,
             calls: (0..dice.roll(3)).map(|_| open_call(dice, &self.run, next, now)).take(1).collect(),
+            approvals: Vec::new(),
             events: (0..dice.roll(3)).map(|_| event(dice)).collect(),
             reserved: NanoUsd::new(dice.roll(1_000)),
             forfeited: NanoUsd::new(dice.roll(3)),
@@ -297,6 +298,7 @@ fn snapshot(dice: &mut Dice, run: &Run) -> Snapshot {
         max_steps: 50,
         max_tokens: 4_096,
         max_repeats: 3,
+        timezone: None,
     }
 }
 

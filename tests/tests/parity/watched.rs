@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant, Provenance,
-    RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
+    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{ApprovalId, Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::normalise::told;
 
@@ -162,6 +162,14 @@ impl RunStore for Watched {
     }
 
     /// Waits are not compared: what they answer means something to one store alone.
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        self.store().approval(tenant, id).await
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        self.store().approvals(tenant, query).await
+    }
+
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {
         self.store().wait_for_work(seen).await
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, MemoryStore, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, MemoryStore,
+    NewTenant, Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,6 +156,14 @@ impl RunStore for Wrong {
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
         self.inner.events(tenant, run, page).await
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        self.inner.approval(tenant, id).await
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        self.inner.approvals(tenant, query).await
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use worktruck_core::guardrail::{Mode, OnBlock, Rule, RuleType};
+use worktruck_core::guardrail::{Rule, RuleKind};
 use worktruck_core::model::{Block, Message, ModelRequest, UserBlock};
 
 use crate::blueprint::Blueprint;
@@ -50,11 +50,7 @@ pub fn contact_deduper() -> Blueprint {
         system_prompt: PROMPT.to_owned(),
         default_guardrails: vec![Rule {
             id: Some("deduper_tools".to_owned()),
-            rule_type: RuleType::Allowlist,
-            mode: Mode::Enforce,
-            tools: tools.clone(),
-            when: Vec::new(),
-            on_block: OnBlock::FailRun,
+            ..Rule::new(RuleKind::Allowlist, tools.clone())
         }],
         tools,
         default_model: "anthropic/claude-haiku-5-5".to_owned(),

@@ -59,6 +59,7 @@ impl ContactsFindDuplicates {
                 "additionalProperties": false
             }),
             effect: ToolEffect::Read,
+            is_untrusted: false,
         };
         Self { spec: Arc::new(spec), settings, newest: Mutex::new(None) }
     }

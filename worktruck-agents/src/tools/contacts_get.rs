@@ -33,6 +33,7 @@ impl Default for ContactsGet {
                 "additionalProperties": false
             }),
             effect: ToolEffect::Read,
+            is_untrusted: false,
         };
         Self { spec: Arc::new(spec) }
     }

@@ -43,6 +43,7 @@ impl Default for ContactsProposeMerge {
                 "additionalProperties": false
             }),
             effect: ToolEffect::Write,
+            is_untrusted: false,
         };
         Self { spec: Arc::new(spec) }
     }

@@ -38,6 +38,7 @@ impl Default for ContactsSearch {
                 "additionalProperties": false
             }),
             effect: ToolEffect::Read,
+            is_untrusted: false,
         };
         Self { spec: Arc::new(spec) }
     }

@@ -44,6 +44,7 @@ fn request(messages: Vec<Message>) -> ModelRequest {
         description: "Gives the contact with an id.".into(),
         input_schema: json!({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}),
         effect: ToolEffect::Read,
+        is_untrusted: false,
     };
     ModelRequest {
         model: "claude-sonnet-5-5".into(),

@@ -251,6 +251,6 @@ mod tests {
         assert_eq!(body, json!({"agent_blueprint": "contact_deduper", "guardrails": [], "metadata": {}}));
         assert_eq!(AgentConfig::deserialize(&body).unwrap(), config);
         assert_eq!(index(Kind::AgentConfig, &body).unwrap().terms, [Term::new(BLUEPRINT_TERM, "contact_deduper")]);
-        assert!(!guardrail::is_offerable(&config.guardrails, "contacts_get"));
+        assert!(!guardrail::RuleSet::new(config.guardrails).is_offerable("contacts_get"));
     }
 }

@@ -5,6 +5,7 @@
 //! into futures. What is not committed is forgotten without harm: after a crash
 //! [`Executor::resume`] makes the same executor from the journal.
 
+mod approve;
 mod ledger;
 mod reply;
 mod resume;
@@ -18,12 +19,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::guardrail;
+use crate::guardrail::{History, RuleSet};
 use crate::journal::{Journal, Snapshot, StepKind, genesis};
 use crate::model::{self, ModelError, ModelReply, ModelRequest};
-use crate::run::{Commit, EventType, FailureCategory, NewEvent, Run, RunStatus, Transition};
+use crate::run::{Approval, Commit, EventType, FailureCategory, NewEvent, Run, RunStatus, Transition};
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
 use crate::{Digest, Error, Result, Secret, Timestamp};
@@ -127,10 +130,18 @@ pub struct Executor {
     ledger: Ledger,
     transcript: Transcript,
     offered: Arc<[ToolSpec]>,
+    rules: RuleSet,
+    /// What the rules may ask about the run.
+    history: History,
+    zone: Tz,
+    /// The schemas of the tools that were called, ready to be used, or why they cannot be.
+    validators: BTreeMap<String, Result<Validator, String>>,
     /// How often each call, by tool and input, was made.
     repeats: BTreeMap<Digest, u32>,
     /// To be recorded with the next commit.
     events: Vec<NewEvent>,
+    /// Approvals that nobody answered in time, to be recorded with the next commit.
+    expired: Vec<Approval>,
     wish: Option<Wish>,
     /// Why the model could not be asked the last time.
     last_error: Option<String>,
@@ -196,12 +207,13 @@ impl Executor {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         options.secrets = secrets.into();
         let head = genesis(run.tenant_id, run.id, &run.input, Some(&snapshot))?;
-        let offered: Arc<[ToolSpec]> = snapshot
-            .tools
-            .iter()
-            .filter(|tool| guardrail::is_offerable(&snapshot.guardrails, &tool.name))
-            .cloned()
-            .collect();
+        let rules = RuleSet::new(snapshot.guardrails.clone());
+        let offered: Arc<[ToolSpec]> =
+            snapshot.tools.iter().filter(|tool| rules.is_offerable(&tool.name)).cloned().collect();
+        let zone = match &snapshot.timezone {
+            Some(name) => name.parse().map_err(|_| Error::invalid(format!("{name:?} is not a time zone")))?,
+            None => Tz::UTC,
+        };
         let wish = run.cancel_requested_at.map(|_| Wish::Cancel);
         Ok(Self {
             ledger: Ledger::new(&snapshot),
@@ -214,8 +226,13 @@ impl Executor {
             head,
             seq: 0,
             offered,
+            rules,
+            history: History::default(),
+            zone,
+            validators: BTreeMap::new(),
             repeats: BTreeMap::new(),
             events: Vec::new(),
+            expired: Vec::new(),
             wish,
             last_error: None,
             phase: FRESH,
@@ -232,13 +249,13 @@ impl Executor {
     ///
     /// `InvalidRequest` if the journal has no snapshot.
     pub fn resume(run: Run, journal: Journal, options: Options) -> Result<Self> {
-        let Journal { snapshot, steps, calls, commits, reserved, forfeited } = journal;
+        let Journal { snapshot, steps, calls, approvals, commits, reserved, forfeited } = journal;
         let snapshot =
             snapshot.ok_or_else(|| Error::invalid(format!("run {} has no journal to go on with", run.id)))?;
         let mut executor = Self::begin(run, commits, snapshot, options)?;
         executor.begun = true;
         executor.ledger.forfeit(forfeited + reserved);
-        executor.replay(steps, &calls)?;
+        executor.replay(steps, &calls, approvals)?;
         Ok(executor)
     }
 
@@ -263,15 +280,17 @@ impl Executor {
         if let Some(transition) = self.interruption(now) {
             return self.stop(transition, now);
         }
+        self.expire(now)?;
+        let deadline_at = self.deadline_at();
         match &mut self.phase {
             Phase::Before { not_before, .. } if now < *not_before => {
-                Ok(Effect::Wait { until: (*not_before).min(self.snapshot.deadline_at) })
+                Ok(Effect::Wait { until: (*not_before).min(deadline_at) })
             }
             Phase::Before { .. } => self.prepare(now),
             Phase::Asking { started_at, not_before, .. } => {
                 if started_at.is_some() || now < *not_before {
                     let until = if started_at.is_some() { Timestamp::FOREVER } else { *not_before };
-                    return Ok(Effect::Wait { until: until.min(self.snapshot.deadline_at) });
+                    return Ok(Effect::Wait { until: until.min(deadline_at) });
                 }
                 *started_at = Some(now);
                 Ok(Effect::Ask(self.request()))
@@ -317,8 +336,9 @@ impl Executor {
         if self.wish == Some(Wish::Cancel) {
             return Some(Transition::Cancel);
         }
-        if now >= self.snapshot.deadline_at {
-            let mut detail = format!("the deadline {} has passed", self.snapshot.deadline_at);
+        let deadline_at = self.deadline_at();
+        if now >= deadline_at {
+            let mut detail = format!("the deadline {deadline_at} has passed");
             if let Some(error) = &self.last_error {
                 detail = format!("{detail}; the model could not be asked: {error}");
             }

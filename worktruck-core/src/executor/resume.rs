@@ -1,17 +1,17 @@
 use serde_json::{Value, json};
 
 use crate::journal::{Divergence, OpenCall, Step, StepKind, step_hash};
-use crate::run::{EventType, FailureCategory, NewEvent};
+use crate::run::{Approval, Decision, EventType, FailureCategory, NewEvent};
 use crate::{Result, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
-use super::turn::Turn;
+use super::turn::{State, Turn};
 use super::{Executor, Phase};
 
 impl Executor {
     /// Takes over a recorded history, checking every step of it against what this executor would
     /// have done.
-    pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall]) -> Result<()> {
+    pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: Vec<Approval>) -> Result<()> {
         let mut steps = steps.into_iter().peekable();
         while let Some(step) = steps.next() {
             let (name, input) = (self.snapshot.model.clone(), self.model_input());
@@ -28,12 +28,12 @@ impl Executor {
                 Disposition::Call(asked) => {
                     let asked_at = step.completed_at.unwrap_or(step.started_at);
                     let (mut turn, _) = self.make_turn(asked, asked_at)?;
-                    if !self.replay_turn(&mut turn, &mut steps, open)? {
+                    if !self.replay_turn(&mut turn, &mut steps, open, &approvals)? {
                         return Ok(());
                     }
                     let whole = turn.calls.last().is_none_or(|call| call.seq == self.seq);
                     if whole && turn.ending().is_none() {
-                        self.transcript.push_results(turn.results());
+                        self.hear(&turn);
                     } else {
                         self.phase = Phase::Calling(turn);
                     }
@@ -56,8 +56,16 @@ impl Executor {
         turn: &mut Turn,
         steps: &mut std::iter::Peekable<impl Iterator<Item = Step>>,
         open: &[OpenCall],
+        approvals: &[Approval],
     ) -> Result<bool> {
+        let asked_at = turn.asked_at;
         for call in &mut turn.calls {
+            let approval = approvals.iter().find(|approval| approval.step_seq == call.seq);
+            if let Some(Decision::Approve { edited_input: Some(input) }) = approval.and_then(|it| it.decision.as_ref())
+            {
+                call.input = input.clone();
+                call.digest = self.call_digest(call.seq, StepKind::Tool, &call.name, &call.input)?;
+            }
             if let Some(step) = steps.next() {
                 if !self.accept(&step, StepKind::Tool, &call.name, &call.input)? {
                     return Ok(false);
@@ -69,7 +77,14 @@ impl Executor {
                     return Ok(false);
                 }
                 call.recall(open);
+                if call.is_unknown() {
+                    call.state =
+                        State::Suspended { approval: Box::new(self.unknown(call, asked_at)?), is_asked: false };
+                }
             }
+        }
+        for approval in approvals {
+            self.answer(turn, approval)?;
         }
         Ok(true)
     }
@@ -104,7 +119,7 @@ impl Executor {
 
     /// When the run must have ended.
     #[must_use]
-    pub const fn deadline_at(&self) -> Timestamp {
-        self.snapshot.deadline_at
+    pub fn deadline_at(&self) -> Timestamp {
+        self.run.deadline_at.unwrap_or(self.snapshot.deadline_at)
     }
 }

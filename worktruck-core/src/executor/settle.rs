@@ -1,10 +1,9 @@
 use serde_json::json;
 
+use crate::guardrail::{self, Decided, OnBlock, Outcome};
 use crate::journal::{OpenCall, Step, StepKind, StepOutcome, step_hash};
 use crate::model::{ModelReply, Usage};
-use crate::run::{
-    Commit, CommitStep, Cost, EventType, FailureCategory, NewEvent, RunStatus, Transition, WaitingReason,
-};
+use crate::run::{Commit, CommitStep, Cost, EventType, FailureCategory, NewEvent, RunStatus, Transition};
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput};
 use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
@@ -98,16 +97,17 @@ impl Executor {
         if turn.is_settled() {
             return self.finish_turn(now);
         }
-        if turn.is_stuck() {
-            return self.stop(Transition::Wait { reason: WaitingReason::UnknownOutcome }, now);
+        if let Some(reason) = turn.waits_for() {
+            self.ask_people();
+            return self.stop(Transition::Wait { reason }, now);
         }
         if turn.calls.iter().any(Call::is_unstored_receipt) {
             let (steps, head, seq) = self.chain_prefix(true)?;
-            let calls = self.receipts_after(seq);
+            let calls = self.receipts_after(seq, false);
             self.commit_after(head, seq, steps, calls, Transition::Continue, Then::GoOn)?;
             return self.next(now);
         }
-        Ok(Effect::Wait { until: self.snapshot.deadline_at })
+        Ok(Effect::Wait { until: self.deadline_at() })
     }
 
     /// Commits the rest of a turn, and with it what the next one needs.
@@ -117,6 +117,9 @@ impl Executor {
         };
         let (results, ending) = (turn.results(), turn.ending());
         let (steps, head, seq) = self.chain_prefix(false)?;
+        if self.is_tainted_by(turn) {
+            self.history.taint();
+        }
         self.transcript.push_results(results);
         let transition = match ending {
             Some(transition) => transition,
@@ -148,7 +151,10 @@ impl Executor {
         let (mut steps, mut calls, mut head, mut seq) = (Vec::new(), Vec::new(), self.head, self.seq);
         if matches!(self.phase, Phase::Calling(_)) {
             (steps, head, seq) = self.chain_prefix(!status.is_terminal())?;
-            calls = self.receipts_after(seq);
+            calls = self.receipts_after(seq, status == RunStatus::Waiting);
+        }
+        if status.is_terminal() {
+            self.drop_questions(now);
         }
         self.commit_after(head, seq, steps, calls, transition, Then::Stop(status))?;
         self.next(now)
@@ -156,8 +162,11 @@ impl Executor {
 
     /// Takes in what a call came back with.
     pub(super) fn returned(&mut self, seq: u32, result: Result<ToolOutput, ToolError>, now: Timestamp) -> Result<()> {
-        let secrets = std::sync::Arc::clone(&self.options.secrets);
-        let Some(call) = self.call_at(seq) else {
+        let Phase::Calling(turn) = &mut self.phase else {
+            return Err(Error::internal(format!("call {seq} came back that was not made")));
+        };
+        let asked_at = turn.asked_at;
+        let Some(call) = turn.calls.iter_mut().find(|call| call.seq == seq) else {
             return Err(Error::internal(format!("call {seq} came back that was not made")));
         };
         let State::UnderWay { started_at } = call.state else {
@@ -179,7 +188,21 @@ impl Executor {
         };
         done.started_at = started_at;
         done.made = true;
-        crate::secret::redact(&secrets, &mut done.output);
+        if done.outcome == StepOutcome::Ok {
+            let (tool, input) = (&*call.name, &call.input);
+            let asked = guardrail::Call { tool, input, now: asked_at, zone: self.zone, history: &self.history };
+            let verdict = self.rules.evaluate_output(&asked, &done.output);
+            let decided = verdict.decisions.iter().filter(|it| it.decision != Decided::NotApplicable);
+            self.events.extend(decided.map(|decision| decision.event(seq, tool)));
+            if let Outcome::Block { on_block, reason, .. } = verdict.outcome {
+                // What came out is kept from the model, and what a tool wants to change in the store is not changed.
+                let fatal = (on_block == OnBlock::FailRun).then_some(FailureCategory::GuardrailBlocked);
+                let message = format!("withheld by a guardrail: {reason}");
+                let withheld = Done::at_once(StepOutcome::Blocked, &message, now);
+                done = Done { started_at, made: true, fatal, ..withheld };
+            }
+        }
+        crate::secret::redact(&self.options.secrets, &mut done.output);
         call.state = State::Done(done);
         Ok(())
     }
@@ -191,6 +214,7 @@ impl Executor {
         self.begun = true;
         self.commits += 1;
         self.events.clear();
+        self.expired.clear();
         if let Phase::Calling(turn) = &mut self.phase {
             for call in &mut turn.calls {
                 // What came back while the commit was made is not part of it.
@@ -198,8 +222,8 @@ impl Executor {
                 call.announced |= opened;
                 if let State::Done(done) = &mut call.state {
                     if call.seq <= seq {
-                        let is_error = done.outcome != StepOutcome::Ok;
-                        call.state = State::Chained { output: std::mem::take(&mut done.output), is_error };
+                        let (output, outcome) = (std::mem::take(&mut done.output), done.outcome);
+                        call.state = State::Chained { output, outcome };
                     } else {
                         done.stored |= opened;
                     }
@@ -275,6 +299,7 @@ impl Executor {
             snapshot: pins.then(|| self.snapshot.clone()),
             steps,
             calls,
+            approvals: self.questions(&transition),
             // Kept until the commit took effect: a conflict makes them part of the next one.
             events: self.events.clone(),
             reserved: self.ledger.reserved(),
@@ -301,15 +326,12 @@ impl Executor {
         Ok((steps, head, seq))
     }
 
-    /// The receipts of calls after `seq` that are not stored yet.
-    fn receipts_after(&self, seq: u32) -> Vec<OpenCall> {
+    /// The receipts of calls after `seq` that are not stored yet; also those of calls in the store, if they would have
+    /// to be made again otherwise.
+    fn receipts_after(&self, seq: u32, waits: bool) -> Vec<OpenCall> {
         let Phase::Calling(turn) = &self.phase else { return Vec::new() };
-        turn.calls.iter().filter(|call| call.seq > seq && call.is_unstored_receipt()).map(Call::open).collect()
-    }
-
-    fn call_at(&mut self, seq: u32) -> Option<&mut Call> {
-        let Phase::Calling(turn) = &mut self.phase else { return None };
-        turn.calls.iter_mut().find(|call| call.seq == seq)
+        let is_due = |call: &&Call| call.is_unstored_receipt() || (waits && call.is_unstored_answer());
+        turn.calls.iter().filter(|call| call.seq > seq).filter(is_due).map(Call::open).collect()
     }
 }
 
@@ -335,7 +357,7 @@ fn tool_step(head: Digest, call: &Call, done: &Done) -> Result<Step> {
     Ok(step)
 }
 
-fn step_id(at: Timestamp, call_digest: Digest) -> StepId {
+pub(super) fn step_id(at: Timestamp, call_digest: Digest) -> StepId {
     let mut random = [0; 10];
     random.copy_from_slice(&call_digest.as_bytes()[..10]);
     let millis = u64::try_from(at.as_micros() / 1000).unwrap_or(0);

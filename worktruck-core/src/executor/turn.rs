@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::guardrail::{self, OnBlock, Outcome};
+use crate::guardrail::{self, OnBlock, Outcome, schema};
 use crate::journal::{OpenCall, Receipt, Step, StepKind, StepOutcome};
-use crate::run::{EventType, FailureCategory, NewEvent, Transition};
+use crate::run::{Approval, FailureCategory, NewEvent, Transition, UNKNOWN_OUTCOME, WaitingReason};
 use crate::store::Changes;
-use crate::tool::{ToolEffect, ToolSpec};
+use crate::tool::ToolEffect;
 use crate::{Digest, Result, Timestamp};
 
 use super::reply::Asked;
@@ -20,7 +19,7 @@ use super::{Executor, ToolCall, exhausted};
 /// ones before.
 #[derive(Debug)]
 pub(super) struct Turn {
-    asked_at: Timestamp,
+    pub(super) asked_at: Timestamp,
     pub(super) calls: Vec<Call>,
     /// Set when the turn ends the run once its calls are recorded.
     pub(super) ends: Option<Transition>,
@@ -51,14 +50,21 @@ pub(super) enum State {
     },
     /// It was begun before a crash, and nobody knows whether it happened.
     Unknown,
+    /// A person decides about it.
+    Suspended {
+        /// What they are asked.
+        approval: Box<Approval>,
+        /// Whether they have been asked.
+        is_asked: bool,
+    },
     /// It came back, and is not in the chain yet.
     Done(Done),
     /// It is in the chain.
     Chained {
         /// What the model sees.
         output: Value,
-        /// Whether that is an error.
-        is_error: bool,
+        /// How it ended.
+        outcome: StepOutcome,
     },
 }
 
@@ -105,6 +111,29 @@ impl Call {
         self.effect.is_outside() && matches!(&self.state, State::Done(done) if done.made && !done.stored)
     }
 
+    /// Whether it came back from the store, changed nothing there, and only this process knows.
+    pub(super) fn is_unstored_answer(&self) -> bool {
+        let is_read = self.effect == ToolEffect::Read;
+        is_read && matches!(&self.state, State::Done(done) if done.made && !done.stored && done.changes.is_empty())
+    }
+
+    /// How it ended, if it has.
+    pub(super) const fn outcome(&self) -> Option<StepOutcome> {
+        match &self.state {
+            State::Done(done) => Some(done.outcome),
+            State::Chained { outcome, .. } => Some(*outcome),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(self.state, State::Unknown)
+    }
+
+    pub(super) const fn is_suspended(&self) -> bool {
+        matches!(self.state, State::Suspended { .. })
+    }
+
     /// Whether it is to be made outside, and the journal does not say so yet.
     pub(super) fn is_unannounced(&self) -> bool {
         self.effect.is_outside() && !self.announced && matches!(self.state, State::Ready)
@@ -124,7 +153,11 @@ impl Call {
                 started_at: done.started_at,
                 completed_at: done.completed_at,
             }),
-            State::Ready | State::UnderWay { .. } | State::Unknown | State::Chained { .. } => None,
+            State::Ready
+            | State::UnderWay { .. }
+            | State::Unknown
+            | State::Suspended { .. }
+            | State::Chained { .. } => None,
         };
         OpenCall { seq: self.seq, name: self.name.clone(), call_digest: self.digest, receipt }
     }
@@ -150,10 +183,7 @@ impl Call {
 
     /// Takes over what the chain says of the call.
     pub(super) fn chain(&mut self, step: &Step) {
-        self.state = State::Chained {
-            output: step.output.clone().unwrap_or(Value::Null),
-            is_error: step.outcome != StepOutcome::Ok,
-        };
+        self.state = State::Chained { output: step.output.clone().unwrap_or(Value::Null), outcome: step.outcome };
     }
 }
 
@@ -171,19 +201,32 @@ impl Turn {
         self.calls.iter().all(Call::is_settled)
     }
 
-    /// Whether nothing is left to do but to ask a person.
-    pub(super) fn is_stuck(&self) -> bool {
-        let unknown = self.calls.iter().any(|call| matches!(call.state, State::Unknown));
-        unknown && self.calls.iter().all(|call| call.is_settled() || matches!(call.state, State::Unknown))
+    /// What a person must say before anything else can be done, if nothing is under way and nothing can be
+    /// [started](Self::start).
+    pub(super) fn waits_for(&self) -> Option<WaitingReason> {
+        if self.is_under_way() {
+            return None;
+        }
+        let reasons = self.calls.iter().filter_map(|call| match &call.state {
+            State::Suspended { approval, .. } if approval.rule_id == UNKNOWN_OUTCOME => {
+                Some(WaitingReason::UnknownOutcome)
+            }
+            State::Suspended { .. } => Some(WaitingReason::Approval),
+            _ => None,
+        });
+        // A question whether something happened comes first.
+        reasons.max_by_key(|reason| *reason == WaitingReason::UnknownOutcome)
     }
 
     /// The next call that can be made, now under way. While the run is to be given back, only what
     /// is promised is begun.
     pub(super) fn start(&mut self, now: Timestamp, draining: bool) -> Option<ToolCall> {
         let first_write = self.calls.iter().position(Call::is_unsettled_write);
+        // A write joins the chain with all before it, and would have to be made again after a person was asked.
+        let first_suspended = self.calls.iter().position(Call::is_suspended).unwrap_or(self.calls.len());
         let at = self.calls.iter().enumerate().position(|(at, call)| {
             matches!(call.state, State::Ready)
-                && (call.effect != ToolEffect::Write || Some(at) == first_write)
+                && (call.effect != ToolEffect::Write || (Some(at) == first_write && at < first_suspended))
                 && !call.is_unannounced()
                 && (!draining || call.is_promised())
         })?;
@@ -223,7 +266,8 @@ impl Turn {
     /// does not tell that it ends the run; and writes stay until all calls in the store are back, so
     /// that they are committed together and no read of the turn sees them if it is made again.
     pub(super) fn prefix(&self, goes_on: bool) -> impl Iterator<Item = (&Call, &Done)> {
-        let in_store = goes_on && self.calls.iter().any(|call| !call.effect.is_outside() && !call.is_settled());
+        let is_awaited = |call: &Call| !call.effect.is_outside() && !call.is_settled() && !call.is_suspended();
+        let in_store = goes_on && self.waits_for().is_none() && self.calls.iter().any(is_awaited);
         self.calls.iter().skip_while(|call| matches!(call.state, State::Chained { .. })).map_while(move |call| {
             match &call.state {
                 State::Done(done) if goes_on && done.fatal.is_some() => None,
@@ -240,8 +284,12 @@ impl Turn {
             .iter()
             .map(|call| match &call.state {
                 State::Done(done) => (call.call_id.clone(), done.output.clone(), done.outcome != StepOutcome::Ok),
-                State::Chained { output, is_error } => (call.call_id.clone(), output.clone(), *is_error),
-                State::Ready | State::UnderWay { .. } | State::Unknown => (call.call_id.clone(), Value::Null, true),
+                State::Chained { output, outcome } => {
+                    (call.call_id.clone(), output.clone(), *outcome != StepOutcome::Ok)
+                }
+                State::Ready | State::UnderWay { .. } | State::Unknown | State::Suspended { .. } => {
+                    (call.call_id.clone(), Value::Null, true)
+                }
             })
             .collect()
     }
@@ -259,6 +307,26 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// A guardrail refuses a call of it.
+    pub(super) fn block(&mut self, name: &str, on_block: OnBlock, reason: &str) {
+        if on_block == OnBlock::FailRun && self.ends.is_none() {
+            let detail = format!("{name} was blocked: {reason}");
+            self.ends = Some(Transition::Fail { category: FailureCategory::GuardrailBlocked, detail });
+        }
+    }
+
+    /// Leaves out the calls that are not made yet: the run ends with this turn.
+    pub(super) fn leave_off(&mut self) {
+        for call in &mut self.calls {
+            if matches!(call.state, State::Ready | State::Suspended { is_asked: false, .. }) {
+                let message = "not made: the run ends with this turn";
+                call.state = State::Done(Done::at_once(StepOutcome::Blocked, message, self.asked_at));
+            }
+        }
+    }
+}
+
 impl Executor {
     /// The turn that an answer asks for: what may run is ready, what may not is done.
     ///
@@ -266,19 +334,15 @@ impl Executor {
     pub(super) fn make_turn(&mut self, asked: Vec<Asked>, asked_at: Timestamp) -> Result<(Turn, Vec<NewEvent>)> {
         let mut turn = Turn { asked_at, calls: Vec::with_capacity(asked.len()), ends: None };
         let mut events = Vec::new();
-        let validators = self.validators(&asked);
         for (seq, Asked { call_id, name, input }) in (self.seq + 1..).zip(asked) {
             let digest = self.call_digest(seq, StepKind::Tool, &name, &input)?;
             let spec = self.snapshot.tools.iter().find(|tool| tool.name == name);
             let effect = spec.map_or(ToolEffect::Read, |spec| spec.effect);
-            let verdict =
-                guardrail::evaluate(&self.snapshot.guardrails, &guardrail::Call { tool: &name, input: &input });
-            for decision in &verdict.decisions {
-                let mut data = json!(decision);
-                data["step_seq"] = seq.into();
-                data["tool"] = name.as_str().into();
-                events.push(NewEvent::with(EventType::GuardrailDecision, data));
-            }
+            let is_known = spec.is_some();
+            let call =
+                guardrail::Call { tool: &name, input: &input, now: asked_at, zone: self.zone, history: &self.history };
+            let verdict = self.rules.evaluate(&call);
+            events.extend(verdict.decisions.iter().map(|decision| decision.event(seq, &name)));
             let repeated = self.repeats.entry(Digest::of_json(&(&name, &input))?).or_insert(0);
             *repeated += 1;
             if *repeated > self.snapshot.max_repeats && turn.ends.is_none() {
@@ -287,26 +351,25 @@ impl Executor {
                     self.snapshot.max_repeats
                 )));
             }
-            let state = match (verdict.outcome, spec) {
-                (Outcome::Block { on_block, reason, .. }, _) => {
-                    if on_block == OnBlock::FailRun && turn.ends.is_none() {
-                        let detail = format!("{name} was blocked: {reason}");
-                        turn.ends = Some(Transition::Fail { category: FailureCategory::GuardrailBlocked, detail });
+            let refused = |outcome, message: &str| State::Done(Done::at_once(outcome, message, asked_at));
+            let state = match verdict.outcome {
+                Outcome::Block { on_block, reason, .. } => {
+                    turn.block(&name, on_block, &reason);
+                    refused(StepOutcome::Blocked, &format!("refused by a guardrail: {reason}"))
+                }
+                _ if !is_known => refused(StepOutcome::Error, &format!("there is no tool named {name}")),
+                outcome => match (self.refusal(&name, &input), outcome) {
+                    (Some(refusal), _) => refused(StepOutcome::Error, &refusal),
+                    (None, Outcome::Suspend { rule, gate }) => {
+                        let approval = self.question(seq, (&name, &input), (&rule, gate), asked_at)?;
+                        State::Suspended { approval: Box::new(approval), is_asked: false }
                     }
-                    State::Done(Done::at_once(
-                        StepOutcome::Blocked,
-                        &format!("refused by a guardrail: {reason}"),
-                        asked_at,
-                    ))
-                }
-                (_, None) => {
-                    State::Done(Done::at_once(StepOutcome::Error, &format!("there is no tool named {name}"), asked_at))
-                }
-                (_, Some(spec)) => match refusal(spec, &validators, &input) {
-                    Some(refusal) => State::Done(Done::at_once(StepOutcome::Error, &refusal, asked_at)),
-                    None => State::Ready,
+                    (None, _) => State::Ready,
                 },
             };
+            if matches!(state, State::Ready | State::Suspended { .. }) {
+                self.history.record(&name, asked_at);
+            }
             turn.calls.push(Call { seq, call_id, name, input, digest, effect, state, announced: false, conflicts: 0 });
         }
         let last = turn.calls.last().map_or(self.seq, |call| call.seq);
@@ -314,38 +377,31 @@ impl Executor {
             turn.ends = Some(exhausted(format!("the calls exceed the run's {} steps", self.snapshot.max_steps)));
         }
         if turn.ends.is_some() {
-            for call in &mut turn.calls {
-                if matches!(call.state, State::Ready) {
-                    let message = "not made: the run ends with this turn";
-                    call.state = State::Done(Done::at_once(StepOutcome::Blocked, message, asked_at));
-                }
-            }
+            turn.leave_off();
         }
         Ok((turn, events))
     }
 
-    fn validators(&self, asked: &[Asked]) -> Vec<(String, Result<Validator, String>)> {
-        let used = |tool: &&ToolSpec| asked.iter().any(|call| call.name == tool.name);
-        let compile = |tool: &ToolSpec| {
-            let validator = jsonschema::validator_for(&tool.input_schema).map_err(|e| e.to_string());
-            (tool.name.clone(), validator)
+    /// Why the input does not fit the tool's schema, in words that the model can act on.
+    pub(super) fn refusal(&mut self, name: &str, input: &Value) -> Option<String> {
+        let Some(spec) = self.snapshot.tools.iter().find(|tool| tool.name == name) else {
+            return Some(format!("there is no tool named {name}"));
         };
-        self.snapshot.tools.iter().filter(used).map(compile).collect()
-    }
-}
-
-/// Why the input does not fit the tool's schema, in words that the model can act on.
-fn refusal(spec: &ToolSpec, validators: &[(String, Result<Validator, String>)], input: &Value) -> Option<String> {
-    match validators.iter().find(|(name, _)| *name == spec.name) {
-        Some((_, Ok(validator))) => {
-            let wrong: Vec<String> = validator
-                .iter_errors(input)
-                .take(3)
-                .map(|e| format!("{e} (at {:?})", e.instance_path().as_str()))
-                .collect();
-            (!wrong.is_empty()).then(|| format!("the input does not fit the tool's schema: {}", wrong.join("; ")))
+        let compile = || schema::validator(&spec.input_schema).map_err(|error| error.to_string());
+        match self.validators.entry(name.to_owned()).or_insert_with(compile) {
+            Ok(validator) => {
+                let mistakes = schema::mistakes(validator, input)?;
+                Some(format!("the input does not fit the tool's schema: {mistakes}"))
+            }
+            Err(error) => Some(format!("the tool's schema is unusable: {error}")),
         }
-        Some((_, Err(error))) => Some(format!("the tool's schema is unusable: {error}")),
-        None => Some(format!("there is no tool named {}", spec.name)),
+    }
+
+    /// Puts the results of a turn into the conversation.
+    pub(super) fn hear(&mut self, turn: &Turn) {
+        if self.is_tainted_by(turn) {
+            self.history.taint();
+        }
+        self.transcript.push_results(turn.results());
     }
 }

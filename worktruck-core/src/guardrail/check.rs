@@ -1,11 +1,16 @@
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Timestamp};
 
 use super::condition::{is_pointer, pattern};
-use super::{Condition, ConditionOp, Rule};
+use super::schema::compile;
+use super::{Condition, ConditionOp, ContextField, Gate, Rule, RuleKind, Subject};
+
+/// The longest summary of an approval.
+const MOST_CHARACTERS: usize = 512;
 
 /// Checks a set of rules before it is saved.
 ///
@@ -46,6 +51,7 @@ pub fn check(rules: &[Rule]) -> Result<()> {
             let message = "a tool pattern must be a name, in which * stands for any characters";
             return Err(Error::invalid(message).at(format!("{at}/tools/{place}")));
         }
+        rule.kind.check(&at)?;
         for (place, condition) in rule.when.iter().enumerate() {
             condition.check(&format!("{at}/when/{place}"))?;
         }
@@ -53,14 +59,70 @@ pub fn check(rules: &[Rule]) -> Result<()> {
     Ok(())
 }
 
-impl Condition {
+impl RuleKind {
     fn check(&self, at: &str) -> Result<()> {
-        if !is_pointer(&self.pointer) {
-            let message = format!(
-                "{:?} is not a JSON pointer: it must be empty or begin with /, with ~0 for ~ and ~1 for /",
-                self.pointer
-            );
-            return Err(Error::invalid(message).at(format!("{at}/pointer")));
+        let wrong = |field: &str, message: String| Err(Error::invalid(message).at(format!("{at}/{field}")));
+        match self {
+            Self::Allowlist | Self::Denylist => Ok(()),
+            Self::RateLimit { window_secs: 0, .. } => wrong("window_secs", "window_secs must be at least 1".to_owned()),
+            Self::ApprovalGate(Gate { expires_secs: 0, .. }) => {
+                wrong("expires_secs", "expires_secs must be at least 1".to_owned())
+            }
+            Self::RateLimit { .. } | Self::ApprovalGate(Gate { summary: None, .. }) => Ok(()),
+            Self::ApprovalGate(Gate { summary: Some(summary), .. }) => match summary.chars().count() {
+                1..=MOST_CHARACTERS if !summary.contains('\0') => Ok(()),
+                _ => wrong("summary", format!("a summary has 1 to {MOST_CHARACTERS} characters, and no NUL")),
+            },
+            Self::IoValidation { schema, .. } => compile(schema).map(drop).or_else(|(place, why)| {
+                let message = format!("the schema cannot be used: {why}");
+                wrong(&format!("schema{place}"), message)
+            }),
+            Self::QuietHours(hours) => {
+                if hours.from == hours.to {
+                    return wrong("to", format!("from and to are both {}; hours must begin and end", hours.from));
+                }
+                if hours.days.as_ref().is_some_and(Vec::is_empty) {
+                    return wrong("days", "days must name at least one day; leave them out for every day".to_owned());
+                }
+                match hours.place(Timestamp::EPOCH, Tz::UTC) {
+                    Ok(_) => Ok(()),
+                    Err(why) => wrong("timezone", format!("{why}; use an IANA name such as Europe/Berlin")),
+                }
+            }
+        }
+    }
+}
+
+impl Condition {
+    /// Comparisons that could never hold, or could not be evaluated.
+    fn check_context(&self, field: ContextField, at: &str) -> Result<()> {
+        use ConditionOp::{Eq, Exists, Gt, Gte, In, Lt, Lte, Matches, Ne};
+        let (is_fitting, expected) = match (field, self.op) {
+            (ContextField::Untrusted, Eq | Ne) => (self.value.is_boolean(), "untrusted compares with true or false"),
+            (ContextField::Calls, Eq | Ne | Gt | Gte | Lt | Lte) => {
+                (self.value.is_u64(), "calls compares with a count")
+            }
+            (ContextField::Calls, In) => (true, ""),
+            (ContextField::Untrusted, In | Exists | Matches | Gt | Gte | Lt | Lte) => {
+                return Err(Error::invalid("untrusted takes eq or ne").at(format!("{at}/op")));
+            }
+            (ContextField::Calls, Exists | Matches) => {
+                return Err(Error::invalid("calls takes eq, ne, gt, gte, lt, lte or in").at(format!("{at}/op")));
+            }
+        };
+        if is_fitting { Ok(()) } else { Err(Error::invalid(expected).at(format!("{at}/value"))) }
+    }
+
+    fn check(&self, at: &str) -> Result<()> {
+        match &self.subject {
+            Subject::Pointer(pointer) if !is_pointer(pointer) => {
+                let message = format!(
+                    "{pointer:?} is not a JSON pointer: it must be empty or begin with /, with ~0 for ~ and ~1 for /"
+                );
+                return Err(Error::invalid(message).at(format!("{at}/pointer")));
+            }
+            Subject::Context(field) => self.check_context(*field, at)?,
+            Subject::Pointer(_) => {}
         }
         let expected = match (self.op, &self.value) {
             (ConditionOp::Eq | ConditionOp::Ne, _)

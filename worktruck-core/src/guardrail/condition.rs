@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
 
-use super::{Condition, ConditionOp};
+use super::{Call, Condition, ConditionOp, ContextField, Subject};
 
 /// A compiled pattern takes at most this many bytes.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -23,12 +23,32 @@ impl From<bool> for Truth {
     }
 }
 
-/// Whether all `conditions` hold of `input`, in whatever order they stand: one that fails decides,
+/// A condition made ready.
+#[derive(Debug)]
+pub(super) struct Ready {
+    condition: Condition,
+    /// The pattern, or why there is none.
+    pattern: Option<Result<Regex, String>>,
+}
+
+impl From<Condition> for Ready {
+    fn from(condition: Condition) -> Self {
+        let pattern = match (condition.op, &condition.value) {
+            (ConditionOp::Matches, Value::String(text)) => {
+                Some(pattern(text).map_err(|_| format!("{text:?} is not a regular expression")))
+            }
+            _ => None,
+        };
+        Self { condition, pattern }
+    }
+}
+
+/// Whether all `conditions` hold of a call, in whatever order they stand: one that fails decides,
 /// also where another cannot be evaluated.
-pub(super) fn hold(conditions: &[Condition], input: &Value) -> Truth {
+pub(super) fn hold(conditions: &[Ready], call: &Call<'_>) -> Truth {
     let mut all = Truth::Holds;
     for condition in conditions {
-        match condition.holds(input) {
+        match condition.holds(call) {
             Truth::Holds => {}
             Truth::Fails => return Truth::Fails,
             unknown @ Truth::Unknown(_) => all = if all == Truth::Holds { unknown } else { all },
@@ -48,26 +68,38 @@ pub(super) fn pattern(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).size_limit(PATTERN_BYTES).build()
 }
 
-impl Condition {
-    fn holds(&self, input: &Value) -> Truth {
-        if !is_pointer(&self.pointer) {
-            return Truth::Unknown(format!("{:?} is not a JSON pointer", self.pointer));
+impl Ready {
+    fn holds(&self, call: &Call<'_>) -> Truth {
+        match &self.condition.subject {
+            Subject::Pointer(pointer) if !is_pointer(pointer) => {
+                Truth::Unknown(format!("{pointer:?} is not a JSON pointer"))
+            }
+            Subject::Pointer(pointer) => self.compares(call.input.pointer(pointer)),
+            Subject::Context(ContextField::Untrusted) => self.compares(Some(&call.history.is_untrusted().into())),
+            Subject::Context(ContextField::Calls) => self.compares(Some(&call.history.calls(call.tool).len().into())),
         }
-        let found = input.pointer(&self.pointer);
-        match (self.op, found) {
-            (ConditionOp::Exists, _) => match self.value {
+    }
+
+    fn compares(&self, found: Option<&Value>) -> Truth {
+        let value = &self.condition.value;
+        match (self.condition.op, found) {
+            (ConditionOp::Exists, _) => match value {
                 Value::Null | Value::Bool(true) => found.is_some().into(),
                 Value::Bool(false) => found.is_none().into(),
                 _ => Truth::Unknown("exists takes true or false".to_owned()),
             },
-            (ConditionOp::Ne, found) => (!found.is_some_and(|found| equal(found, &self.value))).into(),
+            (ConditionOp::Ne, found) => (!found.is_some_and(|found| equal(found, value))).into(),
             (_, None) => Truth::Fails,
-            (ConditionOp::Eq, Some(found)) => equal(found, &self.value).into(),
-            (ConditionOp::In, Some(found)) => match &self.value {
+            (ConditionOp::Eq, Some(found)) => equal(found, value).into(),
+            (ConditionOp::In, Some(found)) => match value {
                 Value::Array(list) => list.iter().any(|one| equal(found, one)).into(),
                 _ => Truth::Unknown("in takes a list".to_owned()),
             },
-            (ConditionOp::Matches, Some(found)) => self.matches(found),
+            (ConditionOp::Matches, Some(found)) => match (found, &self.pattern) {
+                (Value::String(text), Some(Ok(pattern))) => pattern.is_match(text).into(),
+                (Value::String(_), Some(Err(why))) => Truth::Unknown(why.clone()),
+                _ => self.incomparable(found),
+            },
             (ConditionOp::Gt, Some(found)) => self.ordered(found, Ordering::is_gt),
             (ConditionOp::Gte, Some(found)) => self.ordered(found, Ordering::is_ge),
             (ConditionOp::Lt, Some(found)) => self.ordered(found, Ordering::is_lt),
@@ -75,18 +107,8 @@ impl Condition {
         }
     }
 
-    fn matches(&self, found: &Value) -> Truth {
-        let (Value::String(text), Value::String(wanted)) = (found, &self.value) else {
-            return self.incomparable(found);
-        };
-        match pattern(wanted) {
-            Ok(regex) => regex.is_match(text).into(),
-            Err(_) => Truth::Unknown(format!("{wanted:?} is not a regular expression")),
-        }
-    }
-
     fn ordered(&self, found: &Value, holds: fn(Ordering) -> bool) -> Truth {
-        match (found, &self.value) {
+        match (found, &self.condition.value) {
             (Value::Number(a), Value::Number(b)) => holds(compare(a, b)).into(),
             (Value::String(a), Value::String(b)) => holds(a.cmp(b)).into(),
             _ => self.incomparable(found),
@@ -94,8 +116,14 @@ impl Condition {
     }
 
     fn incomparable(&self, found: &Value) -> Truth {
-        let at = if self.pointer.is_empty() { "the input" } else { &self.pointer };
-        Truth::Unknown(format!("{at} is {}, which does not compare with {}", noun(found), noun(&self.value)))
+        let at = match &self.condition.subject {
+            Subject::Pointer(pointer) if pointer.is_empty() => "the input",
+            Subject::Pointer(pointer) => pointer,
+            Subject::Context(ContextField::Untrusted) => "untrusted",
+            Subject::Context(ContextField::Calls) => "calls",
+        };
+        let wanted = noun(&self.condition.value);
+        Truth::Unknown(format!("{at} is {}, which does not compare with {wanted}", noun(found)))
     }
 }
 

@@ -1,9 +1,12 @@
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use wildmatch::WildMatchPattern;
+use serde_json::{Value, json};
 
-use super::condition::{Truth, hold};
-use super::{Mode, OnBlock, Rule, RuleType};
+use crate::Timestamp;
+use crate::run::{EventType, NewEvent};
+
+use super::decide::{Decides, ReadyRule};
+use super::{Gate, History, Mode, OnBlock, Rule, RuleKind, RuleType};
 
 /// A tool call that the rules are asked about.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +15,12 @@ pub struct Call<'a> {
     pub tool: &'a str,
     /// Its input.
     pub input: &'a Value,
+    /// When the model asked for it.
+    pub now: Timestamp,
+    /// The time zone of the tenant.
+    pub zone: Tz,
+    /// What the run did before.
+    pub history: &'a History,
 }
 
 /// What the rules say about a call: what happens, and what every rule decided.
@@ -28,6 +37,13 @@ pub struct Verdict {
 pub enum Outcome {
     /// It runs.
     Allow,
+    /// A person decides whether it runs.
+    Suspend {
+        /// The rule that asks.
+        rule: RuleRef,
+        /// How the person is asked.
+        gate: Gate,
+    },
     /// It does not run.
     Block {
         /// What becomes of the run.
@@ -50,8 +66,9 @@ impl Outcome {
     const fn strictness(&self) -> u8 {
         match self {
             Self::Allow => 0,
-            Self::Block { on_block: OnBlock::RefuseCall, .. } => 1,
-            Self::Block { on_block: OnBlock::FailRun, .. } => 2,
+            Self::Suspend { .. } => 1,
+            Self::Block { on_block: OnBlock::RefuseCall, .. } => 2,
+            Self::Block { on_block: OnBlock::FailRun, .. } => 3,
         }
     }
 }
@@ -83,114 +100,129 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+impl Decision {
+    /// The event that records it, about the call of `tool` at `seq`.
+    pub(crate) fn event(&self, seq: u32, tool: &str) -> NewEvent {
+        let mut data = json!(self);
+        data["step_seq"] = seq.into();
+        data["tool"] = tool.into();
+        NewEvent::with(EventType::GuardrailDecision, data)
+    }
+}
+
 /// What a rule decides about a call.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decided {
     /// As far as this rule goes the call may run.
     Allow,
+    /// A person decides.
+    Suspend,
     /// The call may not run.
     Block,
     /// The rule is about other calls.
     NotApplicable,
 }
 
-/// Decides about `call` by `rules`.
-///
-/// Every rule is evaluated, and the strictest outcome of the enforced ones wins: a block that fails
-/// the run, then a block that refuses the call, then leave to run. Shadow rules are decided and
-/// change nothing. Without any enforced rule the call is blocked. A rule that cannot be evaluated,
-/// because a condition compares things that do not compare, blocks.
+/// Rules made ready to decide: patterns and schemas are compiled, each once.
 ///
 /// # Examples
 ///
 /// ```
-/// use serde_json::{from_value, json};
-/// use worktruck_core::guardrail::{Call, Rule, evaluate};
+/// use chrono_tz::Tz;
+/// use serde_json::{Value, from_value, json};
+/// use worktruck_core::Timestamp;
+/// use worktruck_core::guardrail::{Call, History, RuleSet};
 ///
-/// let rules: Vec<Rule> = from_value(json!([
+/// let rules = RuleSet::new(from_value(json!([
 ///     {"type": "allowlist", "mode": "enforce", "tools": ["contacts_*"]},
 ///     {"type": "denylist", "mode": "enforce", "tools": ["contacts_merge"],
 ///      "when": [{"pointer": "/score", "op": "lt", "value": 0.9}]},
-/// ]))?;
-/// let input = json!({"score": 0.5});
-/// assert!(evaluate(&rules, &Call { tool: "contacts_get", input: &input }).outcome.is_allow());
-/// assert!(!evaluate(&rules, &Call { tool: "contacts_merge", input: &input }).outcome.is_allow());
-/// assert!(!evaluate(&rules, &Call { tool: "mail_send", input: &input }).outcome.is_allow());
-/// assert!(!evaluate(&[], &Call { tool: "contacts_get", input: &input }).outcome.is_allow());
+/// ]))?);
+/// let runs = |rules: &RuleSet, tool: &str, input: Value| {
+///     let (now, history) = (Timestamp::EPOCH, History::default());
+///     rules.evaluate(&Call { tool, input: &input, now, zone: Tz::UTC, history: &history }).outcome.is_allow()
+/// };
+/// assert!(runs(&rules, "contacts_get", json!({})));
+/// assert!(!runs(&rules, "contacts_merge", json!({"score": 0.5})));
+/// assert!(!runs(&rules, "mail_send", json!({})));
+/// assert!(!runs(&RuleSet::new(Vec::new()), "contacts_get", json!({})));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[must_use]
-pub fn evaluate(rules: &[Rule], call: &Call<'_>) -> Verdict {
-    let mut outcome = if rules.iter().any(Rule::is_enforced) {
-        Outcome::Allow
-    } else {
-        Outcome::Block {
-            on_block: OnBlock::FailRun,
-            rule: None,
-            reason: format!("no guardrail is in mode enforce, so that {} may not run", call.tool),
-        }
-    };
-    let mut decisions = Vec::with_capacity(rules.len());
-    for (rule_index, rule) in rules.iter().enumerate() {
-        let (decision, reason) = rule.decide(call);
-        let rule_ref = RuleRef { rule_index, rule_id: rule.id.clone() };
-        if let (true, Decided::Block, Some(reason)) = (rule.is_enforced(), decision, &reason) {
-            let block =
-                Outcome::Block { on_block: rule.on_block, rule: Some(rule_ref.clone()), reason: reason.clone() };
-            if block.strictness() > outcome.strictness() {
-                outcome = block;
+#[derive(Debug)]
+pub struct RuleSet(Vec<ReadyRule>);
+
+impl RuleSet {
+    /// The rules, made ready. What cannot be made ready blocks the calls it is about.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self(rules.into_iter().map(ReadyRule::from).collect())
+    }
+
+    /// Decides about a call before it is made.
+    ///
+    /// Every rule is evaluated, and the strictest outcome of the enforced ones wins: a block that fails
+    /// the run, then a block that refuses the call, then a person's decision, then leave to run. Shadow rules are
+    /// decided and change nothing. Without any enforced rule the call is blocked. A rule that cannot be evaluated,
+    /// because a condition compares things that do not compare, blocks.
+    #[must_use]
+    pub fn evaluate(&self, call: &Call<'_>) -> Verdict {
+        self.verdict(call, |rule| rule.decide(call))
+    }
+
+    /// Decides about a call that a person has approved: the other rules are evaluated again.
+    #[must_use]
+    pub fn evaluate_approved(&self, call: &Call<'_>) -> Verdict {
+        self.verdict(call, |rule| match rule.decide(call) {
+            (Decided::Suspend, _) => (Decided::Allow, None),
+            decided => decided,
+        })
+    }
+
+    /// Decides about what came out of a call. Rules about other things do not apply.
+    #[must_use]
+    pub fn evaluate_output(&self, call: &Call<'_>, output: &Value) -> Verdict {
+        self.verdict(call, |rule| rule.decide_output(call, output))
+    }
+
+    /// Whether there may be an input with which `tool` runs; a model is not offered the other tools.
+    ///
+    /// `false` is certain. `true` is certain where the enforced rules have no conditions and are about names only.
+    #[must_use]
+    pub fn is_offerable(&self, tool: &str) -> bool {
+        let mut enforced = self.0.iter().filter(|rule| rule.is_enforced()).peekable();
+        enforced.peek().is_some() && !enforced.any(|rule| rule.blocks_always(tool))
+    }
+
+    fn verdict(&self, call: &Call<'_>, decide: impl Fn(&ReadyRule) -> Decides) -> Verdict {
+        let mut outcome = if self.0.iter().any(ReadyRule::is_enforced) {
+            Outcome::Allow
+        } else {
+            Outcome::Block {
+                on_block: OnBlock::FailRun,
+                rule: None,
+                reason: format!("no guardrail is in mode enforce, so that {} may not run", call.tool),
             }
-        }
-        decisions.push(Decision { rule: rule_ref, rule_type: rule.rule_type, mode: rule.mode, decision, reason });
-    }
-    Verdict { outcome, decisions }
-}
-
-/// Whether there may be an input with which `tool` runs; a model is not offered the other tools.
-///
-/// `false` is certain. `true` is certain where the enforced rules have no conditions.
-#[must_use]
-pub fn is_offerable(rules: &[Rule], tool: &str) -> bool {
-    let mut enforced = rules.iter().filter(|rule| rule.is_enforced()).peekable();
-    enforced.peek().is_some() && !enforced.any(|rule| rule.when.is_empty() && rule.blocks_where_it_applies(tool))
-}
-
-impl Rule {
-    fn is_enforced(&self) -> bool {
-        self.mode == Mode::Enforce
-    }
-
-    fn names(&self, tool: &str) -> bool {
-        // A tool's name holds no NUL, so that `*` is the only wildcard.
-        self.tools.iter().any(|pattern| WildMatchPattern::<'*', '\0'>::new(pattern).matches(tool))
-    }
-
-    fn blocks_where_it_applies(&self, tool: &str) -> bool {
-        match self.rule_type {
-            RuleType::Allowlist => !self.names(tool),
-            RuleType::Denylist => self.names(tool),
-        }
-    }
-
-    /// The decision, and with a block the reason.
-    fn decide(&self, call: &Call<'_>) -> (Decided, Option<String>) {
-        let tool = call.tool;
-        if self.rule_type == RuleType::Denylist && !self.names(tool) {
-            return (Decided::NotApplicable, None);
-        }
-        match hold(&self.when, call.input) {
-            Truth::Holds if self.blocks_where_it_applies(tool) => {
-                let list = match self.rule_type {
-                    RuleType::Allowlist => "is not on the allowlist",
-                    RuleType::Denylist => "is on the denylist",
-                };
-                let conditions = if self.when.is_empty() { "" } else { " for calls like this one" };
-                (Decided::Block, Some(format!("{tool} {list}{conditions}")))
+        };
+        let mut decisions = Vec::with_capacity(self.0.len());
+        for (rule_index, ready) in self.0.iter().enumerate() {
+            let (decision, reason) = decide(ready);
+            let Rule { id, kind, mode, on_block, .. } = &ready.rule;
+            let rule = RuleRef { rule_index, rule_id: id.clone() };
+            let own = match (decision, &reason, kind) {
+                (Decided::Block, Some(reason), _) => {
+                    Outcome::Block { on_block: *on_block, rule: Some(rule.clone()), reason: reason.clone() }
+                }
+                (Decided::Suspend, _, RuleKind::ApprovalGate(gate)) => {
+                    Outcome::Suspend { rule: rule.clone(), gate: gate.clone() }
+                }
+                _ => Outcome::Allow,
+            };
+            if ready.is_enforced() && own.strictness() > outcome.strictness() {
+                outcome = own;
             }
-            Truth::Holds => (Decided::Allow, None),
-            Truth::Fails => (Decided::NotApplicable, None),
-            Truth::Unknown(why) => (Decided::Block, Some(format!("the rule cannot be evaluated: {why}"))),
+            decisions.push(Decision { rule, rule_type: kind.rule_type(), mode: *mode, decision, reason });
         }
+        Verdict { outcome, decisions }
     }
 }

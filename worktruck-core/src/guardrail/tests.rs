@@ -1,17 +1,30 @@
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use serde_json::{Value, from_value, json};
 
 use super::*;
+use crate::Timestamp;
 
 fn rules(json: &Value) -> Vec<Rule> {
     from_value(json.clone()).unwrap()
 }
 
+/// What the rules say of the first call of a run.
+fn evaluate(rules: &[Rule], tool: &str, input: &Value) -> Verdict {
+    let (now, zone, history) = (Timestamp::EPOCH, Tz::UTC, History::default());
+    RuleSet::new(rules.to_vec()).evaluate(&Call { tool, input, now, zone, history: &history })
+}
+
+fn is_offerable(rules: &[Rule], tool: &str) -> bool {
+    RuleSet::new(rules.to_vec()).is_offerable(tool)
+}
+
 /// `{outcome} | {decisions}`: what happens and by which rule, and one letter per rule.
 fn decided(rules_json: &Value, tool: &str, input: &Value) -> String {
-    let verdict = evaluate(&rules(rules_json), &Call { tool, input });
+    let verdict = evaluate(&rules(rules_json), tool, input);
     let outcome = match verdict.outcome {
         Outcome::Allow => "allow".to_owned(),
+        Outcome::Suspend { rule, .. } => format!("suspend by {}", rule.rule_index),
         Outcome::Block { rule: None, on_block: OnBlock::FailRun, .. } => "default deny".to_owned(),
         Outcome::Block { rule, on_block, reason } => {
             assert!(!reason.is_empty());
@@ -23,6 +36,7 @@ fn decided(rules_json: &Value, tool: &str, input: &Value) -> String {
         assert_eq!(decision.reason.is_some(), decision.decision == Decided::Block);
         match decision.decision {
             Decided::Allow => 'A',
+            Decided::Suspend => 'S',
             Decided::Block => 'B',
             Decided::NotApplicable => '-',
         }
@@ -183,7 +197,7 @@ fn all_conditions_must_hold_and_one_that_fails_decides() {
 fn a_reason_names_the_place_and_the_types() {
     let rules = rules(&json!([{"id": "cap", "type": "denylist", "mode": "enforce", "on_block": "refuse_call",
         "when": [{"pointer": "/amount", "op": "gt", "value": 100}]}]));
-    let verdict = evaluate(&rules, &Call { tool: "pay", input: &json!({"amount": "90"}) });
+    let verdict = evaluate(&rules, "pay", &json!({"amount": "90"}));
     let reason = "the rule cannot be evaluated: /amount is a string, which does not compare with a number";
     assert_eq!(
         verdict.outcome,
@@ -281,7 +295,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
     ];
     let value = prop_oneof![Just(json!(1)), Just(json!("b")), Just(json!([1, "b"])), Just(json!(true))];
     (prop_oneof![Just("/x"), Just("/y"), Just("broken")], op, value).prop_map(|(pointer, op, value)| Condition {
-        pointer: pointer.to_owned(),
+        subject: Subject::Pointer(pointer.to_owned()),
         op,
         value,
     })
@@ -289,15 +303,15 @@ fn any_condition() -> impl Strategy<Value = Condition> {
 
 fn any_rule() -> impl Strategy<Value = Rule> {
     (
-        prop_oneof![Just(RuleType::Allowlist), Just(RuleType::Denylist)],
+        prop_oneof![Just(RuleKind::Allowlist), Just(RuleKind::Denylist)],
         prop_oneof![Just(Mode::Shadow), Just(Mode::Enforce)],
         proptest::collection::vec(prop_oneof![Just("a"), Just("b"), Just("a*"), Just("*")], 1..3),
         proptest::collection::vec(any_condition(), 0..3),
         prop_oneof![Just(OnBlock::FailRun), Just(OnBlock::RefuseCall)],
     )
-        .prop_map(|(rule_type, mode, tools, when, on_block)| Rule {
+        .prop_map(|(kind, mode, tools, when, on_block)| Rule {
             id: None,
-            rule_type,
+            kind,
             mode,
             tools: tools.into_iter().map(str::to_owned).collect(),
             when,
@@ -324,8 +338,8 @@ fn any_tool() -> impl Strategy<Value = &'static str> {
 
 /// The outcome without the place of the rule, which moves when another rule is put before it.
 fn effect(rules: &[Rule], tool: &str, input: &Value) -> Option<(OnBlock, bool, String)> {
-    match evaluate(rules, &Call { tool, input }).outcome {
-        Outcome::Allow => None,
+    match evaluate(rules, tool, input).outcome {
+        Outcome::Allow | Outcome::Suspend { .. } => None,
         Outcome::Block { on_block, rule, reason } => Some((on_block, rule.is_some(), reason)),
     }
 }
@@ -343,7 +357,7 @@ proptest! {
         for rule in &mut all {
             rule.mode = Mode::Shadow;
         }
-        let verdict = evaluate(&all, &Call { tool, input: &input });
+        let verdict = evaluate(&all, tool, &input);
         let denied = matches!(verdict.outcome, Outcome::Block { on_block: OnBlock::FailRun, rule: None, .. });
         prop_assert!(denied);
         prop_assert_eq!(verdict.decisions.len(), all.len());
@@ -368,7 +382,7 @@ proptest! {
 
     #[test]
     fn a_tool_that_can_run_is_offered(all in any_rules(), tool in any_tool(), input in any_input()) {
-        let runs = evaluate(&all, &Call { tool, input: &input }).outcome.is_allow();
+        let runs = evaluate(&all, tool, &input).outcome.is_allow();
         prop_assert!(!runs || is_offerable(&all, tool));
         if all.iter().all(|rule| rule.when.is_empty()) {
             prop_assert_eq!(runs, is_offerable(&all, tool));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::guardrail::Rule;
 use crate::model::Usage;
 use crate::pricing::Price;
-use crate::run::Cost;
+use crate::run::{Approval, Cost};
 use crate::tool::ToolSpec;
 use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
@@ -48,6 +48,9 @@ pub struct Snapshot {
     pub max_tokens: u32,
     /// How many times the same call may be made.
     pub max_repeats: u32,
+    /// The IANA time zone of the tenant; UTC if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
 }
 
 /// What a step is.
@@ -186,6 +189,9 @@ pub struct Journal {
     pub steps: Vec<Step>,
     /// The calls that are not in the chain yet, in order.
     pub calls: Vec<OpenCall>,
+    /// What people were asked about its calls, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
     /// The number of the last commit.
     pub commits: u64,
     /// What is set aside for a model turn under way.

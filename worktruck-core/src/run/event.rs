@@ -64,6 +64,10 @@ event_types! {
     BudgetReserved = "budget.reserved",
     /// The turn was paid and the rest given back.
     BudgetSettled = "budget.settled",
+    /// A person is asked about a call.
+    ApprovalRequested = "approval.requested",
+    /// They answered, or it was too late.
+    ApprovalDecided = "approval.decided",
     /// Replay found another history than the journal's.
     ReplayDiverged = "replay.diverged",
 }

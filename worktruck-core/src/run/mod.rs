@@ -1,5 +1,6 @@
 //! Runs: what is asked for, how far it is, and who may go on with it.
 
+mod approval;
 mod event;
 mod lease;
 mod record;
@@ -12,6 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::{Error, NanoUsd, Result, RunId, TenantId, Timestamp};
 
+pub use approval::{Answer, Approval, ApprovalStatus, Decision, UNKNOWN_OUTCOME};
 pub use event::{Event, EventType, NewEvent};
 pub use lease::{BlueprintVersion, ClaimRequest, Claimed, Lease, Renewal};
 pub use record::{Commit, CommitStep, RunRecord, Signal, Transition};
@@ -42,10 +44,10 @@ pub struct Run {
     /// How long it may take from its first start; the blueprint's default if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_secs: Option<u32>,
-    /// When it must have ended; set at its first start.
+    /// When it must have ended; set at its first start. The clock stands still while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Timestamp>,
-    /// Not before this moment.
+    /// Not before this moment; while it waits, when it goes on without an answer.
     pub run_at: Timestamp,
     /// Higher goes first, -100 to 100.
     pub priority: i8,

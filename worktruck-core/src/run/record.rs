@@ -7,8 +7,8 @@ use crate::store::Changes;
 use crate::{Error, ErrorKind, NanoUsd, Result, Timestamp};
 
 use super::{
-    ClaimRequest, Claimed, Event, EventType, FailureCategory, Lease, NewEvent, NewRun, Renewal, Run, RunStatus,
-    WaitingReason,
+    Answer, Approval, ClaimRequest, Claimed, Event, EventType, FailureCategory, Lease, NewEvent, NewRun, Renewal, Run,
+    RunStatus, WaitingReason,
 };
 
 /// The one write of a running agent: what it did, and where that leaves the run.
@@ -23,6 +23,8 @@ pub struct Commit {
     pub steps: Vec<CommitStep>,
     /// Calls that are opened, or have come back but cannot join the chain yet; by sequence number.
     pub calls: Vec<OpenCall>,
+    /// Approvals that are asked for, or that nobody answered in time.
+    pub approvals: Vec<Approval>,
     /// What else happened. Steps and the transition make their own events.
     pub events: Vec<NewEvent>,
     /// What is set aside from now on.
@@ -73,13 +75,15 @@ pub enum Transition {
 }
 
 /// Something that somebody without the lease wants of a run.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
     /// Its end.
     Cancel {
         /// Who wants it.
         actor: Option<String>,
     },
+    /// A call to be made or not.
+    Decide(Answer),
 }
 
 /// A run with all that a store keeps beside it. The methods are the rules of a run's life: a
@@ -139,9 +143,9 @@ impl RunRecord {
     #[must_use]
     pub fn is_claimable(&self, request: &ClaimRequest, now: Timestamp) -> bool {
         let ready = match self.run.status {
-            RunStatus::Queued => self.run.run_at <= now,
+            RunStatus::Queued | RunStatus::Waiting => self.run.run_at <= now,
             RunStatus::Running => self.lease_expires_at.is_none_or(|at| at <= now),
-            RunStatus::Waiting | RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => false,
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => false,
         };
         ready
             && request.blueprints.iter().any(|has| {
@@ -156,6 +160,10 @@ impl RunRecord {
         let mut events = Vec::new();
         if self.run.status == RunStatus::Running {
             events.push(NewEvent::with(EventType::LeaseLost, json!({ "fence": self.fence })));
+        }
+        if let (RunStatus::Waiting, Some(deadline_at)) = (self.run.status, &mut self.run.deadline_at) {
+            // Invariant: nothing changes a run that waits but what lets it go on or ends it.
+            *deadline_at = deadline_at.after(now.since(self.run.updated_at));
         }
         let begun = self.run.started_at.is_some();
         events.push(NewEvent::with(
@@ -245,6 +253,10 @@ impl RunRecord {
         self.reserved = commit.reserved;
         self.forfeited = commit.forfeited;
         events.extend(self.make(&commit.transition, now)?);
+        if self.run.status == RunStatus::Waiting {
+            let pending = commit.approvals.iter().filter(|approval| approval.is_pending());
+            self.run.run_at = pending.map(|approval| approval.expires_at).min().unwrap_or(Timestamp::FOREVER);
+        }
         if self.run.cancel_requested_at.is_some() && matches!(self.run.status, RunStatus::Queued | RunStatus::Waiting) {
             // The worker did not know of the request, and nobody has to come back to the run.
             events.extend(self.make(&Transition::Cancel, now)?);
@@ -259,16 +271,49 @@ impl RunRecord {
         Ok((lease, self.place(events, now)))
     }
 
-    /// Takes in a signal from somebody without the lease.
+    /// What becomes of the approvals of a commit that took effect, where `stored` are those of the run: the ones to
+    /// be written. What was answered meanwhile stays answered, and a run that would wait for it goes on.
+    ///
+    /// Called after [`commit`](Self::commit), where the commit has approvals.
+    #[must_use]
+    pub fn approve(&mut self, commit: &Commit, stored: &[Approval], now: Timestamp) -> Vec<Approval> {
+        let is_answered = |approval: &Approval| {
+            approval.is_pending() && stored.iter().any(|stored| stored.id == approval.id && !stored.is_pending())
+        };
+        let (answered, written): (Vec<_>, Vec<_>) = commit.approvals.iter().partition(|approval| is_answered(approval));
+        if !answered.is_empty() && self.run.status == RunStatus::Waiting {
+            self.run.run_at = now;
+        }
+        let mut written: Vec<Approval> = written.into_iter().cloned().collect();
+        if self.run.status.is_terminal() {
+            // Somebody asked for the end of the run, and its worker did not know.
+            written.iter_mut().filter(|approval| approval.is_pending()).for_each(|it| drop(it.expire(now)));
+        }
+        written
+    }
+
+    /// Takes in a signal from somebody without the lease, where `approvals` are those of the run.
     ///
     /// # Errors
     ///
-    /// `Conflict` if the run has ended.
-    pub fn signal(&mut self, signal: &Signal, now: Timestamp) -> Result<Vec<Event>> {
-        let Signal::Cancel { actor } = signal;
+    /// - `Conflict`: the run has ended, or the approval was answered before or has expired.
+    /// - `NotFound`: the run has no such approval.
+    pub fn signal(&mut self, signal: &Signal, approvals: &mut [Approval], now: Timestamp) -> Result<Vec<Event>> {
         if self.run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} has already {}", self.run.id, self.run.status)));
         }
+        let actor = match signal {
+            Signal::Cancel { actor } => actor,
+            Signal::Decide(answer) => {
+                let approval = approvals.iter_mut().find(|approval| approval.id == answer.approval);
+                let approval = approval.ok_or_else(|| Error::not_found(format!("approval {}", answer.approval)))?;
+                let event = approval.decide(answer, now)?;
+                if self.run.status == RunStatus::Waiting {
+                    self.run.run_at = self.run.run_at.min(now);
+                }
+                return Ok(self.place(vec![event], now));
+            }
+        };
         let mut events = Vec::new();
         if self.run.cancel_requested_at.is_none() {
             self.run.cancel_requested_at = Some(now);
@@ -276,6 +321,7 @@ impl RunRecord {
         }
         let held = self.run.status == RunStatus::Running && self.lease_expires_at.is_some_and(|at| now < at);
         if !held {
+            events.extend(approvals.iter_mut().filter(|approval| approval.is_pending()).map(|it| it.expire(now)));
             events.extend(self.make(&Transition::Cancel, now)?);
             self.lease_expires_at = None;
         }
@@ -369,13 +415,14 @@ mod tests {
             let new = NewRun::new(crate::RunId::from_uuid(run), "sweep", Value::Null);
             let (mut record, _) = RunRecord::accept(new, crate::TenantId::from_uuid(tenant), Timestamp::EPOCH);
             let (claimed, _) = record.claim(LEASE, Timestamp::EPOCH);
-            record.signal(&Signal::Cancel { actor: None }, Timestamp::EPOCH).expect("the run is marked");
+            record.signal(&Signal::Cancel { actor: None }, &mut [], Timestamp::EPOCH).expect("the run is marked");
             assert_eq!(record.run.status, RunStatus::Running, "the worker holds it");
             let commit = Commit {
                 number: 1,
                 snapshot: None,
                 steps: Vec::new(),
                 calls: Vec::new(),
+                approvals: Vec::new(),
                 events: Vec::new(),
                 reserved: NanoUsd::ZERO,
                 forfeited: NanoUsd::ZERO,

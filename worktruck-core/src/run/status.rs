@@ -119,6 +119,8 @@ impl fmt::Display for FailureCategory {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingReason {
+    /// A person decides about a call.
+    Approval,
     /// A call with outside effects may or may not have happened before a crash.
     UnknownOutcome,
 }
@@ -128,6 +130,7 @@ impl WaitingReason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Approval => "approval",
             Self::UnknownOutcome => "unknown_outcome",
         }
     }

@@ -32,7 +32,7 @@ pub use query::{
     too_many_with_term,
 };
 pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
-pub use run::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
+pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
 pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
 pub use view::View;
 pub use words::fold;

@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::journal::Journal;
-use crate::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
-use crate::{Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::run::{
+    Approval, ApprovalStatus, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal,
+};
+use crate::{ApprovalId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 /// Which runs are wanted, newest first.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,23 @@ pub struct RunQuery {
 #[must_use]
 pub fn run_scope(tenant: TenantId, query: &RunQuery) -> impl Serialize + use<> {
     ("runs", tenant, query.status, query.blueprint.clone())
+}
+
+/// Which approvals are wanted, in the order in which they were asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ApprovalQuery {
+    /// In this status.
+    pub status: Option<ApprovalStatus>,
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// What the cursors of a list of approvals are bound to: the tenant and the filters.
+#[must_use]
+pub fn approval_scope(tenant: TenantId, query: &ApprovalQuery) -> impl Serialize + use<> {
+    ("approvals", tenant, query.status, query.run)
 }
 
 /// What the cursors of a list of events are bound to: the tenant and the run.
@@ -79,8 +98,9 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// - `Conflict`: an id is taken.
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>>;
 
-    /// Takes up to `request.limit` runs of any tenant: queued ones whose time has come and running
-    /// ones whose lease has expired.
+    /// Takes up to `request.limit` runs of any tenant: queued and waiting ones whose time has come and running
+    /// ones whose lease has expired. The time of a run that waits has come when a question is answered, or when it
+    /// is too late to be; it is in the queue then.
     ///
     /// # Order
     ///
@@ -159,6 +179,8 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// - `commit_of_a_conflicting_change_names_the_step_and_writes_nothing`
     /// - `commit_refuses_steps_out_of_order`, `illegal_moves_are_refused`
     /// - `released_run_is_claimed_at_once_and_keeps_its_attempts`
+    /// - `run_waits_for_an_answer_until_it_is_too_late`: what becomes of its approvals is
+    ///   [`RunRecord::approve`](crate::run::RunRecord::approve)'s to say.
     ///
     /// # Errors
     ///
@@ -173,11 +195,13 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// - `cancel_ends_a_queued_run_at_once`, `cancel_marks_a_running_run`
     /// - `cancel_ends_a_run_without_a_live_lease`, `cancel_of_an_ended_run_is_refused`
+    /// - `answer_lets_a_waiting_run_go_on`, `approval_is_answered_once`, `answer_while_others_are_asked_is_not_lost`
+    /// - `end_of_a_run_takes_its_approvals_back`
     ///
     /// # Errors
     ///
-    /// - `NotFound`: the tenant has no such run.
-    /// - `Conflict`: the run has ended.
+    /// - `NotFound`: the tenant has no such run, or the run no such approval.
+    /// - `Conflict`: the run has ended, or the approval was answered before or has expired.
     async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run>;
 
     /// The run with this id.
@@ -220,6 +244,28 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// - `NotFound`: the tenant has no such run.
     /// - `InvalidCursor`: the cursor is damaged or belongs to another list.
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>>;
+
+    /// The approval with this id.
+    ///
+    /// # Contract
+    ///
+    /// - `approvals_are_listed_as_they_were_asked_for`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>>;
+
+    /// A page of the tenant's approvals, in the order in which they were asked for.
+    ///
+    /// # Contract
+    ///
+    /// - `approvals_are_listed_as_they_were_asked_for`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCursor` if the cursor is damaged or belongs to another list.
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>>;
 
     /// Waits until there may be work that was not there when `seen` was returned, and returns the
     /// mark to wait with next; the first call passes 0 and returns at once.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::journal::Journal;
-use crate::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
-    Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant, Provenance,
-    RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
+    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
 };
 use crate::temporal::At;
-use crate::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 /// Where a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -177,6 +177,14 @@ impl<S: Store> RunStore for FaultyStore<S> {
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
         self.call("events", self.inner.events(tenant, run, page)).await
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        self.call("approval", self.inner.approval(tenant, id)).await
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        self.call("approvals", self.inner.approvals(tenant, query)).await
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

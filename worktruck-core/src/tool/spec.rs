@@ -16,6 +16,10 @@ pub struct ToolSpec {
     pub input_schema: Value,
     /// What it touches.
     pub effect: ToolEffect,
+    /// Whether what comes back was written by somebody outside the tenant, such as a page that is fetched: a rule
+    /// may ask for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_untrusted: bool,
 }
 
 impl ToolSpec {

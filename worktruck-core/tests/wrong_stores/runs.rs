@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Journal};
 use worktruck_core::run::{
-    BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Lease, NewRun, Renewal, Run, RunStatus, Signal,
-    Transition,
+    Approval, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Lease, NewRun, Renewal, Run,
+    RunStatus, Signal, Transition,
 };
-use worktruck_core::store::{Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
-use worktruck_core::{Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::store::{ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
+use worktruck_core::{ApprovalId, Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::broken::{Broken, of_any};
 use super::defects::Defect::*;
@@ -330,6 +330,14 @@ impl RunStore for Broken {
             }
             _ => self.inner.events(tenant, run, page).await,
         }
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        self.inner.approval(tenant, id).await
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        self.inner.approvals(tenant, query).await
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

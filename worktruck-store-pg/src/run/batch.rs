@@ -5,8 +5,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
-use worktruck_core::run::{Commit, Event, NewEvent, RunRecord, Transition};
-use worktruck_core::{Digest, Error, Result, Timestamp};
+use worktruck_core::run::{Approval, Commit, Event, NewEvent, RunRecord, RunStatus, Transition};
+use worktruck_core::{Digest, Error, Result, TenantId, Timestamp};
 
 use crate::rows::{number, to_json};
 use crate::statement::{Rows as _, Statement, columns};
@@ -19,12 +19,15 @@ pub(crate) struct Was {
     fence: u64,
     commits: u64,
     event_seq: u64,
+    /// Whether the run waits for a person: then its deadline moves when it goes on.
+    waits: bool,
 }
 
 impl Was {
     /// What `record` is before it is changed.
     pub(crate) const fn of(record: &RunRecord) -> Self {
-        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq }
+        let waits = matches!(record.run.status, RunStatus::Waiting);
+        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq, waits }
     }
 }
 
@@ -53,7 +56,7 @@ columns! {
 columns! {
     /// Rows of `queue` that are written over.
     Staying {
-        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid",
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", run_at: i64 = "bigint", delayed: bool = "boolean",
         was_fence: i64 = "bigint", was_commits: i32 = "int", was_event_seq: i32 = "int",
         status: &'static str = "text", waiting_reason: Option<&'static str> = "text", attempt: i64 = "bigint",
         started_at: Option<i64> = "bigint", cancel_requested_at: Option<i64> = "bigint",
@@ -105,6 +108,14 @@ columns! {
 }
 
 columns! {
+    /// Rows of `approval`, new or written over.
+    Approvals {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", requested_at: i64 = "bigint",
+        seq: i32 = "int", status: &'static str = "text", body: String = "text",
+    }
+}
+
+columns! {
     /// New rows of `event`.
     Events {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", last_seq: i64 = "bigint", at: i64 = "bigint",
@@ -139,6 +150,7 @@ pub(crate) struct Batch {
     steps: Steps,
     payloads: Payloads,
     calls: Calls,
+    approvals: Approvals,
     events: Events,
 }
 
@@ -160,8 +172,25 @@ impl Batch {
             return Ok(());
         }
         self.place(key, was, record)?;
-        self.run(key, record, commit)?;
+        self.run(key, was, record, commit)?;
         if let Some(commit) = commit { self.journal(key, events, commit) } else { self.record(key, events) }
+    }
+
+    /// Adds approvals of the record that was pushed last.
+    pub(crate) fn approve(&mut self, tenant: TenantId, approvals: &[Approval]) -> Result<()> {
+        for approval in approvals {
+            self.approvals.push(
+                self.len - 1,
+                tenant.as_uuid(),
+                approval.run_id.as_uuid(),
+                approval.id.as_uuid(),
+                approval.requested_at.as_micros(),
+                count(approval.step_seq)?,
+                approval.status.as_str(),
+                to_json(approval)?,
+            );
+        }
+        Ok(())
     }
 
     /// Whether there is no record.
@@ -180,7 +209,11 @@ impl Batch {
     ) -> Result<bool> {
         let ([step], [event]) = (commit.steps.as_slice(), events) else { return Ok(false) };
         let (step, Some(lease_expires_at)) = (&step.step, record.lease_expires_at) else { return Ok(false) };
-        if commit.transition != Transition::Continue || commit.snapshot.is_some() || !commit.calls.is_empty() {
+        if commit.transition != Transition::Continue
+            || commit.snapshot.is_some()
+            || !commit.calls.is_empty()
+            || !commit.approvals.is_empty()
+        {
             return Ok(false);
         }
         let (input, None) = payload_text(&step.input)? else { return Ok(false) };
@@ -232,6 +265,8 @@ impl Batch {
             i,
             tenant,
             id,
+            run.run_at.as_micros(),
+            run.status == RunStatus::Waiting && run.updated_at < run.run_at,
             fence,
             commits,
             event_seq,
@@ -255,11 +290,17 @@ impl Batch {
         Ok(())
     }
 
-    fn run(&mut self, Key { i, tenant, run: id }: Key, record: &RunRecord, commit: Option<&Commit>) -> Result<()> {
+    fn run(
+        &mut self,
+        Key { i, tenant, run: id }: Key,
+        was: Was,
+        record: &RunRecord,
+        commit: Option<&Commit>,
+    ) -> Result<()> {
         let run = &record.run;
         let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
         let ended = run.status.is_terminal();
-        if !ended && snapshot.is_none() {
+        if !ended && snapshot.is_none() && !was.waits {
             return Ok(());
         }
         let at_end = |value: i64| ended.then_some(value);
@@ -392,7 +433,7 @@ impl Batch {
             statement.with(
                 "stayed",
                 format!(
-                    "UPDATE queue q SET status = c.status, waiting_reason = c.waiting_reason, attempt = c.attempt,
+                    "UPDATE queue q SET status = c.status, run_at = c.run_at, delayed = c.delayed, waiting_reason = c.waiting_reason, attempt = c.attempt,
                          started_at = c.started_at, cancel_requested_at = c.cancel_requested_at,
                          blueprint_version = c.blueprint_version, fence = c.fence,
                          lease_expires_at = c.lease_expires_at, updated_at = c.updated_at, head_seq = c.head_seq,
@@ -420,6 +461,7 @@ impl Batch {
         statement.with("written", written.join(" UNION ALL "));
         write_runs(self.runs, statement);
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
+        write_approvals(self.approvals, statement);
     }
 }
 
@@ -493,6 +535,21 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             ),
         );
     }
+}
+
+fn write_approvals(approvals: Approvals, statement: &mut Statement) {
+    if approvals.is_empty() {
+        return;
+    }
+    let rows = approvals.bind(statement, "c");
+    statement.with(
+        "asked",
+        format!(
+            "INSERT INTO approval (tenant, run, id, requested_at, seq, status, body)
+             SELECT tenant, run, id, requested_at, seq, status, body::json FROM {rows} WHERE {WRITTEN}
+             ON CONFLICT (tenant, run, seq) DO UPDATE SET status = excluded.status, body = excluded.body"
+        ),
+    );
 }
 
 /// Events that follow each other, as a row of `event` has them.

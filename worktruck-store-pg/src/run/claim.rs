@@ -153,7 +153,7 @@ async fn records_of(
              SELECT q.*, c.place FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY c(tenant, run, place)
              -- By its key alone, whatever else seems cheap while the queue is empty.
              CROSS JOIN LATERAL (SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run OFFSET 0) q
-             WHERE (q.status = 'queued' AND NOT q.delayed AND q.run_at <= $3)
+             WHERE (q.status <> 'running' AND NOT q.delayed AND q.run_at <= $3)
                  OR (q.status = 'running' AND q.lease_expires_at <= $3)
              ORDER BY c.place LIMIT $4
          ) q JOIN run r ON r.tenant = q.tenant AND r.id = q.run ORDER BY q.place"

@@ -10,7 +10,7 @@ use crate::PgStore;
 use crate::error::OrFailed as _;
 use crate::rows::{Columns as _, number};
 
-use super::record;
+use super::{approval, record};
 
 /// All that is recorded of a run, as of one moment.
 pub(super) async fn read(store: &PgStore, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {
@@ -65,14 +65,16 @@ pub(super) async fn read_parts(
     .bind(tenant.as_uuid())
     .bind(run.as_uuid())
     .bind(i64::from(record.head_seq))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .or_failed("read open calls")?;
+    let approvals = approval::of_run(connection, tenant, run).await.or_failed("read approvals")?;
     Ok(Journal {
         // Where the run is gone by now, nobody gets to see the rest either.
         snapshot: snapshot.map_or(Ok(None), |row| row.maybe_json("snapshot"))?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
+        approvals,
         commits: record.commits,
         reserved: record.reserved,
         forfeited: record.forfeited,

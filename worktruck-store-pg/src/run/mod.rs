@@ -1,4 +1,5 @@
 mod accept;
+mod approval;
 mod batch;
 mod chains;
 mod claim;
@@ -13,14 +14,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal};
-use worktruck_core::store::{CommitOutcome, RunQuery, RunStore};
-use worktruck_core::{Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::run::{
+    Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal,
+};
+use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore};
+use worktruck_core::{ApprovalId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::OrFailed as _;
 
 pub(crate) use accept::{Accept, Intake, NewRuns};
+pub(crate) use approval::of_run as approvals_of_run;
 pub(crate) use batch::{Batch, Locked, Was};
 pub(crate) use chains::unchained;
 pub(crate) use record::{Records, existing};
@@ -46,7 +50,7 @@ impl RunStore for PgStore {
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let outcome = self.writer.commit(lease.clone(), commit, now).await?;
         if let CommitOutcome::Committed { run, .. } = &outcome
-            && run.status == RunStatus::Queued
+            && matches!(run.status, RunStatus::Queued | RunStatus::Waiting)
         {
             self.work.announce();
         }
@@ -54,7 +58,11 @@ impl RunStore for PgStore {
     }
 
     async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
-        signal::send(self, tenant, run, &signal, now).await
+        let run = signal::send(self, tenant, run, &signal, now).await?;
+        if run.status == RunStatus::Waiting {
+            self.work.announce();
+        }
+        Ok(run)
     }
 
     async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>> {
@@ -72,6 +80,14 @@ impl RunStore for PgStore {
 
     async fn events(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<Event>> {
         journal::events(self, tenant, run, &page).await
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        approval::read(self, tenant, id).await
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        approval::list(self, tenant, query).await
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

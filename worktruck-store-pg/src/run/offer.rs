@@ -156,12 +156,12 @@ async fn candidates(
     sqlx::query(
         r#"WITH RECURSIVE has AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS has(blueprint, version)),
          lane AS (
-             (SELECT tenant, blueprint FROM queue WHERE status = 'queued' AND NOT delayed AND tenant >= $9
+             (SELECT tenant, blueprint FROM queue WHERE status <> 'running' AND NOT delayed AND tenant >= $9
               ORDER BY tenant, blueprint LIMIT 1)
              UNION ALL
              SELECT n.tenant, n.blueprint FROM lane l CROSS JOIN LATERAL (
                  SELECT q.tenant, q.blueprint FROM queue q
-                 WHERE q.status = 'queued' AND NOT q.delayed AND (q.tenant, q.blueprint) > (l.tenant, l.blueprint)
+                 WHERE q.status <> 'running' AND NOT q.delayed AND (q.tenant, q.blueprint) > (l.tenant, l.blueprint)
                  ORDER BY q.tenant, q.blueprint LIMIT 1) n
          ), lanes AS MATERIALIZED (
              SELECT l.tenant, l.blueprint FROM lane l WHERE l.blueprint = ANY ($1) LIMIT $7
@@ -170,7 +170,7 @@ async fn candidates(
                  CASE WHEN (SELECT count(*) FROM lanes) <= $10 THEN $6 ELSE 1 END AS each
              FROM lanes l LEFT JOIN LATERAL (
                  SELECT q.priority, q.created_at, q.run FROM queue q
-                 WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status = 'queued' AND NOT q.delayed
+                 WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status <> 'running' AND NOT q.delayed
                      AND q.run_at <= $5 AND (SELECT count(*) FROM lanes) > $10
                      AND (q.blueprint_version IS NULL
                          OR (q.blueprint, q.blueprint_version) IN (SELECT blueprint, version FROM has))
@@ -196,7 +196,7 @@ async fn candidates(
          ), found AS (
              SELECT q.*, l.limits, l.is_changing, l.running, l.served FROM configured l CROSS JOIN LATERAL (
                  SELECT q.tenant, q.run, q.blueprint, q.priority, q.created_at, FALSE AS is_running FROM queue q
-                 WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status = 'queued' AND NOT q.delayed
+                 WHERE q.tenant = l.tenant AND q.blueprint = l.blueprint AND q.status <> 'running' AND NOT q.delayed
                      -- One whose clock runs ahead may have looked before.
                      AND q.run_at <= $5
                      AND (q.blueprint_version IS NULL

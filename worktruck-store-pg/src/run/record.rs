@@ -52,6 +52,7 @@ pub(super) fn read(row: &PgRow) -> Result<RunRecord> {
         run.run_at = run_at;
     }
     if in_queue.is_some() {
+        run.run_at = row.time("run_at")?;
         run.attempt = row.number("attempt")?;
         run.started_at = row.maybe_time("started_at")?;
         run.cancel_requested_at = row.maybe_time("cancel_requested_at")?;

@@ -13,7 +13,7 @@ use crate::statement::Statement;
 use crate::writer::closed;
 
 use super::batch::{Batch, Was};
-use super::record;
+use super::{approval, record};
 
 /// How often a signal looks again when the run was changed meanwhile: its worker commits.
 const ATTEMPTS: usize = 50;
@@ -31,9 +31,11 @@ pub(super) async fn send(
         let mut connection = store.writing().await.or_failed("read a run")?;
         let mut record = record::existing(&mut connection, tenant, run).await.or_failed("read a run")?;
         let was = Was::of(&record);
-        let events = record.signal(signal, now)?;
+        let mut approvals = approval::of_run(&mut connection, tenant, run).await.or_failed("read approvals")?;
+        let events = record.signal(signal, &mut approvals, now)?;
         let mut batch = Batch::default();
         batch.push(was, &record, &events, None)?;
+        batch.approve(tenant, &approvals)?;
         let mut statement = Statement::default();
         batch.write(&mut statement, "TRUE");
         match statement.fetch(&mut connection, "SELECT i FROM written").await {

@@ -76,7 +76,7 @@ async fn rest(tx: &mut SqliteConnection, tenants: &[TenantId]) -> Result<()> {
     let tenants: Vec<String> = tenants.iter().map(|tenant| tenant.hex()).collect();
     sqlx::query(
         "UPDATE turn SET waiting = 0 WHERE tenant IN (SELECT unhex(value) FROM json_each(?)) AND NOT EXISTS (
-             SELECT 1 FROM run INDEXED BY run_ready WHERE status = 'queued' AND delayed = 0 AND run.tenant = turn.tenant)",
+             SELECT 1 FROM run INDEXED BY run_ready WHERE status IN ('queued', 'waiting') AND delayed = 0 AND run.tenant = turn.tenant)",
     )
     .bind(to_json(&tenants)?)
     .execute(tx)
@@ -115,7 +115,7 @@ async fn find(
          CROSS JOIN json_each((
              SELECT json_group_array(json_array(priority, created_at, hex(id))) FROM (
                  SELECT priority, created_at, id FROM run INDEXED BY run_ready
-                 WHERE status = 'queued' AND delayed = 0 AND tenant = w.tenant AND blueprint = h.blueprint
+                 WHERE status IN ('queued', 'waiting') AND delayed = 0 AND tenant = w.tenant AND blueprint = h.blueprint
                      AND blueprint_version IS h.version AND run_at <= ?1
                  ORDER BY priority DESC, created_at, id LIMIT ?3
              )

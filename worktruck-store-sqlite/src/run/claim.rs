@@ -12,8 +12,8 @@ use crate::rows::{IdBytes as _, to_json};
 use crate::work;
 use crate::writer::Transact;
 
-use super::candidates;
 use super::record::{self, records};
+use super::{approval, candidates};
 
 /// Takes runs that may be claimed.
 pub(super) struct Claim {
@@ -30,7 +30,9 @@ impl Transact for Claim {
         if request.limit == 0 || request.blueprints.is_empty() {
             return Ok(Vec::new());
         }
-        let due = sqlx::query("UPDATE run SET delayed = 0 WHERE status = 'queued' AND delayed = 1 AND run_at <= ?");
+        let due = sqlx::query(
+            "UPDATE run SET delayed = 0 WHERE status IN ('queued', 'waiting') AND delayed = 1 AND run_at <= ?",
+        );
         due.bind(now.as_micros()).execute(&mut *tx).await.or_failed("look for runs whose time has come")?;
         let mut damaged = BTreeSet::new();
         let records = loop {
@@ -153,11 +155,13 @@ impl Transact for Send {
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Self::Output> {
         let mut record = record::existing(tx, self.tenant, self.run).await?;
-        let events = record.signal(&self.signal, self.now)?;
+        let mut approvals = approval::of_run(tx, self.tenant, self.run).await?;
+        let events = record.signal(&self.signal, &mut approvals, self.now)?;
+        approval::save(tx, self.tenant, &approvals).await?;
         record::save(tx, &record).await?;
         record::add_events(tx, self.tenant, &[events]).await?;
         let generation = match record.run.status {
-            RunStatus::Queued => Some(work::count(tx).await?),
+            RunStatus::Queued | RunStatus::Waiting => Some(work::count(tx).await?),
             _ => None,
         };
         Ok((record.run, generation))

@@ -9,7 +9,7 @@ use crate::entity::apply_each;
 use crate::work;
 use crate::writer::Transact;
 
-use super::{journal, record};
+use super::{approval, journal, record};
 
 /// Commits what the holder of a lease did; answers with what became of it and the generation of
 /// work that it makes, if any.
@@ -36,6 +36,11 @@ impl Transact for CommitRun {
             return Ok((conflicted, None));
         }
         journal::extend(tx, lease.tenant(), lease.run(), commit).await?;
+        if !commit.approvals.is_empty() {
+            let stored = approval::of_run(tx, lease.tenant(), lease.run()).await?;
+            let approvals = record.approve(commit, &stored, *now);
+            approval::save(tx, lease.tenant(), &approvals).await?;
+        }
         if record.run.status == status {
             record::advance(tx, &record).await?;
         } else {
@@ -43,7 +48,7 @@ impl Transact for CommitRun {
         }
         record::add_events(tx, lease.tenant(), &[events]).await?;
         let generation = match record.run.status {
-            RunStatus::Queued => Some(work::count(tx).await?),
+            RunStatus::Queued | RunStatus::Waiting => Some(work::count(tx).await?),
             _ => None,
         };
         Ok((CommitOutcome::Committed { run: record.run, lease }, generation))

@@ -10,7 +10,7 @@ use worktruck_core::{Digest, Error, Result, RunId, TenantId};
 use crate::error::OrFailed as _;
 use crate::rows::{Columns as _, IdBytes as _, insert, to_json};
 
-use super::record;
+use super::{approval, record};
 
 /// Adds what a commit adds to the journal of a run.
 pub(super) async fn extend(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, commit: &Commit) -> Result<()> {
@@ -97,13 +97,15 @@ pub(super) async fn read(tx: &mut SqliteConnection, tenant: TenantId, run: RunId
         .bind(tenant.bytes())
         .bind(run.bytes())
         .bind(record.head_seq)
-        .fetch_all(tx)
+        .fetch_all(&mut *tx)
         .await
         .or_failed("read open calls")?;
+    let approvals = approval::of_run(tx, tenant, run).await?;
     Ok(Some(Journal {
         snapshot: snapshot.maybe_json("snapshot")?,
         steps: steps.iter().map(step).collect::<Result<_>>()?,
         calls: calls.iter().map(|row| row.json("body")).collect::<Result<_>>()?,
+        approvals,
         commits: record.commits,
         reserved: record.reserved,
         forfeited: record.forfeited,

@@ -1,3 +1,4 @@
+mod approval;
 mod candidates;
 mod claim;
 mod commit;
@@ -10,13 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Sqlite};
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
-use worktruck_core::store::{CommitOutcome, RunQuery, RunStore, event_scope, run_scope};
-use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
+use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::OrFailed as _;
-use crate::rows::{IdBytes as _, number};
+use crate::rows::{Columns as _, IdBytes as _, number};
 
 use record::records;
 
@@ -122,6 +123,42 @@ impl RunStore for SqliteStore {
             _ => None,
         };
         Ok(Page::new(events, next))
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        let row = sqlx::query("SELECT body FROM approval WHERE tenant = ? AND id = ?")
+            .bind(tenant.bytes())
+            .bind(id.bytes())
+            .fetch_optional(&self.readers)
+            .await
+            .or_failed("read an approval")?;
+        row.map(|row| row.json("body")).transpose()
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        let scope = approval_scope(tenant, &query);
+        let after: Option<(i64, ApprovalId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let limit = query.page.limit();
+        let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT body FROM approval WHERE tenant = ");
+        sql.push_bind(tenant.bytes());
+        if let Some(status) = query.status {
+            sql.push(" AND status = ").push_bind(status.as_str());
+        }
+        if let Some(run) = query.run {
+            sql.push(" AND run = ").push_bind(run.bytes());
+        }
+        if let Some((requested_at, id)) = after {
+            sql.push(" AND (requested_at, id) > (").push_bind(requested_at);
+            sql.push(", ").push_bind(id.bytes()).push(")");
+        }
+        sql.push(" ORDER BY requested_at, id LIMIT ").push_bind(number(limit + 1)?);
+        let rows = sql.build().fetch_all(&self.readers).await.or_failed("list approvals")?;
+        let approvals: Vec<Approval> = rows.iter().take(limit).map(|row| row.json("body")).collect::<Result<_>>()?;
+        let next = match approvals.last() {
+            Some(last) if rows.len() > limit => Some(Cursor::seal(&scope, &(last.requested_at.as_micros(), last.id))?),
+            _ => None,
+        };
+        Ok(Page::new(approvals, next))
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

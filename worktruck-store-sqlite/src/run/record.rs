@@ -121,12 +121,15 @@ pub(super) async fn advance(tx: &mut SqliteConnection, record: &RunRecord) -> Re
 pub(super) async fn save(tx: &mut SqliteConnection, record: &RunRecord) -> Result<()> {
     let sql = "DELETE FROM open_call WHERE tenant = ?1 AND run = ?2 AND seq <= ?5;
          UPDATE run SET blueprint_version = ?3, lease_expires_at = ?4, head_seq = ?5, event_seq = ?6,
-             reserved = ?7, forfeited = ?8, state = ?9, commits = ?10, status = ?11, fence = ?12, finished_at = ?13
+             reserved = ?7, forfeited = ?8, state = ?9, commits = ?10, status = ?11, fence = ?12, finished_at = ?13,
+             run_at = ?14, delayed = iif(?11 = 'waiting' AND ?15 < ?14, 1, delayed)
          WHERE tenant = ?1 AND id = ?2";
     columns(sqlx::query(sql), record)?
         .bind(record.run.status.as_str())
         .bind(number(record.fence)?)
         .bind(record.run.finished_at.map(Timestamp::as_micros))
+        .bind(record.run.run_at.as_micros())
+        .bind(record.run.updated_at.as_micros())
         .execute(&mut *tx)
         .await
         .or_failed("write a run")?;

@@ -13,7 +13,7 @@ use worktruck_agents::providers::Policy;
 use worktruck_benches::workload::person;
 use worktruck_core::EntityId;
 use worktruck_core::entity::Kind;
-use worktruck_core::guardrail::{Mode, OnBlock, Rule, RuleType};
+use worktruck_core::guardrail::{Rule, RuleKind};
 use worktruck_core::model::{Block, Message, ModelRequest};
 use worktruck_core::store::{Changes, EntityKey};
 use worktruck_core::tool::{Tool, ToolContext, ToolEffect, ToolError, ToolOutput, ToolSpec};
@@ -39,14 +39,7 @@ pub(crate) fn blueprint(policy: Arc<dyn Policy>) -> Blueprint {
         default_deadline_seconds: 3_600,
         default_max_steps: 100_000,
         max_tokens: 1_000,
-        default_guardrails: vec![Rule {
-            id: None,
-            rule_type: RuleType::Allowlist,
-            mode: Mode::Enforce,
-            tools: vec![TOOL.to_owned()],
-            when: Vec::new(),
-            on_block: OnBlock::FailRun,
-        }],
+        default_guardrails: vec![Rule::new(RuleKind::Allowlist, vec![TOOL.to_owned()])],
         policy: Some(policy),
     }
 }
@@ -119,6 +112,7 @@ impl BenchTool {
             description: "Does a step.".to_owned(),
             input_schema: json!({ "type": "object" }),
             effect,
+            is_untrusted: false,
         };
         Self { spec: Arc::new(spec), work, takes, contacts: AtomicU32::new(0) }
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use worktruck_agents::blueprint::Blueprint;
-use worktruck_core::guardrail::{Condition, ConditionOp, Mode, OnBlock, Rule, RuleType};
+use worktruck_core::guardrail::{Condition, ConditionOp, OnBlock, Rule, RuleKind, Subject};
 use worktruck_core::model::{
     Block, Message, ModelError, ModelErrorCategory, ModelProvider, ModelReply, ModelRequest, StopReason, Usage,
     UserBlock,
@@ -152,9 +152,8 @@ pub(crate) fn blueprint() -> Blueprint {
     let tools =
         ["contacts_search", "contacts_get", "contacts_propose_merge", "contacts_create", "letters_send", "faxes_send"];
     let tools: Vec<String> = tools.map(str::to_owned).to_vec();
-    let rule =
-        |rule_type, tools, when, on_block| Rule { id: None, rule_type, mode: Mode::Enforce, tools, when, on_block };
-    let to_the_press = Condition { pointer: "/to".to_owned(), op: ConditionOp::Eq, value: Value::from("the press") };
+    let to_the_press =
+        Condition { subject: Subject::Pointer("/to".to_owned()), op: ConditionOp::Eq, value: Value::from("the press") };
     Blueprint {
         name: "scripted".to_owned(),
         version: 1,
@@ -163,8 +162,12 @@ pub(crate) fn blueprint() -> Blueprint {
         input_schema: json!({ "type": "object", "required": ["script", "label"] }),
         system_prompt: "Do what the script says.".to_owned(),
         default_guardrails: vec![
-            rule(RuleType::Allowlist, tools.clone(), Vec::new(), OnBlock::FailRun),
-            rule(RuleType::Denylist, vec!["letters_*".to_owned()], vec![to_the_press], OnBlock::RefuseCall),
+            Rule::new(RuleKind::Allowlist, tools.clone()),
+            Rule {
+                when: vec![to_the_press],
+                on_block: OnBlock::RefuseCall,
+                ..Rule::new(RuleKind::Denylist, ["letters_*"])
+            },
         ],
         tools,
         default_model: MODEL.to_owned(),

@@ -36,6 +36,7 @@ fn spec(name: &str, effect: ToolEffect, input: &str) -> Arc<ToolSpec> {
             "additionalProperties": false
         }),
         effect,
+        is_untrusted: false,
     })
 }
 

@@ -1,3 +1,4 @@
+mod approvals;
 mod budget;
 mod conflicts;
 mod divergence;

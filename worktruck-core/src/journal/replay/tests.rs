@@ -35,6 +35,7 @@ fn snapshot(max_steps: u32) -> Snapshot {
         max_steps,
         max_tokens: 4_096,
         max_repeats: 5,
+        timezone: None,
     }
 }
 

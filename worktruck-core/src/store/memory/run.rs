@@ -6,12 +6,14 @@ use async_trait::async_trait;
 
 use crate::journal::Journal;
 use crate::run::{
-    ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus, Signal,
+    Approval, ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus,
+    Signal,
 };
 use crate::store::{
-    Candidate, CommitOutcome, Provenance, RunQuery, RunStore, event_scope, in_turn, run_content, run_scope,
+    ApprovalQuery, Candidate, CommitOutcome, Provenance, RunQuery, RunStore, approval_scope, event_scope, in_turn,
+    run_content, run_scope,
 };
-use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{ApprovalId, Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::entities::Staging;
 use super::runs::{Runs, StoredRun};
@@ -73,10 +75,16 @@ impl RunStore for MemoryStore {
         if let Some(conflicted) = apply(state, &record.run, &commit.steps, now)? {
             return Ok(conflicted);
         }
+        let approvals = match commit.approvals.as_slice() {
+            [] => Vec::new(),
+            _ => record.approve(&commit, &state.runs.existing(lease.tenant(), lease.run())?.approvals(), now),
+        };
         let run = record.run.clone();
-        state.runs.put(record, events).extend(commit);
+        let stored = state.runs.put(record, events);
+        stored.extend(commit);
+        stored.approve(approvals);
         drop(guard);
-        if run.status == RunStatus::Queued {
+        if matches!(run.status, RunStatus::Queued | RunStatus::Waiting) {
             self.work.notify(usize::MAX);
         }
         Ok(CommitOutcome::Committed { run, lease })
@@ -85,11 +93,12 @@ impl RunStore for MemoryStore {
     async fn signal(&self, tenant: TenantId, run: RunId, signal: Signal, now: Timestamp) -> Result<Run> {
         let mut state = self.state();
         let mut record = state.runs.existing(tenant, run)?.record.clone();
-        let events = record.signal(&signal, now)?;
+        let mut approvals = state.runs.existing(tenant, run)?.approvals();
+        let events = record.signal(&signal, &mut approvals, now)?;
         let run = record.run.clone();
-        state.runs.put(record, events);
+        state.runs.put(record, events).approve(approvals);
         drop(state);
-        if run.status == RunStatus::Queued {
+        if matches!(run.status, RunStatus::Queued | RunStatus::Waiting) {
             self.work.notify(usize::MAX);
         }
         Ok(run)
@@ -126,6 +135,25 @@ impl RunStore for MemoryStore {
         let first = events.partition_point(|event| event.seq <= after);
         let rest: Vec<&Event> = events[first..].iter().collect();
         page(&rest, request.limit(), |event| Cursor::seal(&scope, &event.seq))
+    }
+
+    async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
+        let state = self.state();
+        Ok(state.runs.of_tenant(tenant).flat_map(StoredRun::approvals).find(|approval| approval.id == id))
+    }
+
+    async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
+        let scope = approval_scope(tenant, &query);
+        let after: Option<(i64, ApprovalId)> = query.page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let place = |approval: &Approval| (approval.requested_at.as_micros(), approval.id);
+        let mut found: Vec<Approval> = self.state().runs.of_tenant(tenant).flat_map(StoredRun::approvals).collect();
+        found.retain(|approval| {
+            query.status.is_none_or(|status| approval.status == status)
+                && query.run.is_none_or(|run| approval.run_id == run)
+                && after.is_none_or(|after| place(approval) > after)
+        });
+        found.sort_by_key(place);
+        page(&found.iter().collect::<Vec<_>>(), query.page.limit(), |approval| Cursor::seal(&scope, &place(approval)))
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {

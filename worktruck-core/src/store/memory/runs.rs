@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Journal, OpenCall, Snapshot, Step, payload_ref};
-use crate::run::{Commit, Event, RunRecord, RunStatus};
+use crate::run::{Approval, Commit, Event, RunRecord, RunStatus};
 use crate::store::{Candidate, turn};
 use crate::{Digest, Error, Result, RunId, TenantId, Timestamp};
 
@@ -28,6 +28,7 @@ pub(super) struct StoredRun {
     snapshot: Option<Snapshot>,
     steps: Vec<Step>,
     calls: BTreeMap<u32, OpenCall>,
+    approvals: BTreeMap<u32, Approval>,
     pub(super) events: Vec<Event>,
 }
 
@@ -99,7 +100,7 @@ impl Runs {
         let (tenant, id) = (run.tenant_id, run.id);
         let place = (Reverse(run.priority), run.created_at, id);
         let queue = self.queues.entry(tenant).or_default();
-        if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+        if matches!(run.status, RunStatus::Queued | RunStatus::Running | RunStatus::Waiting) {
             queue.insert(place);
         } else {
             queue.remove(&place);
@@ -110,7 +111,7 @@ impl Runs {
         } else {
             running.remove(&id);
         }
-        if run.status == RunStatus::Queued {
+        if matches!(run.status, RunStatus::Queued | RunStatus::Waiting) {
             self.generation += 1;
         }
         let run = self.by_id.entry((tenant, id)).or_insert_with(|| StoredRun::new(record.clone()));
@@ -122,7 +123,14 @@ impl Runs {
 
 impl StoredRun {
     const fn new(record: RunRecord) -> Self {
-        Self { record, snapshot: None, steps: Vec::new(), calls: BTreeMap::new(), events: Vec::new() }
+        Self {
+            record,
+            snapshot: None,
+            steps: Vec::new(),
+            calls: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            events: Vec::new(),
+        }
     }
 
     /// Takes in what a commit adds to the journal.
@@ -138,11 +146,22 @@ impl StoredRun {
         self.calls.retain(|seq, _| *seq > head);
     }
 
+    /// What people were asked, in order of the calls.
+    pub(super) fn approvals(&self) -> Vec<Approval> {
+        self.approvals.values().cloned().collect()
+    }
+
+    /// Keeps these approvals.
+    pub(super) fn approve(&mut self, approvals: Vec<Approval>) {
+        self.approvals.extend(approvals.into_iter().map(|approval| (approval.step_seq, approval)));
+    }
+
     pub(super) fn journal(&self) -> Journal {
         Journal {
             snapshot: self.snapshot.clone(),
             steps: self.steps.clone(),
             calls: self.calls.values().cloned().collect(),
+            approvals: self.approvals(),
             commits: self.record.commits,
             reserved: self.record.reserved,
             forfeited: self.record.forfeited,

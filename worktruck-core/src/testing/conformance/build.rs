@@ -40,7 +40,7 @@ pub(super) fn just_before(moment: Timestamp) -> Timestamp {
     moment.before(Duration::from_micros(1))
 }
 
-fn uuid(what: u8, n: u32) -> uuid::Uuid {
+pub(super) fn uuid(what: u8, n: u32) -> uuid::Uuid {
     let mut random = [what; 10];
     random[6..].copy_from_slice(&n.to_be_bytes());
     Builder::from_unix_timestamp_millis(START.unsigned_abs() / 1000, &random).into_uuid()
@@ -164,6 +164,7 @@ pub(super) fn snapshot() -> Snapshot {
         max_steps: 50,
         max_tokens: 4096,
         max_repeats: 3,
+        timezone: None,
     }
 }
 
@@ -211,6 +212,7 @@ impl Held {
             steps: steps.collect(),
             snapshot: (!self.begun).then(snapshot),
             calls: Vec::new(),
+            approvals: Vec::new(),
             events: Vec::new(),
             reserved: NanoUsd::ZERO,
             forfeited: NanoUsd::ZERO,

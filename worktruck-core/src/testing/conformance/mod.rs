@@ -33,6 +33,7 @@ mod build;
 mod scenarios;
 mod stage;
 
+pub mod approvals;
 pub mod calendar;
 pub mod claim;
 pub mod commit;

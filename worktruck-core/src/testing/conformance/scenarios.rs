@@ -160,6 +160,14 @@ macro_rules! conformance_scenarios {
                 cancel_of_an_ended_run_is_refused
                 signal_to_an_unknown_run_is_refused
             }
+            approvals {
+                run_waits_for_an_answer_until_it_is_too_late
+                answer_lets_a_waiting_run_go_on
+                approval_is_answered_once
+                answer_while_others_are_asked_is_not_lost
+                end_of_a_run_takes_its_approvals_back
+                approvals_are_listed_as_they_were_asked_for
+            }
             journal {
                 journal_returns_what_was_committed
                 large_payloads_come_back_whole

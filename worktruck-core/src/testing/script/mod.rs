@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::guardrail::{Mode, OnBlock, Rule, RuleType};
+use crate::guardrail::{Gate, OnBlock, OnExpiry, Rule, RuleKind};
 use crate::journal::Snapshot;
 use crate::pricing::Price;
 use crate::run::Run;
@@ -97,7 +97,7 @@ impl Script {
     pub fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self {
             replies: replies.into_iter().collect(),
-            guardrails: vec![rule(RuleType::Allowlist, "*", OnBlock::FailRun)],
+            guardrails: vec![Rule::new(RuleKind::Allowlist, ["*"])],
             budget_usd_cents: None,
             prices: Vec::new(),
             deadline: Duration::from_secs(3_600),
@@ -114,7 +114,15 @@ impl Script {
     /// The same run under a further rule.
     #[must_use]
     pub fn denying(mut self, tools: &str, on_block: OnBlock) -> Self {
-        self.guardrails.push(rule(RuleType::Denylist, tools, on_block));
+        self.guardrails.push(Rule { on_block, ..Rule::new(RuleKind::Denylist, [tools]) });
+        self
+    }
+
+    /// The same run, in which a person decides about calls of these tools; a day long, and then they are not made.
+    #[must_use]
+    pub fn asking(mut self, tools: &str) -> Self {
+        let gate = Gate { expires_secs: 86_400, on_expiry: OnExpiry::Reject, summary: None };
+        self.guardrails.push(Rule::new(RuleKind::ApprovalGate(gate), [tools]));
         self
     }
 
@@ -152,15 +160,11 @@ impl Script {
             max_steps: self.max_steps,
             max_tokens: self.max_tokens,
             max_repeats: self.max_repeats,
+            timezone: None,
         }
     }
 
     fn input() -> Value {
         json!({ "task": "the script" })
     }
-}
-
-/// An enforced rule without conditions.
-fn rule(rule_type: RuleType, tools: &str, on_block: OnBlock) -> Rule {
-    Rule { id: None, rule_type, mode: Mode::Enforce, tools: vec![tools.to_owned()], when: Vec::new(), on_block }
 }

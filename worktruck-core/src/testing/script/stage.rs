@@ -8,8 +8,11 @@ use crate::entity::Kind;
 use crate::executor::{Effect, Event, Executor, Options, ToolCall};
 use crate::journal::{self, Journal};
 use crate::model::{ModelError, ModelProvider, ModelReply, ModelRequest};
-use crate::run::{BlueprintVersion, ClaimRequest, Claimed, Commit, Lease, NewRun, Run, RunStatus, Signal, Transition};
-use crate::store::{Changes, CommitOutcome, EntityKey, ListQuery, NewTenant, Provenance, Store, View};
+use crate::run::{
+    Answer, BlueprintVersion, ClaimRequest, Claimed, Commit, Decision, Lease, NewRun, Run, RunStatus, Signal,
+    Transition,
+};
+use crate::store::{ApprovalQuery, Changes, CommitOutcome, EntityKey, ListQuery, NewTenant, Provenance, Store, View};
 use crate::testing::{CountingIds, SimClock};
 use crate::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use crate::{Clock, DerivedIds, EntityId, Error, ErrorKind, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -155,6 +158,35 @@ impl Stage {
     /// so that the next such line is left to the next call of this method.
     pub fn edit_at(&mut self, line: &str, changes: Changes) {
         self.edits.push((line.to_owned(), changes));
+    }
+
+    /// Lets a person answer what they are asked about the call at `seq`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if nobody is asked about it, and those of the store.
+    pub fn answer(&self, seq: u32, decision: Decision) -> Result<()> {
+        let query = ApprovalQuery { run: Some(self.run_id()), ..ApprovalQuery::default() };
+        let asked = block_on(self.store.approvals(self.tenant(), query))?.data;
+        let asked = asked.into_iter().find(|approval| approval.step_seq == seq);
+        let approval = asked.ok_or_else(|| Error::not_found(format!("an approval of call {seq}")))?.id;
+        let answer = Answer { approval, decision, actor: Some("user:1".to_owned()), note: None };
+        block_on(self.store.signal(self.tenant(), self.run_id(), Signal::Decide(answer), self.now())).map(drop)
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// The executor of a worker that would take the run over now, from the journal in `store`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` before [`prepare`](Self::prepare), and those of [`Executor::resume`].
+    pub fn executor_in(&self, store: &dyn Store) -> Result<Executor> {
+        let options = Options { lease_for: self.script.lease_for, secrets: self.script.secrets.clone().into() };
+        Executor::resume(self.run_in(store)?, self.journal_in(store)?, options)
     }
 
     /// Plays the run until it ends, waits for a person, or was given back on an order.

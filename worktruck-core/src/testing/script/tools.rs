@@ -71,6 +71,7 @@ impl ScriptedTool {
                 "additionalProperties": false,
             }),
             effect,
+            is_untrusted: false,
         };
         Arc::new(Self { spec: Arc::new(spec), keys: Mutex::new(Vec::new()) })
     }
