@@ -45,6 +45,7 @@ macro_rules! conformance_scenarios {
                 reader_with_a_late_clock_sees_the_newest_commit
                 scheduled_slice_shows_when_its_time_comes
                 unknown_entity_reads_as_nothing
+                reads_as_of_the_head_are_of_one_moment
                 history_is_newest_first_and_complete
             }
             periods {
