@@ -8,7 +8,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, MemoryStore, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
+    Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -77,6 +77,10 @@ impl EntityStore for Wrong {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         self.inner.entity(tenant, key, at, now).await
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        self.inner.head(tenant).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

@@ -56,13 +56,14 @@ impl<'a, E: Record> Listing<'a, E> {
         self
     }
 
-    /// All pages together.
+    /// All pages together, of one moment unless words are searched for.
     ///
     /// # Errors
     ///
     /// `Conflict` if they hold more than [`MOST_TOGETHER`](super::MOST_TOGETHER), and those of a page.
     pub async fn all(self) -> Result<Vec<Stored<E>>> {
         let operation = self.records.operation();
+        let operation = if self.text.is_some() { operation } else { operation.fixed().await? };
         let query = self.query(&operation).await?;
         operation.all(query).await
     }

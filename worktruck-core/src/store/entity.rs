@@ -2,11 +2,13 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::entity::{Kind, Term};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
+
+use super::TenantHead;
 
 /// Names an entity within a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -234,13 +236,22 @@ impl Version {
     #[must_use]
     pub fn resource(&self) -> Option<Value> {
         let mut body = self.slice.body.clone()?;
-        let members = body.as_object_mut()?;
-        members.insert("id".to_owned(), json!(self.key.id));
-        members.insert("tenant_id".to_owned(), json!(self.tenant));
-        members.insert("created_at".to_owned(), json!(self.created_at));
-        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
-        members.insert("version".to_owned(), json!(self.slice.version));
+        body.as_object_mut()?.extend(self.of_store());
         Some(body)
+    }
+
+    /// What anybody may see of an entity beside its data: its id, tenant, times and version.
+    pub(crate) fn of_store(&self) -> Map<String, Value> {
+        [
+            ("id", json!(self.key.id)),
+            ("tenant_id", json!(self.tenant)),
+            ("created_at", json!(self.created_at)),
+            ("updated_at", json!(self.slice.sys.from())),
+            ("version", json!(self.slice.version)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
     }
 }
 
@@ -476,6 +487,16 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     /// - `InvalidRequest`: `as_of` is later than `now`.
     /// - `HistoryExpired`: `as_of` lies before the tenant's [horizon](super::Horizon).
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>>;
+
+    /// How far the tenant's commits have come; the default where there is none.
+    ///
+    /// What a read as of its floor shows is what is committed by then, and such a read raises the floor no further:
+    /// this is how several reads are of one moment.
+    ///
+    /// # Contract
+    ///
+    /// - `reads_as_of_the_head_are_of_one_moment`
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead>;
 
     /// A page of the entities that the query asks for.
     ///

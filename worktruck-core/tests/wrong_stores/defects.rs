@@ -75,7 +75,8 @@ wrong_stores! {
     /// Commits are counted in one row for all tenants.
     numbers_of_all_tenants_is_noticed, NumbersOfAllTenants: [
         changes_of_every_step_are_a_commit_of_their_own commits_are_numbered_per_tenant
-        patch_without_effect_makes_no_version same_key_of_two_tenants_is_two_entities
+        patch_without_effect_makes_no_version reads_as_of_the_head_are_of_one_moment
+        same_key_of_two_tenants_is_two_entities
     ],
     /// Who wrote something is not kept.
     provenance_forgotten_is_noticed, ProvenanceForgotten: [
@@ -93,7 +94,7 @@ wrong_stores! {
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         horizon_never_goes_back limit_holds_as_it_is_at_the_claim read_as_of_never_changes
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
-        read_of_the_future_is_refused retraction_keeps_the_old_belief
+        read_of_the_future_is_refused reads_as_of_the_head_are_of_one_moment retraction_keeps_the_old_belief
         system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
@@ -126,8 +127,12 @@ wrong_stores! {
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
         expiry_of_the_future_is_refused horizon_never_goes_back limit_holds_as_it_is_at_the_claim
-        read_as_of_never_changes walk_returns_each_entity_once_under_writes
+        read_as_of_never_changes reads_as_of_the_head_are_of_one_moment walk_returns_each_entity_once_under_writes
     ],
+    /// The head of a tenant is that of the one with the newest commit.
+    head_of_any_tenant_is_noticed, HeadOfAnyTenant: [reads_as_of_the_head_are_of_one_moment],
+    /// The head of a tenant is just before its newest commit.
+    head_behind_is_noticed, HeadBehind: [reads_as_of_the_head_are_of_one_moment],
     /// A read as of the future is answered with the present.
     future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
     /// A reader sees only what its clock has reached.

@@ -34,12 +34,13 @@ impl Serialize for EventDetail {
     }
 }
 
-/// An event with its attendees and links, at the times of the operation.
+/// An event with its attendees and links, at the times of the operation and of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist, and those of the store.
 pub async fn detail(operation: &Operation, id: EntityId) -> Result<EventDetail> {
+    let operation = &operation.fixed().await?;
     let event = operation.expect::<Event>(id).await?;
     let attendees = operation.all(operation.query::<Attendee>().with("event_id", Some(id))).await?;
     let links = operation.all(operation.query::<EventLink>().with("event_id", Some(id))).await?;

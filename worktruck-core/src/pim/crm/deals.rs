@@ -123,12 +123,13 @@ pub struct DealDetail {
     pub effective_probability: Option<Probability>,
 }
 
-/// What a single read of a deal adds to it.
+/// What a single read of a deal adds to it, of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist at the two times, and those of the store.
 pub async fn detail(operation: &Operation, id: EntityId) -> Result<DealDetail> {
+    let operation = &operation.fixed().await?;
     let deal = operation.expect::<Deal>(id).await?.data;
     let pipeline = match deal.pipeline_id {
         Some(id) => operation.find::<Pipeline>(id).await?,

@@ -57,6 +57,7 @@ pub mod selection;
 pub mod signal;
 pub mod tasks;
 pub mod tenant;
+pub mod travel;
 pub mod turns;
 pub mod wake;
 

@@ -45,6 +45,7 @@ macro_rules! conformance_scenarios {
                 reader_with_a_late_clock_sees_the_newest_commit
                 scheduled_slice_shows_when_its_time_comes
                 unknown_entity_reads_as_nothing
+                reads_as_of_the_head_are_of_one_moment
                 history_is_newest_first_and_complete
             }
             periods {
@@ -235,6 +236,14 @@ macro_rules! operation_scenarios {
                 link_to_a_merged_contact_leads_to_the_survivor
                 pages_at_a_moment_stay_while_others_write
             }
+            travel {
+                answers_about_another_moment_say_where_they_stand
+                answers_of_several_reads_are_of_one_moment
+                history_is_cut_to_a_stretch_of_time
+                history_shows_what_was_and_that_it_ended
+                wrong_question_about_the_past_is_named
+                pages_of_a_timeline_stay_while_history_expires
+            }
             programs {
                 every_point_reads_as_it_was_written_last
                 answers_at_a_moment_stay
@@ -385,6 +394,9 @@ macro_rules! operation_scenarios {
                 parts_of_a_series_are_changed_at_once
                 attendee_is_asked_once_and_answers
                 attendee_asked_at_once_is_asked_once
+                attendee_of_a_series_is_asked_to_what_differs
+                attendees_asked_while_an_occurrence_comes_to_differ_are_asked_there
+                parts_of_an_event_are_its_own
                 event_link_needs_what_it_names
                 event_detail_has_attendees_and_links
                 event_is_deleted_with_its_parts

@@ -107,7 +107,7 @@ pub async fn comment_is_by_whoever_wrote_it(stage: Stage) {
     let then = moment(&board.desk);
     let edited = comments.clone().by("bob").update(said.id, json!({ "body": "Now!" })).await.unwrap();
     assert_eq!((edited.data.author.as_deref(), edited.data.body.as_str()), (Some("ada"), "Now!"));
-    assert_eq!(comments.clone().as_of(then).get(said.id).await.unwrap().resource(), said.resource());
+    assert_eq!(comments.clone().as_of(then).get(said.id).await.unwrap().stored.resource(), said.stored.resource());
     let same = comments.clone().by("bob").update(said.id, json!({ "author": "ada" })).await;
     assert_eq!(same.unwrap().version(), 2);
     let at = |pointer: &str| (ErrorKind::InvalidRequest, pointer.to_owned());
