@@ -29,6 +29,7 @@ pub mod crm;
 mod listing;
 pub mod notes;
 mod operation;
+mod purge;
 mod record;
 mod records;
 pub mod search;

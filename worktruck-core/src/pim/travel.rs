@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{EntityKey, Provenance, Version};
-use crate::temporal::{At, FieldChange, FieldEvent, Slice, WriteOp, diff, timeline};
+use crate::store::{EntityKey, Version};
+use crate::temporal::{At, FieldChange, FieldEvent, Slice, diff, timeline};
 use crate::{Cursor, EntityId, Error, Page, PageRequest, Result, RunId, Timestamp};
 
-use super::{Operation, Record, Records, delete};
+use super::{Record, Records};
 
 /// What changed of an entity between two moments.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -85,7 +85,9 @@ impl<E: Record> Records<E> {
         Ok(Difference {
             from,
             to,
-            changes: diff(body(&before).as_ref(), body(&after).as_ref()),
+            changes: shown(E::INNER_FIELDS, diff(body(&before).as_ref(), body(&after).as_ref()), |change| {
+                &change.field
+            }),
             intermediate_versions: versions.len(),
             created_in_window: before.is_none(),
             deleted_in_window: after.is_none(),
@@ -118,7 +120,10 @@ impl<E: Record> Records<E> {
             let is_in = from.is_none_or(|from| from <= event.at) && to.is_none_or(|to| event.at < to);
             is_in && (fields.is_empty() || fields.iter().any(|field| is_within(&event.change.field, field)))
         };
-        let mut events = once(timeline(slices)).into_iter().filter(is_wanted).skip(skipped);
+        let mut events = once(shown(E::INNER_FIELDS, timeline(slices), |event| &event.change.field))
+            .into_iter()
+            .filter(is_wanted)
+            .skip(skipped);
         let data: Vec<FieldEntry> =
             events.by_ref().take(page.limit()).map(|event| entry(event, &writes)).collect::<Result<_>>()?;
         let next = match events.next() {
@@ -141,38 +146,13 @@ impl<E: Record> Records<E> {
             }
         }
     }
+}
 
-    /// Ends an entity, and then erases every version of it and of what was only part of it. Each erasure leaves a
-    /// commit that says so and nothing else.
-    ///
-    /// # Cancel safety
-    ///
-    /// What was erased by then stays erased; called again, it goes on.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if it was never written or is erased already, `Conflict` if it is in use, and those of the store.
-    pub async fn purge(&self, id: EntityId) -> Result<()> {
-        let key = EntityKey::new(E::KIND, id);
-        let operation = self.operation();
-        let mut parts = Vec::new();
-        if operation.view.entity(key, At::NOW).await?.is_some() {
-            let expected = self.expected;
-            let run = |operation: Operation| async move {
-                let changes = delete::<E>(&operation, id, expected).await?;
-                let ends = changes.writes.iter().filter(|change| change.write.op == WriteOp::Delete);
-                let parts: Vec<EntityKey> = ends.map(|change| change.key).filter(|ended| *ended != key).collect();
-                Ok((changes, parts))
-            };
-            parts = self.commit(run).await?.1;
-        }
-        for key in parts.into_iter().chain([key]) {
-            let provenance = Provenance::new(&*operation.principal, "purge");
-            let now = self.operation().now();
-            self.pim.store().purge(self.tenant, key, provenance, now).await?;
-        }
-        Ok(())
-    }
+/// The changes without those of fields that nobody is shown.
+fn shown<T>(inner: &[&str], mut changes: Vec<T>, field: impl Fn(&T) -> &str) -> Vec<T> {
+    let is_inner = |field: &str| inner.iter().any(|inner| is_within(field, &format!("/{inner}")));
+    changes.retain(|change| !is_inner(field(change)));
+    changes
 }
 
 /// The events without those that tell of a commit what one before has told.

@@ -22,13 +22,30 @@ pub struct View {
     tenant: TenantId,
     now: Timestamp,
     pending: Arc<[Changes]>,
+    /// What it takes for the present, if not that.
+    present: Option<At>,
 }
 
 impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, pending: Arc::from([]) }
+        Self { store, tenant, now, pending: Arc::from([]), present: None }
+    }
+
+    /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
+    /// rest a write on.
+    #[must_use]
+    pub fn about(mut self, present: At) -> Self {
+        // A commit may be stamped later than the clock shows.
+        self.now = present.as_of.map_or(self.now, |as_of| self.now.max(as_of));
+        self.present = Some(present);
+        self
+    }
+
+    /// The two times that are meant by `at`.
+    fn meant(&self, at: At) -> At {
+        self.present.filter(|_| at == At::NOW).unwrap_or(at)
     }
 
     /// The same view with `pending` on top, oldest first.
@@ -65,6 +82,7 @@ impl View {
     ///
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
+        let at = self.meant(at);
         let commits = self.pending_writes(key);
         if at.as_of.is_some() || commits.iter().all(Vec::is_empty) {
             return self.store.entity(self.tenant, key, at, self.now).await;
@@ -99,6 +117,7 @@ impl View {
     ///
     /// As for [`EntityStore::list`].
     pub async fn list(&self, query: ListQuery) -> Result<Page<Version>> {
+        let query = ListQuery { at: self.meant(query.at), ..query };
         if query.at.as_of.is_some() {
             return self.store.list(self.tenant, query, self.now).await;
         }

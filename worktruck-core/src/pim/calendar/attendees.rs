@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::Kind;
 use crate::entity::attendee::{Attendee, ResponseStatus};
+use crate::pim::contacts::of_contact;
 use crate::pim::{ByTime, Filter, Operation, Record, Writing};
 use crate::store::{ListQuery, Require};
 use crate::{EntityId, Error, Result};
@@ -13,7 +14,7 @@ use crate::{EntityId, Error, Result};
 pub struct AttendeeFilter {
     /// The event.
     pub event_id: Option<EntityId>,
-    /// The contact.
+    /// The contact; what was merged is the survivor.
     pub contact_id: Option<EntityId>,
     /// Where they are asked, in lower case.
     pub email: Option<String>,
@@ -23,10 +24,10 @@ pub struct AttendeeFilter {
 
 #[async_trait]
 impl Filter for AttendeeFilter {
-    async fn apply(&self, query: ListQuery, _: &Operation) -> Result<ListQuery> {
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = of_contact(query, operation, "contact_id", self.contact_id).await?;
         Ok(query
             .with("event_id", self.event_id)
-            .with("contact_id", self.contact_id)
             .with("email", self.email.as_ref())
             .with("response_status", self.response_status.map(ResponseStatus::as_str)))
     }
