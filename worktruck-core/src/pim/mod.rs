@@ -31,6 +31,7 @@ mod listing;
 pub mod notes;
 mod operation;
 mod part;
+mod purge;
 mod record;
 mod records;
 pub mod search;

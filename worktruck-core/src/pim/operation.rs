@@ -5,7 +5,7 @@ use crate::store::{EntityKey, ListQuery, Require, View};
 use crate::temporal::{At, Write, WriteOp};
 use crate::{EntityId, Error, IdSource, Page, PageRequest, Result, Timestamp};
 
-use super::Stored;
+use super::{Stored, contacts};
 
 /// How many entities an operation reads or writes together at most.
 pub const MOST_TOGETHER: usize = 10_000;
@@ -108,8 +108,12 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` at `pointer` if it does not exist.
+    /// `InvalidRequest` at `pointer` if it does not exist, `Conflict` there if it is a contact that was merged.
     pub async fn refer(&self, pointer: &str, kind: Kind, id: EntityId) -> Result<Require> {
+        if kind == Kind::Contact {
+            let key = contacts::referred(self, pointer, id).await?.key();
+            return Ok(Require::Exists { key });
+        }
         let key = EntityKey::new(kind, id);
         match self.view.entity(key, At::NOW).await? {
             Some(_) => Ok(Require::Exists { key }),

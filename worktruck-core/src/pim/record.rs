@@ -39,6 +39,11 @@ pub trait Record: Entity {
         operation.expect(id).await
     }
 
+    /// The entities of the kind that have become a part of it, which are erased with it.
+    fn absorbed(&self) -> &[EntityId] {
+        &[]
+    }
+
     /// Checks a write against other entities, and adds what comes with it. The entity is normalised already.
     ///
     /// # Errors

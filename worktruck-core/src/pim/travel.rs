@@ -1,15 +1,13 @@
 //! What was known of an entity, and when.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Changes, EntityKey, Provenance, Version};
-use crate::temporal::{At, FieldChange, FieldEvent, Slice, WriteOp, diff, timeline};
-use crate::{Cursor, EntityId, Error, ErrorKind, Page, PageRequest, Result, RunId, Timestamp};
+use crate::store::{EntityKey, Version};
+use crate::temporal::{At, FieldChange, FieldEvent, Slice, diff, timeline};
+use crate::{Cursor, EntityId, Error, Page, PageRequest, Result, RunId, Timestamp};
 
 use super::history::check_window;
-use super::{Operation, Record, Records, delete};
+use super::{Record, Records};
 
 /// What changed of an entity between two moments.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -94,7 +92,9 @@ impl<E: Record> Records<E> {
         Ok(Difference {
             from,
             to,
-            changes: diff(body(&before).as_ref(), body(&after).as_ref()),
+            changes: without(E::INNER_FIELDS, diff(body(&before).as_ref(), body(&after).as_ref()), |change| {
+                &change.field
+            }),
             intermediate_versions: versions.len(),
             created_in_window: before.is_none(),
             deleted_in_window: after.is_none(),
@@ -132,7 +132,8 @@ impl<E: Record> Records<E> {
         let mut last = shown;
         let mut of_commit = Shown::default();
         let mut data = Vec::new();
-        for event in once(timeline(slices)).into_iter().filter(is_wanted) {
+        let events = once(without(E::INNER_FIELDS, timeline(slices), |event| &event.change.field));
+        for event in events.into_iter().filter(is_wanted) {
             of_commit = of_commit.with(event.tx_id);
             if of_commit.is_in(shown) {
                 continue;
@@ -159,62 +160,13 @@ impl<E: Record> Records<E> {
             }
         }
     }
-
-    /// Ends an entity, and then erases every version of it and of what was only part of it when it ended, which may be
-    /// long ago. Each erasure leaves a commit that says so and nothing else.
-    ///
-    /// # Cancel safety
-    ///
-    /// What was erased by then stays erased; called again, it goes on.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if it was never written or is erased already, `Conflict` if it is in use, and those of the store.
-    pub async fn purge(&self, id: EntityId) -> Result<()> {
-        let key = EntityKey::new(E::KIND, id);
-        let operation = self.operation();
-        let parts = if operation.view.entity(key, At::NOW).await?.is_some() {
-            let expected = self.expected;
-            let run = |operation: Operation| async move {
-                let changes = delete::<E>(&operation, id, expected).await?;
-                let parts = parts_ended(&changes, key);
-                Ok((changes, parts))
-            };
-            self.commit(run).await?.1
-        } else {
-            self.parts_of_ended(&operation, key).await?
-        };
-        for part in parts.into_iter().chain([key]) {
-            let provenance = Provenance::new(&*operation.principal, "purge");
-            let now = self.operation().now();
-            match self.pim.store().purge(self.tenant, part, provenance, now).await {
-                // It was erased before.
-                Err(error) if part != key && error.kind() == ErrorKind::NotFound => {}
-                done => done?,
-            }
-        }
-        Ok(())
-    }
-
-    /// What went with an entity that has ended: what its deletion would have ended just before.
-    async fn parts_of_ended(&self, operation: &Operation, key: EntityKey) -> Result<Vec<EntityKey>> {
-        let newest = self.pim.store().history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
-        let Some(ended) = newest.filter(|version| version.slice.body.is_none()) else { return Ok(Vec::new()) };
-        let before = ended.slice.sys.from().before(Duration::from_micros(1));
-        let operation = Operation { view: operation.view.clone().fixed_at(before), ..operation.clone() };
-        match delete::<E>(&operation, key.id, None).await {
-            Ok(changes) => Ok(parts_ended(&changes, key)),
-            // It was scheduled to end, or what was before has expired.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unavailable) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
-/// What changes end beside an entity.
-fn parts_ended(changes: &Changes, key: EntityKey) -> Vec<EntityKey> {
-    let ends = changes.writes.iter().filter(|change| change.write.op == WriteOp::Delete);
-    ends.map(|change| change.key).filter(|ended| *ended != key).collect()
+/// The changes without those of fields that nobody is shown.
+fn without<T>(inner: &[&str], mut changes: Vec<T>, field: impl Fn(&T) -> &str) -> Vec<T> {
+    let is_inner = |field: &str| inner.iter().any(|inner| is_within(field, &format!("/{inner}")));
+    changes.retain(|change| !is_inner(field(change)));
+    changes
 }
 
 /// The events without those that tell of a commit what one before has told.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::entity::{Kind, Term};
+use crate::entity::{Kind, Term, inner_fields};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
@@ -236,7 +236,11 @@ impl Version {
     #[must_use]
     pub fn resource(&self) -> Option<Value> {
         let mut body = self.slice.body.clone()?;
-        body.as_object_mut()?.extend(self.of_store());
+        let members = body.as_object_mut()?;
+        for field in inner_fields(self.key.kind) {
+            members.remove(*field);
+        }
+        members.extend(self.of_store());
         Some(body)
     }
 
@@ -310,6 +314,11 @@ pub struct ListQuery {
     pub terms: Vec<Term>,
     /// Sets of index terms, of each of which an entity must have at least one. No entity has one of an empty set.
     pub any: Vec<Vec<Term>>,
+    /// Further sets like those of `any`, which stand for what was `asked` and may come to be others on the next page: a
+    /// cursor does not know them, but for that of a walk whose moment is fixed.
+    pub moving: Vec<Vec<Term>>,
+    /// What a cursor is bound to beside: what `moving`, `among` and ranges that move stand for. It asks for nothing.
+    pub asked: Vec<Term>,
     /// Ranges that its sort keys must lie in.
     pub ranges: Vec<KeyRange>,
     /// The entities to choose from; all of the kind if absent. A cursor does not know them: they may be others on
@@ -334,6 +343,8 @@ impl ListQuery {
             kind,
             terms: Vec::new(),
             any: Vec::new(),
+            moving: Vec::new(),
+            asked: Vec::new(),
             ranges: Vec::new(),
             among: None,
             text: None,
@@ -354,6 +365,22 @@ impl ListQuery {
     #[must_use]
     pub fn with_any(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
         self.any.push(values.into_iter().map(|value| Term::new(name, value.to_string())).collect());
+        self
+    }
+
+    /// Asks for one of the terms `name` with these values, which stand for what was [asked](Self::asked) for and may be
+    /// others on the next page.
+    #[must_use]
+    pub fn with_moving(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.moving.push(values.into_iter().map(|value| Term::new(name, value.to_string())).collect());
+        self
+    }
+
+    /// Binds cursors to `name` with this value, beside what the query asks for.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an id or a flag is handed over as it comes")]
+    pub fn asked(mut self, name: &str, value: impl ToString) -> Self {
+        self.asked.push(Term::new(name, value.to_string()));
         self
     }
 

@@ -77,13 +77,15 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The filter of `query`. Text without a letter or digit asks for no word.
+    /// The filter of `query`. Text without a letter or digit asks for no word, and a set of one term for that term.
     #[must_use]
     pub fn of(query: &ListQuery) -> Self {
         let text = fold(query.text.as_deref().unwrap_or_default());
+        let sets = sets(query.any.iter().chain(&query.moving));
+        let (single, any): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.len() == 1);
         Self {
-            terms: sorted(query.terms.clone()),
-            any: sorted(query.any.iter().map(|set| sorted(set.clone())).collect()),
+            terms: sorted(query.terms.iter().cloned().chain(single.into_iter().flatten()).collect()),
+            any,
             ranges: sorted(query.ranges.iter().map(KeyRange::apart).collect()),
             among: query.among.clone().map(sorted),
             words: sorted(text.split_whitespace().map(str::to_owned).collect()),
@@ -138,6 +140,11 @@ impl KeyRange {
     }
 }
 
+/// The sets in order, each once, and so are the terms of each.
+fn sets<'a>(sets: impl Iterator<Item = &'a Vec<Term>>) -> Vec<Vec<Term>> {
+    sorted(sets.map(|set| sorted(set.clone())).collect())
+}
+
 fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
     items.sort_unstable();
     items.dedup();
@@ -180,7 +187,7 @@ impl ListPlan {
         let scope = ListScope::new(tenant, query, &filter);
         let opened = query.page.cursor().map(|cursor| cursor.open::<Sealed>(&scope)).transpose()?;
         let point = head.read(query.at, now)?;
-        let pinned = query.at.as_of.is_none() && query.sort.field != SortField::CreatedAt;
+        let pinned = is_pinned(query);
         let (pin, after) = match opened {
             Some(sealed) => {
                 if !sealed.fits(pinned, &query.sort.field, point.sys) {
@@ -303,6 +310,8 @@ pub(super) struct ListScope {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     any: Vec<Vec<Term>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Term>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     ranges: Vec<KeyRange>,
     words: Vec<String>,
     sort: Sort,
@@ -315,8 +324,9 @@ impl ListScope {
             list: "entities",
             tenant,
             kind: query.kind,
-            terms: filter.terms.clone(),
-            any: filter.any.clone(),
+            terms: sorted(query.terms.clone()),
+            any: sets(query.any.iter().chain(query.moving.iter().filter(|_| is_pinned(query)))),
+            asked: sorted(query.asked.clone()),
             ranges: filter.ranges.iter().filter(|range| !range.moves).cloned().collect(),
             words: filter.words.clone(),
             sort: query.sort.clone(),
@@ -348,7 +358,16 @@ impl Sealed {
     }
 }
 
+/// Whether a walk fixes its moment: it is about the present, in an order that changes.
+fn is_pinned(query: &ListQuery) -> bool {
+    query.at.as_of.is_none() && query.sort.field != SortField::CreatedAt
+}
+
 fn check(query: &ListQuery) -> Result<()> {
+    let sets = query.any.iter().chain(&query.moving).flatten();
+    if let Some(term) = query.terms.iter().chain(sets).find(|term| term.value.contains('\0')) {
+        return Err(Error::invalid("the text contains a NUL character").at(format!("/{}", term.name)));
+    }
     if query.text.is_some() && query.at.as_of.is_some() {
         return Err(Error::invalid("a search for words cannot be made with as_of").at("/as_of"));
     }

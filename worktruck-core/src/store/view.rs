@@ -24,13 +24,30 @@ pub struct View {
     /// The moment that reads of the present are fixed to.
     known: Option<Timestamp>,
     pending: Arc<[Changes]>,
+    /// What it takes for the present, if not that.
+    present: Option<At>,
 }
 
 impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, known: None, pending: Arc::from([]) }
+        Self { store, tenant, now, known: None, pending: Arc::from([]), present: None }
+    }
+
+    /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
+    /// rest a write on.
+    #[must_use]
+    pub fn about(mut self, present: At) -> Self {
+        // A commit may be stamped later than the clock shows.
+        self.now = present.as_of.map_or(self.now, |as_of| self.now.max(as_of));
+        self.present = Some(present);
+        self
+    }
+
+    /// The two times that are meant by `at`.
+    fn meant(&self, at: At) -> At {
+        self.present.filter(|_| at == At::NOW).unwrap_or(at)
     }
 
     /// The same view with `pending` on top, oldest first.
@@ -83,6 +100,7 @@ impl View {
     ///
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
+        let at = self.meant(at);
         let commits = self.pending_writes(key);
         let seen = self.store.entity(self.tenant, key, self.seen(at), self.present()).await;
         let stored = seen.map_err(|error| self.lost(at, error))?;
@@ -118,6 +136,7 @@ impl View {
     ///
     /// As for [`EntityStore::list`].
     pub async fn list(&self, query: ListQuery) -> Result<Page<Version>> {
+        let query = ListQuery { at: self.meant(query.at), ..query };
         if query.at.as_of.is_some() {
             return self.store.list(self.tenant, query, self.now).await;
         }
@@ -147,13 +166,6 @@ impl View {
     /// The same view by a clock that shows `moment` at least.
     pub(crate) fn not_before(mut self, moment: Timestamp) -> Self {
         self.now = self.now.max(moment);
-        self
-    }
-
-    /// The same view as it was at `moment`, which it takes for the present.
-    pub(crate) const fn fixed_at(mut self, moment: Timestamp) -> Self {
-        self.now = moment;
-        self.known = Some(moment);
         self
     }
 

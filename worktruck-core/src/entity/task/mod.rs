@@ -53,7 +53,8 @@ pub struct Task {
     /// The status, one of the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_id: Option<EntityId>,
-    /// What the status means; a task without one is to do, done or canceled. Filled in by every write.
+    /// What the status means; a task without one is to do, done or canceled. Filled in by every write, and shown to
+    /// nobody: lists are filtered by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_category: Option<StatusCategory>,
     /// The task that it is a part of.
@@ -186,6 +187,8 @@ impl Entity for Task {
     const KIND: Kind = Kind::Task;
 
     const SORT_KEYS: &'static [&'static str] = &["position", "priority", "due", DueKey::ALL, DueKey::OPEN];
+
+    const INNER_FIELDS: &'static [&'static str] = &["status_category"];
 
     fn normalise(&mut self, _: &Locale) -> Result<()> {
         let mut labels = Vec::with_capacity(self.labels.len());

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::entity::Kind;
 use crate::entity::attendee::{Attendee, ResponseStatus};
 use crate::entity::event::Event;
+use crate::pim::contacts::of_contact;
 use crate::pim::part::{body_of_part, part_of};
 use crate::pim::{ByTime, Deleting, Filter, Operation, Record, Records, Stored, Writing, create, delete, update};
 use crate::store::{Changes, ListQuery, Require};
@@ -20,7 +21,7 @@ use super::invited;
 pub struct AttendeeFilter {
     /// The event.
     pub event_id: Option<EntityId>,
-    /// The contact.
+    /// The contact; what was merged is the survivor.
     pub contact_id: Option<EntityId>,
     /// Where they are asked, in lower case.
     pub email: Option<String>,
@@ -30,10 +31,10 @@ pub struct AttendeeFilter {
 
 #[async_trait]
 impl Filter for AttendeeFilter {
-    async fn apply(&self, query: ListQuery, _: &Operation) -> Result<ListQuery> {
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = of_contact(query, operation, "contact_id", self.contact_id).await?;
         Ok(query
             .with("event_id", self.event_id)
-            .with("contact_id", self.contact_id)
             .with("email", self.email.as_ref())
             .with("response_status", self.response_status.map(ResponseStatus::as_str)))
     }

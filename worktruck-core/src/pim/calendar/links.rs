@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::entity::Kind;
 use crate::entity::event::Event;
 use crate::entity::event_link::{EventLink, LinkedType};
+use crate::pim::contacts::of_contact;
 use crate::pim::part::{body_of_part, part_of};
 use crate::pim::{ByTime, Filter, Operation, Record, Records, Stored, Writing, create, delete};
 use crate::store::{Changes, ListQuery, Require};
@@ -18,17 +19,18 @@ pub struct EventLinkFilter {
     pub event_id: Option<EntityId>,
     /// What it is about.
     pub entity_type: Option<LinkedType>,
-    /// Which one.
+    /// Which one; a contact that was merged is the survivor.
     pub entity_id: Option<EntityId>,
 }
 
 #[async_trait]
 impl Filter for EventLinkFilter {
-    async fn apply(&self, query: ListQuery, _: &Operation) -> Result<ListQuery> {
-        Ok(query
-            .with("event_id", self.event_id)
-            .with("entity_type", self.entity_type.map(LinkedType::as_str))
-            .with("entity_id", self.entity_id))
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = query.with("event_id", self.event_id).with("entity_type", self.entity_type.map(LinkedType::as_str));
+        match self.entity_type {
+            Some(LinkedType::Contact) | None => of_contact(query, operation, "entity_id", self.entity_id).await,
+            Some(_) => Ok(query.with("entity_id", self.entity_id)),
+        }
     }
 }
 

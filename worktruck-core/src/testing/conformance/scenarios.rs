@@ -233,6 +233,11 @@ macro_rules! operation_scenarios {
                 difference_and_timeline_tell_what_changed
                 list_is_filtered_and_sorted_at_any_moment
                 purge_erases_an_entity_with_its_parts
+                purge_erases_what_ended_before
+                purge_of_a_contact_erases_what_was_merged_into_it
+                unknown_and_missing_fields_are_named
+                filter_with_a_nul_is_refused
+                what_concerns_too_many_is_refused
                 link_to_a_merged_contact_leads_to_the_survivor
                 pages_at_a_moment_stay_while_others_write
             }
@@ -271,6 +276,10 @@ macro_rules! operation_scenarios {
                 contact_is_found_by_channel
                 contacts_are_filtered_by_group_and_organization
                 merged_ids_are_not_written
+                contacts_are_found_by_words
+                lists_by_a_merged_contact_are_those_by_the_survivor
+                reference_to_a_merged_contact_is_refused
+                walk_goes_on_when_its_contact_is_merged
                 proposal_is_decided_once
                 one_of_many_decides_on_a_proposal
                 proposal_becomes_stale_with_its_contacts
@@ -279,6 +288,7 @@ macro_rules! operation_scenarios {
                 contacts_part_in_any_order
                 unmerge_of_what_was_not_merged_is_refused
                 unmerge_restores_what_is_scheduled
+                merge_moves_what_is_scheduled
             }
             crm {
                 one_pipeline_is_the_default
@@ -293,6 +303,7 @@ macro_rules! operation_scenarios {
                 bad_deal_is_refused_at_its_place
                 deals_are_filtered_at_any_moment
                 deals_are_found_by_words
+                walk_over_open_deals_goes_on_when_stages_change
                 contacts_of_a_deal_are_linked_and_unlinked
                 contacts_linked_at_once_are_all_kept
                 detail_of_a_deal_is_that_of_its_moment
@@ -356,6 +367,7 @@ macro_rules! operation_scenarios {
                 comment_is_by_whoever_wrote_it
                 task_has_links
                 new_status_can_be_chosen
+                what_a_status_means_is_not_shown
             }
             calendar {
                 first_calendar_is_primary_until_another_is
