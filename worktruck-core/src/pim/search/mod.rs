@@ -6,7 +6,7 @@
 //!
 //! # What comes first
 //!
-//! Up to 200 matches are all ranked ([`rank`]); of equals that comes first which was written last. Of more, those are
+//! Up to 200 matches are all ranked ([`rank()`]); of equals that comes first which was written last. Of more, those are
 //! ranked that were created last, with a word of the query in their title, with all of them in it, with a title that
 //! begins with the query, and with a title that is the query: of each 200 at most. So a title is found among any
 //! number of texts that mention it. Behind what is ranked come all other matches, what was created last first: the
@@ -156,7 +156,7 @@ impl<E: Record> Records<E> {
     ///
     /// # Errors
     ///
-    /// As for [`search`](search::search()).
+    /// As for [`search()`].
     pub async fn search(&self, filter: &E::Filter, query: &str, page: PageRequest) -> Result<Page<Hit<E>>> {
         search(&self.operation(), filter, query, page).await
     }
