@@ -44,8 +44,10 @@ pub mod task;
 pub mod task_link;
 pub mod task_status;
 mod text;
+mod texts;
 
 pub use locale::Locale;
+pub use texts::Texts;
 
 /// Makes [`Kind`] and what depends on it of one list, which has a line for each kind.
 macro_rules! kinds {
@@ -77,7 +79,7 @@ macro_rules! kinds {
         /// `InvalidRequest` saying what is wrong with the body.
         pub fn index(kind: Kind, body: &Value) -> Result<Index> {
             match kind {
-                $(Kind::$kind => Entity::index(&parse::<$entity>(body)?),)*
+                $(Kind::$kind => Index::of(&parse::<$entity>(body)?),)*
             }
         }
 
@@ -187,12 +189,17 @@ pub trait Entity: Clone + fmt::Debug + DeserializeOwned + PartialEq + Send + Ser
     /// Usually `InvalidRequest`, with the JSON pointer of the field.
     fn normalise(&mut self, locale: &Locale) -> Result<()>;
 
-    /// What it is found by, sorted by and searched for.
+    /// What it is found by and sorted by.
     ///
     /// # Errors
     ///
     /// `InvalidRequest` if it is damaged beyond that.
     fn index(&self) -> Result<Index>;
+
+    /// What a search for words looks at; nothing if this is not said.
+    fn texts(&self) -> Texts<'_> {
+        Texts::default()
+    }
 }
 
 impl fmt::Display for Kind {
@@ -233,11 +240,23 @@ pub struct Index {
     pub terms: Vec<Term>,
     /// What lists can be sorted by beside the times of its writes; compared byte by byte.
     pub sort: Vec<(&'static str, String)>,
-    /// What a search for words looks at.
+    /// What it is called, whose words a search tells from others.
+    pub title: String,
+    /// What a search for words looks at, the title too.
     pub text: String,
 }
 
 impl Index {
+    /// What a store indexes of `entity`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Entity::index`].
+    pub fn of<E: Entity>(entity: &E) -> Result<Self> {
+        let texts = entity.texts();
+        Ok(Self { title: texts.title.to_owned(), text: texts.joined(), ..entity.index()? })
+    }
+
     /// Adds a term.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "an id or a text is handed over as it comes")]
@@ -257,18 +276,6 @@ impl Index {
     #[must_use]
     pub fn key(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.sort.push((name, value.into()));
-        self
-    }
-
-    /// Adds texts to search in, what counts most first.
-    #[must_use]
-    pub fn text<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        for text in texts.into_iter().filter(|text| !text.is_empty()) {
-            if !self.text.is_empty() {
-                self.text.push('\n');
-            }
-            self.text.push_str(text);
-        }
         self
     }
 }

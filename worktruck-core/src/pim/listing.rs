@@ -26,7 +26,8 @@ impl<'a, E: Record> Listing<'a, E> {
         Self { records, filter, text: None, sort: E::Sort::default(), descending: false, limit, cursor: None }
     }
 
-    /// Only what has all of these words, each as the beginning of one; not together with `as_of`.
+    /// Only what has all of these words, each as the beginning of one and the first 32 of them, in the order of the
+    /// list; not together with `as_of`. See [`Records::search`] for the best first.
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
         self

@@ -65,7 +65,7 @@ pub trait Record: Entity {
 
 /// What a list can be filtered by; what is left out filters nothing.
 #[async_trait]
-pub trait Filter: Clone + Default + fmt::Debug + DeserializeOwned + Send + Sync + 'static {
+pub trait Filter: Clone + Default + fmt::Debug + DeserializeOwned + Send + Serialize + Sync + 'static {
     /// Adds what it asks for to a query.
     ///
     /// # Errors

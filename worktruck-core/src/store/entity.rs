@@ -8,7 +8,7 @@ use crate::entity::{Kind, Term, inner_fields};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
-use super::TenantHead;
+use super::{TenantHead, Titled};
 
 /// Names an entity within a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -325,8 +325,10 @@ pub struct ListQuery {
     /// the next page.
     pub among: Option<Vec<EntityId>>,
     /// Words that its text must have, all of them, each as the beginning of a word; case and
-    /// accents do not matter. Not together with `as_of`.
+    /// accents do not matter, and the first 32 count. Not together with `as_of`.
     pub text: Option<String>,
+    /// What is asked of its title. Not together with `as_of`.
+    pub title: Option<Titled>,
     /// The order.
     pub sort: Sort,
     /// The two times.
@@ -348,6 +350,7 @@ impl ListQuery {
             ranges: Vec::new(),
             among: None,
             text: None,
+            title: None,
             sort: Sort::default(),
             at: At::NOW,
             page: PageRequest::default(),

@@ -162,6 +162,8 @@ wrong_stores! {
     one_stretch_is_noticed, OneStretch: [list_is_cut_to_ranges_of_its_keys],
     /// A list chooses from all entities.
     choice_ignored_is_noticed, ChoiceIgnored: [list_chooses_among_entities],
+    /// A list asks for no words of titles.
+    titles_ignored_is_noticed, TitlesIgnored: [list_asks_for_words_of_titles],
     /// A search compares text as it is.
     search_of_exact_text_is_noticed, SearchOfExactText: [
         list_searches_words_without_case_and_accents list_shows_nothing_of_another_tenant search_takes_any_text
@@ -170,8 +172,8 @@ wrong_stores! {
     search_is_a_language_is_noticed, SearchIsALanguage: [search_takes_any_text],
     /// A list of the past is one of the present.
     list_as_of_now_is_noticed, ListAsOfNow: [
-        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_chooses_among_entities
-        list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set list_that_cannot_be_is_refused
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_asks_for_words_of_titles
+        list_chooses_among_entities list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set list_that_cannot_be_is_refused
         read_as_of_never_changes read_before_the_horizon_is_refused read_of_the_future_is_refused
         walk_returns_each_entity_once_under_writes
     ],
@@ -189,13 +191,14 @@ wrong_stores! {
     /// A page is as large as it gets.
     limit_ignored_is_noticed, LimitIgnored: [
         answers_are_the_same_between_pieces cursor_of_another_list_is_refused damaged_cursor_is_refused
-        list_as_of_filters_as_it_was list_chooses_among_entities list_filters_by_every_term
+        list_as_of_filters_as_it_was list_asks_for_words_of_titles list_chooses_among_entities list_filters_by_every_term
         list_is_cut_to_ranges_of_its_keys list_shows_nothing_of_another_tenant
         list_shows_what_has_one_of_each_set list_sorts_by_key_and_by_the_times_of_writes
         pages_of_every_size_give_the_same_list pinned_walk_behind_the_horizon_is_refused
     ],
     /// A list that cannot be is empty.
     wrong_sort_guessed_is_noticed, WrongSortGuessed: [
+        list_asks_for_words_of_titles
         list_is_cut_to_ranges_of_its_keys list_that_cannot_be_is_refused read_of_the_future_is_refused
     ],
     /// The feed loses the last commit of a full page.

@@ -152,6 +152,7 @@ impl EntityStore for Broken {
             SetsIgnored => query.any.clear(),
             OneStretch => query.ranges.iter_mut().for_each(|range| range.within.truncate(1)),
             ChoiceIgnored => query.among = None,
+            TitlesIgnored => query.title = None,
             ListAsOfNow => query.at.as_of = None,
             ReadsFixNothing => query.at = self.below_floor(tenant, query.at, now),
             OneDirection => query.sort.descending = false,

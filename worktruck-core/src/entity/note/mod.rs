@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use crate::{EntityId, Error, Result};
 
 use super::text::{check_name, check_object, check_text, check_url};
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 pub use front_matter::FrontMatter;
-pub use names::{title_key, title_words};
+pub use names::title_key;
 pub use prose::headings;
 pub use wikilink::{LinkTarget, WikiLink, wikilinks};
 
@@ -169,10 +169,18 @@ impl Entity for Note {
             .terms("notebook_id", self.notebook_id)
             .term("pinned", self.is_pinned)
             .term("archived", self.is_archived)
-            .terms("title_word", title_words(&self.title))
             .key("title", self.title.to_lowercase());
         index.terms.push(Self::title_term(&title_key(&self.title)));
         index.terms.extend(keys.iter().map(|key| Self::alias_term(key)));
-        Ok(index.text([&*self.title].into_iter().chain(aliases).chain([&*self.body])))
+        Ok(index)
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        let (front, text) = match self.front_matter() {
+            Some(found) => (Some(found.yaml), found.rest),
+            None => (None, &*self.body),
+        };
+        let names = self.aliases().into_iter().chain(headings(text));
+        Texts::titled(&self.title).heading(names).body([Some(text), front])
     }
 }

@@ -8,7 +8,7 @@ use crate::recurrence::Moment;
 use crate::{EntityId, Result, Timestamp};
 
 use super::task_status::StatusCategory;
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 mod check;
 mod index;
@@ -204,5 +204,9 @@ impl Entity for Task {
     fn index(&self) -> Result<Index> {
         self.check()?;
         Ok(self.indexed())
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.title).heading([self.identifier.as_deref()]).body([self.description.as_deref()])
     }
 }

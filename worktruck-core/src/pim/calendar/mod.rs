@@ -32,6 +32,6 @@ pub use follow::Move;
 pub use hours::WorkingHours;
 pub use links::{EventLinkFilter, link, links, unlink};
 pub use occurrences::{MAX_WINDOW, Occurrence, event_occurrences, occurrences};
-pub use reading::{EventDetail, detail, search};
+pub use reading::{EventDetail, detail};
 pub use series::{EventPart, UpdateScope, delete_part, update_part};
 pub use slots::Slot;

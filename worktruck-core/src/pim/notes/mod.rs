@@ -25,7 +25,6 @@ mod notebooks;
 mod operations;
 mod records;
 mod resolve;
-mod search;
 mod span;
 mod tags;
 
@@ -48,7 +47,6 @@ pub use notebooks::{NotebookDetail, notebook_detail, notebook_details};
 pub use operations::{
     Backlink, NoteDetail, attach, attachments, backlinks, detach, link, links, note_detail, tag, unlink, untag,
 };
-pub use search::{NoteHit, search};
 
 /// What lists of notes can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]

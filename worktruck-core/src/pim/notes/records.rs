@@ -7,7 +7,7 @@ use crate::entity::notebook::Notebook;
 use crate::pim::{Operation, Records, Stored};
 use crate::{EntityId, Page, PageRequest, Result};
 
-use super::{Backlink, NoteDetail, NoteFilter, NoteHit, NotebookDetail};
+use super::{Backlink, NoteDetail, NotebookDetail};
 
 impl Records<Notebook> {
     /// A notebook with the number of its notes.
@@ -37,15 +37,6 @@ impl Records<Note> {
     /// `NotFound` if it does not exist, and those of the store.
     pub async fn detail(&self, id: EntityId) -> Result<NoteDetail> {
         super::note_detail(&self.operation(), id).await
-    }
-
-    /// A page of the notes with all of these words, each as the beginning of one, the best first.
-    ///
-    /// # Errors
-    ///
-    /// As for [`search`](super::search()).
-    pub async fn search(&self, filter: &NoteFilter, words: &str, page: PageRequest) -> Result<Page<NoteHit>> {
-        super::search(&self.operation(), filter, words, page).await
     }
 
     /// A page of the links from a note.

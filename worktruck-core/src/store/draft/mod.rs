@@ -69,7 +69,7 @@ use drafted::{Drafted, Row};
 ///
 /// let rows = draft.rows().expect("there is a commit");
 /// assert_eq!((rows.commits.len(), rows.new_heads.len(), rows.new_slices.len()), (1, 1, 0));
-/// assert_eq!((rows.new_heads[0].key, rows.new_heads[0].words.as_str()), (ada, "ada"));
+/// assert_eq!((rows.new_heads[0].key, rows.new_heads[0].words.as_str()), (ada, "þadað ada"));
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Debug)]

@@ -78,6 +78,7 @@ macro_rules! conformance_scenarios {
                 list_filters_by_every_term
                 list_searches_words_without_case_and_accents
                 search_takes_any_text
+                list_asks_for_words_of_titles
                 list_as_of_filters_as_it_was
                 list_sorts_by_key_and_by_the_times_of_writes
                 list_shows_what_exists_of_its_kind
@@ -381,7 +382,7 @@ macro_rules! operation_scenarios {
                 event_changes_between_days_and_times
                 event_list_shows_what_overlaps_a_window
                 all_day_event_is_the_same_day_in_every_zone
-                events_are_searched_by_words
+                occurrences_are_searched_by_words
                 series_says_when_it_is_next
                 occurrences_keep_to_the_clocks_of_their_zone
                 occurrence_has_its_shape
@@ -433,9 +434,6 @@ macro_rules! operation_scenarios {
                 tag_of_a_note_is_set_and_taken_once
                 renamed_tag_is_renamed_on_its_notes
                 attachments_go_with_their_note
-                search_shows_the_best_match_first
-                search_finds_a_title_among_very_many_texts
-                search_of_notes_takes_any_query
                 text_is_kept_byte_for_byte
                 front_matter_is_in_the_metadata
                 broken_front_matter_is_a_part_of_the_text
@@ -446,6 +444,17 @@ macro_rules! operation_scenarios {
                 notes_that_take_one_title_at_once_agree_on_the_oldest
                 nothing_is_left_of_a_note_that_is_deleted_at_once
                 notes_tagged_while_a_tag_is_renamed_have_its_new_name_or_the_old
+            }
+            search {
+                search_of_contacts_shows_names_first
+                search_of_tasks_shows_titles_first
+                search_of_events_shows_titles_first
+                search_of_deals_shows_names_first
+                search_of_notes_shows_titles_first
+                pages_of_a_search_are_one_list
+                search_finds_titles_first_and_then_all
+                search_finds_the_exact_title
+                search_takes_any_query
             }
         }
     };
