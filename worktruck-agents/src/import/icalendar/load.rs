@@ -36,12 +36,12 @@ pub struct Report {
     pub errors: Vec<Problem>,
 }
 
-/// Where events are loaded into, and as whose work.
+/// Where events or notes are loaded into, and as whose work.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The store.
     pub store: Arc<dyn EntityStore>,
-    /// Whose events they become.
+    /// Whose they become.
     pub tenant: TenantId,
     /// Where new ids come from.
     pub ids: Arc<dyn IdSource>,

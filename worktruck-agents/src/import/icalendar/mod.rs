@@ -174,7 +174,7 @@ pub(crate) fn read_back(text: &str) -> Option<ImportedEvent> {
 pub(crate) const UNSAID: EntityId = EntityId::from_uuid(uuid::Uuid::nil());
 
 /// The error's sentence without the pointer, which means nothing to the reader of a file.
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     let text = error.to_string();
     let at = error.pointer().map(|pointer| format!(" (at {pointer})")).unwrap_or_default();
     text.strip_suffix(&at).unwrap_or(&text).to_owned()

@@ -26,6 +26,9 @@ pub const MAX_LINKS: usize = 2_000;
 /// How many aliases of a note count at most.
 pub const MAX_ALIASES: usize = 64;
 
+/// The member of a note's metadata that names the file of a folder which it was read from, without the folder.
+pub const FILE: &str = "worktruck_file";
+
 /// A Markdown text with a title.
 ///
 /// # Examples
@@ -73,7 +76,7 @@ impl Note {
     }
 
     /// The other titles that links may name it by: the member `aliases` (or `alias`) of its metadata, a text or a
-    /// list of texts, of which the first 64 count.
+    /// list of texts, and the name of the [`FILE`] that it was read from, without its ending. The first 64 count.
     #[must_use]
     pub fn aliases(&self) -> Vec<&str> {
         let named = ["aliases", "alias"].into_iter().filter_map(|name| self.metadata.get(name));
@@ -81,8 +84,10 @@ impl Note {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),
         });
-        let texts = texts.filter_map(Value::as_str).filter(|text| !text.trim().is_empty());
-        texts.take(MAX_ALIASES).collect()
+        let file = self.metadata.get(FILE).and_then(Value::as_str);
+        let stem = file.map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem));
+        let texts = texts.filter_map(Value::as_str).chain(stem.filter(|stem| *stem != self.title));
+        texts.filter(|text| !text.trim().is_empty()).take(MAX_ALIASES).collect()
     }
 
     /// The links that the text has, each once: those of its front matter first.

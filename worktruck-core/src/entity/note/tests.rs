@@ -99,3 +99,12 @@ fn a_note_is_found_by_all_that_lists_filter_by() {
     assert_eq!((texts.title, &*texts.headings), ("Road Map", &["Plan", "plan", "X", "Way"][..]));
     assert_eq!(texts.body, ["# Way\ntext", "aliases: [Plan, plan, ' ', 7]\nalias: X\n"]);
 }
+
+#[test]
+fn the_name_of_its_file_is_an_alias_unless_it_is_the_title() {
+    let mut note = note("The great plan", "---\naliases: [Map]\n---\n");
+    note.metadata.insert(FILE.to_owned(), json!("Plan v1.2.md"));
+    assert_eq!(note.aliases(), ["Map", "Plan v1.2"]);
+    note.title = "Plan v1.2".to_owned();
+    assert_eq!(note.aliases(), ["Map"]);
+}
