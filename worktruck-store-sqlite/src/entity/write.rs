@@ -12,15 +12,20 @@ use super::head;
 
 /// Writes the commits that were made in a draft; nothing if there are none.
 pub(super) async fn write(tx: &mut SqliteConnection, draft: Draft<i64>) -> Result<()> {
-    let Some(rows) = &draft.rows() else { return Ok(()) };
-    let first = first_new(tx, rows).await?;
-    make_room(tx, rows).await.or_failed("write entities")?;
+    let Some(rows) = draft.rows() else { return Ok(()) };
+    let first = first_new(tx, &rows).await?;
+    make_room(tx, &rows).await.or_failed("write entities")?;
     // The columns are made while the database is at work.
-    let (filled, columns) = tokio::join!(biased; fill_index(tx, rows), async { Columns::of(rows, first) });
+    let (filled, columns) = tokio::join!(biased; fill_index(tx, &rows), async { Columns::of(&rows, first) });
     filled.or_failed("write entities")?;
-    fill(tx, rows, &columns?).await.or_failed("write entities")?;
+    let mut columns = columns?;
+    fill(tx, rows.tenant, &columns).await.or_failed("write entities")?;
     write_commits(tx, rows.tenant, &rows.commits).await?;
-    head::save(tx, rows.tenant, rows.head).await
+    head::save(tx, rows.tenant, rows.head).await?;
+    // So is all cleared away that is needed no more, which is a lot of small things.
+    let words = columns.words.take();
+    let (written, ()) = tokio::join!(biased; fill_words(tx, words), async { drop((rows, columns)) });
+    written.or_failed("write entities")
 }
 
 /// The number of the first row of the heads that is new.
@@ -122,8 +127,8 @@ async fn fill_index(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> sqlx::R
     Ok(())
 }
 
-async fn fill(tx: &mut SqliteConnection, rows: &DraftRows<i64>, columns: &Columns) -> sqlx::Result<()> {
-    let tenant = &rows.tenant.bytes();
+async fn fill(tx: &mut SqliteConnection, tenant: TenantId, columns: &Columns) -> sqlx::Result<()> {
+    let tenant = &tenant.bytes();
     insert(
         tx,
         "head (rid, tenant, kind, id, created_at, version, carried, tx_id, sys_from, valid_from, valid_to, body,
@@ -147,15 +152,18 @@ async fn fill(tx: &mut SqliteConnection, rows: &DraftRows<i64>, columns: &Column
         |query, slice| slice.bind(query.bind(slice.sys_to).bind(slice.scheduled), tenant),
     )
     .await?;
-    // One statement for all, and after all others: the index of words is written out before each that may have to be
-    // taken back alone.
-    if let Some(words) = &columns.words {
-        sqlx::query("INSERT INTO search (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
-            .bind(words.as_str())
-            .execute(tx)
-            .await?;
-    }
     Ok(())
+}
+
+/// Adds the words that heads are found by: in one statement for all, and after all others, because the index of words
+/// is written out before each that may have to be taken back alone.
+async fn fill_words(tx: &mut SqliteConnection, words: Option<String>) -> sqlx::Result<()> {
+    let Some(words) = words else { return Ok(()) };
+    sqlx::query("INSERT INTO search (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
+        .bind(words)
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// The rows as their table has them, so that those of one page are written one after the other.
