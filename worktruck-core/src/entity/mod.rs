@@ -290,7 +290,9 @@ pub fn parse<E: Entity>(body: &Value) -> Result<E> {
     if !body.is_object() {
         return Err(Error::invalid(format!("the body of a {} must be an object", E::KIND)));
     }
-    serde_path_to_error::deserialize(body).map_err(|e| {
+    // To keep track of the path costs more than to read, so only what cannot be read is looked at again.
+    E::deserialize(body).or_else(|_| serde_path_to_error::deserialize(body)).map_err(|e| {
+        let e: serde_path_to_error::Error<serde_json::Error> = e;
         let mut pointer: String =
             e.path().iter().map(|segment| format!("/{}", escaped(&segment.to_string()))).collect();
         let message = e.inner().to_string();

@@ -215,12 +215,10 @@ async fn is_earlier<E: Record>(
 ) -> Result<bool> {
     let mut cursor = None;
     loop {
-        let page = records.history(id, PageRequest::largest(cursor)).await?;
-        for version in page.data {
-            let Some(version) = Stored::<E>::read(version)? else { continue };
-            if text_of(&version.data).is_some_and(|text| text.as_bytes() == bytes) {
-                return Ok(true);
-            }
+        let page = records.history(id, (None, None), PageRequest::largest(cursor)).await?;
+        let mut texts = page.data.iter().filter_map(|entry| text_of(entry.data.as_ref()?));
+        if texts.any(|text| text.as_bytes() == bytes) {
+            return Ok(true);
         }
         cursor = page.next_cursor;
         if cursor.is_none() {

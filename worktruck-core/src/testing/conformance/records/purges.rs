@@ -100,7 +100,10 @@ pub async fn purge_of_a_contact_erases_what_was_merged_into_it(stage: Stage) {
         assert_eq!(refusal(contacts.history(gone, (None, None), PageRequest::default()).await).0, ErrorKind::NotFound);
     }
     for gone in made {
-        assert_eq!(refusal(affiliations.history(gone, (None, None), PageRequest::default()).await).0, ErrorKind::NotFound);
+        assert_eq!(
+            refusal(affiliations.history(gone, (None, None), PageRequest::default()).await).0,
+            ErrorKind::NotFound
+        );
     }
     assert!(contacts.get(acme).await.is_ok());
 }
