@@ -39,6 +39,7 @@ pub mod clock;
 pub mod dedupe;
 mod driver;
 pub mod export;
+mod folder;
 mod held;
 pub mod import;
 pub mod providers;

@@ -125,6 +125,8 @@ async fn what_the_file_says_is_taken_over_and_what_it_cannot_say_stays() {
     assert_eq!(series.data.metadata["icalendar"][0], "X-OTHER:2");
     let emails: Vec<String> = world.attendees(series.id).await.into_iter().map(|(email, _)| email).collect();
     assert_eq!(emails, ["ada@example.org", "eve@example.org"]);
+    let there = world.event("Later").await.id;
+    assert_eq!(world.attendees(there).await, [("ada@example.org".to_owned(), ResponseStatus::Pending)]);
     assert_eq!(counts(&world.import(&changed).await), (0, 0, 7));
 }
 
@@ -160,6 +162,99 @@ async fn what_was_exported_is_imported_elsewhere_and_here_again() {
     assert_eq!(counts(&elsewhere.import(&file).await), (5, 0, 0));
     let series = elsewhere.event("Standup").await;
     assert_eq!(elsewhere.event("Later").await.data.series_id, Some(series.id));
+}
+
+#[tokio::test]
+async fn the_organizer_is_the_contact_with_the_address() {
+    let world = World::new().await;
+    let contacts = world.pim.contacts(world.target.tenant);
+    let contact = async |email: &str| {
+        let body = json!({ "display_name": email, "channels": [{ "type": "email", "value": email }] });
+        contacts.create_from(body).await.unwrap().id
+    };
+    let file = |line: &str| {
+        format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Talk\nDTSTART:20260414T100000Z\n{line}END:VEVENT\nEND:VCALENDAR\n"
+        )
+    };
+    let (by_ada, by_bob) =
+        (file("ORGANIZER;CN=Ada:MAILTO:Ada@Example.org\n"), file("ORGANIZER:mailto:bob@example.org\n"));
+    let organizer = async || world.event("Talk").await.data.organizer_id;
+    assert_eq!(counts(&world.import(&by_ada).await), (1, 0, 0));
+    assert_eq!(organizer().await, None);
+    let ada = contact("ada@example.org").await;
+    assert_eq!(counts(&world.import(&by_ada).await), (0, 1, 0));
+    assert_eq!((organizer().await, counts(&world.import(&by_ada).await)), (Some(ada), (0, 0, 1)));
+    let kept = world.event("Talk").await.data.metadata["icalendar"].clone();
+    assert_eq!(kept, json!(["ORGANIZER;CN=Ada:MAILTO:Ada@Example.org"]));
+    // Nobody is known by the other address: whoever it is, it is not Ada.
+    world.import(&by_bob).await;
+    assert_eq!(organizer().await, None);
+    let bob = contact("bob@example.org").await;
+    world.import(&by_bob).await;
+    assert_eq!(organizer().await, Some(bob));
+    // A file that names nobody changes nothing of it.
+    world.import(&file("")).await;
+    assert_eq!(organizer().await, Some(bob));
+    // Where the contact is not, the event is all the same.
+    let event = world.event("Talk").await;
+    let exported = Exported { id: event.id, event: &event.data, attendees: &[], updated_at: event.updated_at() };
+    let mut file = Vec::new();
+    write(&Calendar::new("Work"), &[exported], &mut file).unwrap();
+    let elsewhere = World::new().await;
+    assert_eq!(counts(&elsewhere.import(&String::from_utf8(file).unwrap()).await), (1, 0, 0));
+    assert_eq!(elsewhere.event("Talk").await.data.organizer_id, None);
+}
+
+#[tokio::test]
+async fn what_changes_all_later_occurrences_cuts_the_series_once() {
+    let part = "BEGIN:VEVENT\nUID:s\nRECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260418T090000\n\
+        DTSTART;TZID=Europe/Berlin:20260418T110000\nDTEND;TZID=Europe/Berlin:20260418T111500\nSUMMARY:Late\n\
+        ATTENDEE:mailto:eve@example.org\nEND:VEVENT\n";
+    let whole = FILE.replace("BEGIN:VEVENT\nUID:alone", &format!("{part}BEGIN:VEVENT\nUID:alone"));
+    let alone = format!("BEGIN:VCALENDAR\nX-WR-TIMEZONE:Europe/Berlin\n{part}END:VCALENDAR\n");
+    let agenda = async |world: &World| {
+        let bound = |text: &str| Some(text.parse().unwrap());
+        let april = EventFilter { from: bound("2026-04-01"), to: bound("2026-05-01"), ..EventFilter::default() };
+        let page = world.pim.events(world.target.tenant).occurrences(&april, None, &Default::default()).await.unwrap();
+        let shown = page.data.iter().map(|one| format!("{} {}", one.start_at.unwrap(), one.title));
+        shown.map(|shown| shown.replace(":00.000000Z", "")).collect::<Vec<_>>()
+    };
+    let expected = [
+        "2026-04-14T07:00 Standup",
+        "2026-04-15T08:00 Later",
+        "2026-04-15T10:00 Alone",
+        "2026-04-17T09:00 Latest",
+        "2026-04-18T09:00 Late",
+        "2026-04-19T09:00 Late",
+        "2026-04-20T09:00 Late",
+        "2026-04-21T09:00 Late",
+        "2026-04-22T09:00 Late",
+    ];
+    // In one file, as a change of what was imported before, and without the series that it changes.
+    let (together, after, apart) = (World::new().await, World::new().await, World::new().await);
+    together.import(&whole).await;
+    after.import(FILE).await;
+    after.import(&whole).await;
+    apart.import(FILE).await;
+    assert_eq!(counts(&apart.import(&alone).await), (1, 0, 0));
+    for world in [&together, &after, &apart] {
+        assert_eq!(agenda(world).await, expected);
+        let late = world.event("Late").await;
+        assert_eq!(late.data.ical_uid, "s/2026-04-18T07:00:00.000000Z");
+        let asked: Vec<String> = world.attendees(late.id).await.into_iter().map(|(email, _)| email).collect();
+        assert_eq!(asked, ["eve@example.org"]);
+        let again = world.import(&alone).await;
+        assert_eq!(counts(&again), (0, 0, 1), "{:?}", again.errors);
+        let again = world.import(&whole).await;
+        assert_eq!(
+            (again.created, agenda(world).await),
+            (0, expected.map(str::to_owned).to_vec()),
+            "{:?}",
+            again.errors
+        );
+    }
+    assert_eq!(counts(&together.import(&whole).await), (0, 0, 8));
 }
 
 #[tokio::test]

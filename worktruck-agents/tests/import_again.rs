@@ -9,7 +9,7 @@ use worktruck_core::store::{
     Changes, EntityStore as _, ListQuery, MemoryStore, NewTenant, Provenance, TenantStore as _, Version,
 };
 use worktruck_core::temporal::WriteOp;
-use worktruck_core::{Clock as _, TenantId};
+use worktruck_core::{Clock as _, PageRequest, TenantId};
 
 const HEADER: &str = "uid,given_name,family_name,email,phone,birthday\n";
 
@@ -45,6 +45,19 @@ impl World {
         assert_eq!(page.data.len(), 1);
         page.data.pop().unwrap()
     }
+}
+
+#[tokio::test]
+async fn a_file_is_written_a_thousand_in_a_commit_and_known_when_it_comes_again() {
+    let world = World::new().await;
+    let rows: Vec<String> = (0..2_500).map(|n| format!("{n},Ada,Okonkwo,ada{n}@example.org,,")).collect();
+    let report = world.import(&rows.join("\n")).await;
+    assert_eq!((report.created, report.updated, report.skipped), (2_500, 0, 0));
+    let feed = world.store.changes(world.tenant, None, PageRequest::new(10, None).unwrap()).await.unwrap();
+    let sizes: Vec<_> = feed.data.iter().map(|commit| commit.entities.len()).collect();
+    assert_eq!(sizes, [1_000, 1_000, 500]);
+    let report = world.import(&[&*rows[999], &rows[1_000], &rows[2_499], "new,Ada,Okonkwo,,,"].join("\n")).await;
+    assert_eq!((report.created, report.updated, report.skipped), (1, 0, 3));
 }
 
 #[tokio::test]

@@ -74,6 +74,12 @@ impl PageRequest {
         Self { limit: Self::MAX_LIMIT, cursor }
     }
 
+    /// The page of the same size that begins at `cursor`.
+    #[must_use]
+    pub fn after(self, cursor: Cursor) -> Self {
+        Self { cursor: Some(cursor), ..self }
+    }
+
     /// How many items at most.
     #[must_use]
     pub fn limit(&self) -> usize {

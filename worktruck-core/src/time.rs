@@ -50,6 +50,12 @@ impl Timestamp {
         Self(self.0.saturating_add(1))
     }
 
+    /// The moment one microsecond earlier.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The moment `duration` later; [`Timestamp::FOREVER`] at most.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -24,6 +24,16 @@ BEGIN ATOMIC
     END;
 END;
 
+-- A day in text, likewise.
+CREATE FUNCTION day(iso8601 text) RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+        WHEN iso8601 ~ '^(?!0000)[0-9]{4}-' THEN iso8601::date
+        WHEN iso8601 ~ '^(0000)?-' THEN date '-infinity'
+        WHEN iso8601 IS NOT NULL THEN date 'infinity'
+    END;
+END;
+
 -- The present of a tenant. It is never before the newest commit, whatever the server's clock says.
 CREATE FUNCTION present(floor bigint) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -62,33 +72,372 @@ FROM (
         AND s.valid_from <= present(t.floor) AND present(t.floor) < s.valid_to
 ) e CROSS JOIN LATERAL (SELECT plain(e.body) AS body OFFSET 0) b;
 
-CREATE VIEW contacts WITH (security_invoker = true) AS
-SELECT id, tenant_id, body ->> 'display_name' AS display_name, coalesce(body ->> 'kind', 'person') AS kind,
-    body ->> 'given_name' AS given_name, body ->> 'middle_name' AS middle_name, body ->> 'family_name' AS family_name,
-    body ->> 'prefix' AS prefix, body ->> 'suffix' AS suffix, body ->> 'nickname' AS nickname, body ->> 'bio' AS bio,
-    body ->> 'avatar_url' AS avatar_url, body ->> 'language' AS language, body ->> 'timezone' AS timezone,
-    body ->> 'vcard_uid' AS vcard_uid, coalesce(body -> 'channels', '[]') AS channels,
-    coalesce(body -> 'addresses', '[]') AS addresses, coalesce(body -> 'dates', '[]') AS dates,
-    texts(body -> 'tags') AS tags, texts(body -> 'merged_ids')::uuid[] AS merged_ids,
-    coalesce(body -> 'metadata', '{}') AS metadata, version, created_at, updated_at
-FROM entities WHERE entities.kind = 'contact';
+-- A view for each kind of entity that people write. A block begins with `view of kind: comment`; a line in it is a
+-- field of the body, its type, what it is if the body leaves it out, and a comment. `array` is a text[] that may be
+-- absent.
+DO $views$
+DECLARE
+    about CONSTANT text := $$
+affiliations of affiliation: What contacts are at organizations.
+contact_id uuid: The contact.
+organization_id uuid: The organization, a contact too.
+title text: Such as "Head of research".
+role text: What it does there.
+department text: Where in the organization.
+description text: Free text about it.
+start_date date: The first day.
+end_date date: The last day.
+is_current boolean = true: Whether it still holds.
+metadata jsonb = {}: Whatever the application keeps with it.
 
-CREATE VIEW merge_proposals WITH (security_invoker = true) AS
-SELECT id, tenant_id, texts(body -> 'contact_ids')::uuid[] AS contact_ids, (body ->> 'survivor_id')::uuid AS survivor_id,
-    (body ->> 'score')::numeric AS score, texts(body -> 'reasons') AS reasons,
-    coalesce(body ->> 'status', 'pending') AS status, (body ->> 'run_id')::uuid AS run_id,
-    coalesce(body -> 'metadata', '{}') AS metadata, version, created_at, updated_at
-FROM entities WHERE entities.kind = 'merge_proposal';
+agent_configs of agent_config: How blueprints behave for a tenant now. What a config leaves out is as the blueprint has it.
+agent_blueprint text: The blueprint.
+system_prompt text: Replaces the prompt of the blueprint.
+model text: claude-… or provider/model.
+tools array: The tools that may be offered, by name.
+budget_default_cents bigint: What a run may cost if it does not say, in cents of a dollar.
+deadline_default_seconds bigint: How long a run may take if it does not say.
+max_steps bigint: How many steps a run may have.
+max_concurrent_runs bigint: How many runs may run at once.
+max_repeats bigint: How many times a run may make the same call.
+guardrails jsonb = []: The rules: an array.
+metadata jsonb = {}: Whatever the application keeps with it.
 
-CREATE VIEW agent_configs WITH (security_invoker = true) AS
-SELECT id, tenant_id, body ->> 'agent_blueprint' AS agent_blueprint, body ->> 'system_prompt' AS system_prompt,
-    body ->> 'model' AS model, CASE jsonb_typeof(body -> 'tools') WHEN 'array' THEN texts(body -> 'tools') END AS tools,
-    (body ->> 'budget_default_cents')::bigint AS budget_default_cents,
-    (body ->> 'deadline_default_seconds')::bigint AS deadline_default_seconds,
-    (body ->> 'max_steps')::bigint AS max_steps, (body ->> 'max_concurrent_runs')::bigint AS max_concurrent_runs,
-    (body ->> 'max_repeats')::bigint AS max_repeats, coalesce(body -> 'guardrails', '[]') AS guardrails,
-    coalesce(body -> 'metadata', '{}') AS metadata, version, created_at, updated_at
-FROM entities WHERE entities.kind = 'agent_config';
+attachments of attachment: Files that belong to notes.
+note_id uuid: The note.
+url text: Where the file is.
+name text: What to call it.
+media_type text: What it is, such as image/png.
+size_bytes numeric: How large it is.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+attendees of attendee: Who is asked to events of calendars.
+event_id uuid: The event, one of calendar_events.
+email text: Their e-mail address.
+display_name text: What to call them.
+contact_id uuid: The contact that they are.
+role text = req_participant: chair, req_participant, opt_participant or non_participant.
+participant_type text = individual: individual, group, resource, room or unknown.
+response_status text = pending: pending, accepted, declined or tentative.
+comment text: What they said with it.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+calendar_events of event: What happens at a time. A series is one row, and so is each occurrence of it that differs.
+calendar_id uuid: The calendar that it is in.
+title text: What people call it.
+description text: What it is about.
+location text: Where it is.
+location_lat numeric: Degrees north.
+location_lng numeric: Degrees east.
+conference_url text: Where one joins from afar.
+event_type text = event: event, focus_time, out_of_office, working_location or reminder.
+status text = confirmed: confirmed, tentative or cancelled.
+availability text = busy: busy or free.
+visibility text = default: default, public or private.
+is_all_day boolean = false: Whether it has dates instead of moments.
+start_at timestamptz: When it begins.
+end_at timestamptz: When it is over; when it begins if absent.
+start_date date: Its first day.
+end_date date: The day after its last; the day after its first if absent.
+timezone text: The time zone (IANA) whose clocks a series keeps to.
+rrule text: How it repeats (RRULE of RFC 5545).
+exdates text[]: The occurrences that are left out, by their starts: moments, or dates of an all-day series.
+rdates text[]: The occurrences that are added, likewise.
+series_id uuid: The series of which this is an occurrence that differs.
+recurrence_id text: Which occurrence: when the series would have it start, a moment or a date.
+ical_uid text: What names it in iCalendar.
+sequence bigint = 0: How often what matters to attendees was changed.
+reminders jsonb = []: When to remind people of it: an array of {minutes, method}.
+organizer_id uuid: The contact who asks people to it.
+next_occurrence text: The first occurrence of a series after it was last written, a moment or a date.
+color text: How it is shown, such as #3366cc.
+metadata jsonb = {}: Whatever the application or an import keeps with it.
+
+calendars of calendar: What events are in.
+name text: What people call it.
+color text: How it is shown, such as #3366cc.
+description text: What it is for.
+timezone text: The time zone (IANA) of new events that name none; the tenant's if absent.
+is_primary boolean = false: Whether it is the one that is meant when none is named.
+is_visible boolean = true: Whether it is shown, and counts for when somebody has time.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+comments of comment: What people say about tasks.
+task_id uuid: The task.
+body text: What it says.
+author text: The principal who wrote it.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+contacts of contact: People, organizations and groups as they are known now.
+display_name text: The name to show.
+kind text = person: person, organization or group.
+given_name text: First name.
+middle_name text: Second and further given names.
+family_name text: Last name.
+prefix text: Title before the name, such as Dr.
+suffix text: Addition after the name, such as Jr.
+nickname text: What friends call it.
+bio text: Free text about it.
+avatar_url text: Address of a picture.
+language text: Preferred language (BCP 47).
+timezone text: Time zone (IANA).
+vcard_uid text: The UID of the vCard it came from.
+channels jsonb = []: Ways to reach it: an array of {id, type, value, canonical_value, label, is_primary, is_verified, preference_order}.
+addresses jsonb = []: Postal addresses: an array of {id, label, street, extended, po_box, city, region, postal_code, country, country_code, latitude, longitude, is_primary}.
+dates jsonb = []: Days that matter: an array of {id, date_type, label, year, month, day}.
+tags text[]: Labels, sorted.
+merged_ids uuid[]: Contacts that were merged into this one.
+metadata jsonb = {}: Whatever else the application or an import keeps with it.
+
+deals of deal: What may be sold.
+name text: What it is called.
+pipeline_id uuid: What it goes through.
+stage_id uuid: Where in the pipeline it is.
+amount numeric: What it is worth, exact.
+currency text: What the amount is in (ISO 4217).
+value_period text: How often the amount comes: one_time, monthly, quarterly or annual.
+probability numeric: How likely it is to be won, 0 to 1; as its stage says if absent.
+confidence bigint: How sure its owner is, 0 to 100.
+contact_id uuid: With whom.
+organization_id uuid: With which organization, a contact too.
+source text: Where it came from.
+description text: What it is about.
+next_step text: What is to be done next.
+expected_close_date date: When it should be decided.
+closed_at timestamptz: When it was won or lost.
+won_reason text: Why it was won.
+lost_reason text: Why it was lost.
+contacts jsonb = []: Whom it is linked with: an array of {contact_id, role, is_primary, introduced_by}.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+dependencies of dependency: How tasks depend on each other.
+task_id uuid: The one task.
+other_task_id uuid: The other task.
+type text: What the one is to the other: blocks, blocked_by, related or duplicate.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+event_links of event_link: What events of calendars are about.
+event_id uuid: The event, one of calendar_events.
+entity_type text: contact, task, note or deal.
+entity_id uuid: Which one.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+group_members of group_member: Who is in which group.
+group_id uuid: The group.
+contact_id uuid: The contact.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+groups of group: Lists of contacts under a name.
+name text: What it is called.
+description text: What it is for.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+interactions of interaction: What took place with contacts.
+type text: meeting, call, email, note or other.
+occurred_at timestamptz: When it was.
+summary text: What it was about, in a line.
+body text: What was said, at length.
+contact_ids uuid[]: With whom, at least one.
+duration_minutes bigint: How long it took.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+labels of label: The colours of names that tasks are labelled with.
+name text: The name.
+color text: The colour it is shown in.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+merge_proposals of merge_proposal: Contacts that may be the same, as proposed and decided by now.
+contact_ids uuid[]: The contacts, at least two.
+survivor_id uuid: The one of them that would remain.
+score numeric: How likely it is that all are the same, 0 to 1.
+reasons text[]: Why, for a person to read.
+status text = pending: pending, accepted, rejected or stale.
+run_id uuid: The run that proposed it.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+milestones of milestone: What projects want to have reached by a day.
+project_id uuid: The project.
+name text: What it is called.
+due_date date: The day it should be reached.
+completed_at timestamptz: When it was reached.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+note_links of note_link: Where notes lead.
+note_id uuid: The note that it leads from.
+target_type text: note, contact, task, event or deal.
+target_id uuid: Where it leads; absent while there is no note of the title.
+title text: The title as the text has it.
+alias text: What the text shows in its place.
+heading text: The heading, or ^ and a block, that it leads to there.
+is_manual boolean = false: Whether somebody made it, so that it does not depend on the text.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+note_tags of note_tag: What is known of names that notes are tagged with.
+name text: What notes name it by.
+color text: The colour to show it in.
+description text: What it is for.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+notebooks of notebook: What notes are kept in.
+name text: What it is called.
+description text: What it is for.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+notes of note: Markdown texts with titles.
+title text: The title; several notes may share it.
+body text: The text.
+notebook_id uuid: The notebook that it is in.
+is_pinned boolean = false: Whether it is to be shown before others.
+is_archived boolean = false: Whether it is put away.
+source_url text: Where it was taken from.
+word_count bigint = 0: How many words the text has behind its front matter.
+tags text[]: Labels, sorted.
+metadata jsonb = {}: What the front matter says, and whatever else the application or an import keeps with it.
+
+pipelines of pipeline: What deals go through.
+name text: What it is called.
+description text: What it is for.
+is_default boolean = false: Whether deals go to it if nothing is said.
+currency text: What its deals are in if they do not say (ISO 4217).
+metadata jsonb = {}: Whatever the application keeps with it.
+
+project_members of project_member: Who works on projects, and as what.
+project_id uuid: The project.
+contact_id uuid: Who it is.
+role text: As what, such as lead.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+projects of project: What tasks belong to.
+identifier text: What the identifiers of its tasks begin with.
+name text: What it is called.
+description text: What it is about.
+status text = planned: planned, active, paused, completed or canceled.
+is_archived boolean = false: Whether it is put away.
+is_private boolean = false: Whether it is for its members only.
+default_status_id uuid: The status of tasks that come without one.
+start_date date: The day it begins.
+target_date date: The day it should be done.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+relationships of relationship: What contacts are to each other.
+contact_id uuid: The first.
+related_contact_id uuid: The second.
+type text: What the first is to the second, such as reports_to.
+note text: Free text about it.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+sections of section: The parts that tasks of projects are laid out in.
+project_id uuid: The project.
+name text: What it is called.
+position numeric: Its place among the sections of the project.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+stage_changes of stage_change: When deals came into stages.
+deal_id uuid: The deal.
+pipeline_id uuid: The pipeline that it came into, or stayed in.
+from_stage_id uuid: The stage that it was in; absent if it was new.
+to_stage_id uuid: The stage that it came into.
+amount numeric: What it was worth, exact.
+currency text: What the amount is in (ISO 4217).
+changed_at timestamptz: When.
+changed_by text: The principal who moved it.
+reason text: Why, for a person to read.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+stages of stage: The parts of pipelines.
+pipeline_id uuid: What it is a part of.
+name text: What it is called.
+position numeric: Where in the pipeline it is, lowest first.
+stage_type text = open: What it says of the deals in it: open, won or lost.
+probability numeric: How likely a deal in it is to be won, if the deal does not say, 0 to 1.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+task_links of task_link: Addresses of the web that belong to tasks.
+task_id uuid: The task.
+url text: The address.
+title text: What it is called.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+task_statuses of task_status: The steps that tasks of projects go through.
+project_id uuid: The project.
+name text: What it is called.
+category text: What it means: backlog, todo, in_progress, done or canceled.
+color text: The colour it is shown in.
+position numeric: Its place among the statuses of the project.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+tasks of task: What is to be done.
+title text: What it is.
+description text: More about it.
+project_id uuid: The project.
+section_id uuid: The section of the project.
+milestone_id uuid: The milestone of the project.
+status_id uuid: The status, one of the project.
+status_category text: What the status means: backlog, todo, in_progress, done or canceled.
+parent_id uuid: The task that it is a part of.
+identifier text: What people call it, such as API-42.
+priority bigint = 0: How urgent it is, 0 (none) to 4 (urgent).
+assignee_id uuid: The contact who is to do it.
+creator_id uuid: The contact who asked for it.
+due_date date: The day it is due, if not at a time.
+due_at timestamptz: The time it is due, if not on a day.
+deadline date: The day it must be done.
+start_date date: The day it can be begun.
+snoozed_until timestamptz: It is not to be shown before.
+estimation_minutes bigint: How long it should take.
+time_spent_minutes bigint: How long it has taken.
+rrule text: How it repeats (RRULE of RFC 5545), beginning when it is due.
+recurrence_basis text = due: What its next occurrence is counted from: due or completion.
+next_occurrence text: When its next occurrence is due, a moment or a date.
+next_task_id uuid: The task that is its next occurrence, once it was done.
+position numeric: Its place in the order that people make.
+labels text[]: What it is labelled with.
+completed_at timestamptz: When it was done.
+canceled_at timestamptz: When it was given up.
+metadata jsonb = {}: Whatever the application keeps with it.
+$$;
+    -- What all of them have.
+    common CONSTANT jsonb := '{"id": "Names it.", "tenant_id": "Whose it is.",
+        "version": "The number of the write that made it, from 1.", "created_at": "When it was first written.",
+        "updated_at": "When this version was written."}';
+    block text;
+    line text;
+    head text[];
+    field text[];
+    columns text;
+    comments jsonb;
+    value text;
+BEGIN
+    FOREACH block IN ARRAY string_to_array(btrim(about, E'\n'), E'\n\n') LOOP
+        head := regexp_match(block, '^(\w+) of (\w+): ([^\n]+)');
+        columns := '';
+        comments := common;
+        FOREACH line IN ARRAY (string_to_array(block, E'\n'))[2:] LOOP
+            field := regexp_match(line, '^(\w+) ([a-z]+(?:\[\])?)(?: = (\S+))?: (.+)$');
+            value := CASE field[2]
+                WHEN 'text' THEN 'body ->> %1$L'
+                WHEN 'jsonb' THEN 'body -> %1$L'
+                WHEN 'timestamptz' THEN 'moment(body ->> %1$L)'
+                WHEN 'date' THEN 'day(body ->> %1$L)'
+                WHEN 'text[]' THEN 'texts(body -> %1$L)'
+                WHEN 'uuid[]' THEN 'texts(body -> %1$L)::uuid[]'
+                WHEN 'array' THEN 'CASE jsonb_typeof(body -> %1$L) WHEN ''array'' THEN texts(body -> %1$L) END'
+                ELSE '(body ->> %1$L)::%2$s'
+            END;
+            value := format(CASE WHEN field[3] IS NULL THEN value ELSE 'coalesce(' || value || ', %3$L)' END,
+                field[1], field[2], field[3]);
+            columns := columns || format(', %s AS %I', value, field[1]);
+            comments := comments || jsonb_build_object(field[1], field[4]);
+        END LOOP;
+        EXECUTE format('CREATE VIEW %I WITH (security_invoker = true) AS
+            SELECT id, tenant_id%s, version, created_at, updated_at FROM entities WHERE entities.kind = %L',
+            head[1], columns, head[2]);
+        EXECUTE format('COMMENT ON VIEW %I IS %L', head[1], head[3]);
+        FOR value, line IN SELECT * FROM jsonb_each_text(comments) LOOP
+            EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', head[1], value, line);
+        END LOOP;
+    END LOOP;
+END $views$;
 
 CREATE VIEW entity_history WITH (security_invoker = true) AS
 SELECT e.tenant AS tenant_id, e.kind, e.id, e.version, moment(e.created_at) AS created_at,
@@ -169,7 +518,7 @@ FROM (
 
 COMMENT ON VIEW entities IS 'Every entity as it holds now, whatever its kind.';
 COMMENT ON COLUMN entities.tenant_id IS 'Whose it is.';
-COMMENT ON COLUMN entities.kind IS 'agent_config, contact or merge_proposal.';
+COMMENT ON COLUMN entities.kind IS 'What it is, such as contact, deal or note.';
 COMMENT ON COLUMN entities.id IS 'Names it within its kind.';
 COMMENT ON COLUMN entities.version IS 'The number of the write that made it, from 1.';
 COMMENT ON COLUMN entities.created_at IS 'When it was first written.';
@@ -179,69 +528,9 @@ COMMENT ON COLUMN entities.valid_to IS 'Until when it holds in the world; infini
 COMMENT ON COLUMN entities.body IS
     'Its data. U+FFFD stands for NUL, which PostgreSQL keeps in no text; so it does in all columns of these views.';
 
-COMMENT ON VIEW contacts IS 'People, organizations and groups as they are known now.';
-COMMENT ON COLUMN contacts.id IS 'Names it.';
-COMMENT ON COLUMN contacts.tenant_id IS 'Whose it is.';
-COMMENT ON COLUMN contacts.display_name IS 'The name to show.';
-COMMENT ON COLUMN contacts.kind IS 'person, organization or group.';
-COMMENT ON COLUMN contacts.given_name IS 'First name.';
-COMMENT ON COLUMN contacts.middle_name IS 'Second and further given names.';
-COMMENT ON COLUMN contacts.family_name IS 'Last name.';
-COMMENT ON COLUMN contacts.prefix IS 'Title before the name, such as Dr.';
-COMMENT ON COLUMN contacts.suffix IS 'Addition after the name, such as Jr.';
-COMMENT ON COLUMN contacts.nickname IS 'What friends call it.';
-COMMENT ON COLUMN contacts.bio IS 'Free text about it.';
-COMMENT ON COLUMN contacts.avatar_url IS 'Address of a picture.';
-COMMENT ON COLUMN contacts.language IS 'Preferred language (BCP 47).';
-COMMENT ON COLUMN contacts.timezone IS 'Time zone (IANA).';
-COMMENT ON COLUMN contacts.vcard_uid IS 'The UID of the vCard it came from.';
-COMMENT ON COLUMN contacts.channels IS
-    'Ways to reach it: an array of {id, type, value, canonical_value, label, is_primary, is_verified, preference_order}.';
-COMMENT ON COLUMN contacts.addresses IS
-    'Postal addresses: an array of {id, label, street, extended, po_box, city, region, postal_code, country, country_code, latitude, longitude, is_primary}.';
-COMMENT ON COLUMN contacts.dates IS 'Days that matter: an array of {id, date_type, label, year, month, day}.';
-COMMENT ON COLUMN contacts.tags IS 'Labels, sorted.';
-COMMENT ON COLUMN contacts.merged_ids IS 'Contacts that were merged into this one.';
-COMMENT ON COLUMN contacts.metadata IS 'Whatever else the application or an import keeps with it.';
-COMMENT ON COLUMN contacts.version IS 'The number of the write that made it, from 1.';
-COMMENT ON COLUMN contacts.created_at IS 'When it was first written.';
-COMMENT ON COLUMN contacts.updated_at IS 'When this version was written.';
-
-COMMENT ON VIEW merge_proposals IS 'Contacts that may be the same, as proposed and decided by now.';
-COMMENT ON COLUMN merge_proposals.id IS 'Names it.';
-COMMENT ON COLUMN merge_proposals.tenant_id IS 'Whose it is.';
-COMMENT ON COLUMN merge_proposals.contact_ids IS 'The contacts, at least two.';
-COMMENT ON COLUMN merge_proposals.survivor_id IS 'The one of them that would remain.';
-COMMENT ON COLUMN merge_proposals.score IS 'How likely it is that all are the same, 0 to 1.';
-COMMENT ON COLUMN merge_proposals.reasons IS 'Why, for a person to read.';
-COMMENT ON COLUMN merge_proposals.status IS 'pending, accepted, rejected or stale.';
-COMMENT ON COLUMN merge_proposals.run_id IS 'The run that proposed it.';
-COMMENT ON COLUMN merge_proposals.metadata IS 'Whatever the application keeps with it.';
-COMMENT ON COLUMN merge_proposals.version IS 'The number of the write that made it, from 1.';
-COMMENT ON COLUMN merge_proposals.created_at IS 'When it was first written.';
-COMMENT ON COLUMN merge_proposals.updated_at IS 'When this version was written.';
-
-COMMENT ON VIEW agent_configs IS 'How blueprints behave for a tenant now. What a config leaves out is as the blueprint has it.';
-COMMENT ON COLUMN agent_configs.id IS 'Names it.';
-COMMENT ON COLUMN agent_configs.tenant_id IS 'Whose it is.';
-COMMENT ON COLUMN agent_configs.agent_blueprint IS 'The blueprint.';
-COMMENT ON COLUMN agent_configs.system_prompt IS 'Replaces the prompt of the blueprint.';
-COMMENT ON COLUMN agent_configs.model IS 'claude-… or provider/model.';
-COMMENT ON COLUMN agent_configs.tools IS 'The tools that may be offered, by name.';
-COMMENT ON COLUMN agent_configs.budget_default_cents IS 'What a run may cost if it does not say, in cents of a dollar.';
-COMMENT ON COLUMN agent_configs.deadline_default_seconds IS 'How long a run may take if it does not say.';
-COMMENT ON COLUMN agent_configs.max_steps IS 'How many steps a run may have.';
-COMMENT ON COLUMN agent_configs.max_concurrent_runs IS 'How many runs may run at once.';
-COMMENT ON COLUMN agent_configs.max_repeats IS 'How many times a run may make the same call.';
-COMMENT ON COLUMN agent_configs.guardrails IS 'The rules: an array.';
-COMMENT ON COLUMN agent_configs.metadata IS 'Whatever the application keeps with it.';
-COMMENT ON COLUMN agent_configs.version IS 'The number of the write that made it, from 1.';
-COMMENT ON COLUMN agent_configs.created_at IS 'When it was first written.';
-COMMENT ON COLUMN agent_configs.updated_at IS 'When this version was written.';
-
 COMMENT ON VIEW entity_history IS 'Every slice of every entity: what was held for true from sys_from until before sys_to, about the time from valid_from until before valid_to.';
 COMMENT ON COLUMN entity_history.tenant_id IS 'Whose it is.';
-COMMENT ON COLUMN entity_history.kind IS 'agent_config, contact or merge_proposal.';
+COMMENT ON COLUMN entity_history.kind IS 'What it is, such as contact, deal or note.';
 COMMENT ON COLUMN entity_history.id IS 'Names the entity within its kind.';
 COMMENT ON COLUMN entity_history.version IS 'The number of the write that made the slice, from 1.';
 COMMENT ON COLUMN entity_history.created_at IS 'When the entity was first written.';

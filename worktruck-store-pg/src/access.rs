@@ -11,9 +11,12 @@ use crate::rows::Columns as _;
 
 /// What a reader may select from: the views, and the tables behind them. It gets none of the tables
 /// that entities are found by, because EXPLAIN estimates from all tenants' values.
-const READABLE: &str =
-    "agent_configs, commits, contacts, entities, entity_history, events, merge_proposals, runs, steps,
-     entity_commit, event, head, payload, queue, reader, run, slice, step, tenant_head";
+const READABLE: &str = "
+    affiliations, agent_configs, attachments, attendees, calendar_events, calendars, comments, commits, contacts,
+    deals, dependencies, entities, entity_history, event_links, events, group_members, groups, interactions, labels,
+    merge_proposals, milestones, note_links, note_tags, notebooks, notes, pipelines, project_members, projects,
+    relationships, runs, sections, stage_changes, stages, steps, task_links, task_statuses, tasks,
+    entity_commit, event, head, payload, queue, reader, run, slice, step, tenant_head";
 
 impl PgStore {
     /// Lets a role of the database read one tenant's rows, with SQL of its own.

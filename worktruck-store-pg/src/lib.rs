@@ -15,10 +15,11 @@
 //!
 //! # Ask with SQL
 //!
-//! The schema has views for people: `contacts`, `merge_proposals`, `agent_configs` and `entities`
-//! say what holds now, `entity_history` what was known when about which time, `commits` who wrote it,
-//! and `runs`, `steps` and `events` what agents did. Their columns have the names of the fields in
-//! JSON and types of PostgreSQL; open ends of time are `infinity`, and `\d+` says what each column is.
+//! The schema has views for people: one for each kind of entity (`contacts`, `deals`, `tasks`,
+//! `calendar_events`, `notes` and all the others) and `entities` for all kinds together say what holds
+//! now, `entity_history` what was known when about which time, `commits` who wrote it, and `runs`,
+//! `steps` and `events` what agents did. Their columns have the names of the fields in JSON and types
+//! of PostgreSQL; open ends of time are `infinity`, and `\d+` says what each column is.
 //! What a blueprint cost, by day:
 //!
 //! ```sql

@@ -13,7 +13,9 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// Inserts `rows` with as few statements as their number allows; `bind` adds one row's columns.
 ///
-/// The sizes of the statements are powers of two, so that the database prepares few of them.
+/// The sizes of the statements are powers of two, so that the database prepares few of them. While it executes one,
+/// the next is put together. One that fails does not take back what it has inserted, which would cost a copy of every
+/// page that it touches: whoever runs the transaction takes back all of it.
 pub(crate) async fn insert<T>(
     tx: &mut SqliteConnection,
     into: &str,
@@ -25,25 +27,33 @@ pub(crate) async fn insert<T>(
 where
     T: Sync,
 {
+    let most = (MOST_PARAMETERS / columns).max(1);
     let mut rest = rows;
-    while !rest.is_empty() {
-        let size = (1 << rest.len().ilog2()).min(LARGEST_INSERT);
+    let mut next = || {
+        let size = 1 << rest.len().min(most).checked_ilog2()?;
         let (now, later) = rest.split_at(size);
-        let mut sql = format!("INSERT INTO {into} VALUES ");
+        rest = later;
+        let mut sql = format!("INSERT OR FAIL INTO {into} VALUES ");
         for n in 0..size {
             sql.push_str(if n == 0 { "(?" } else { ", (?" });
             sql.push_str(&", ?".repeat(columns - 1));
             sql.push(')');
         }
         sql.push_str(and_then);
-        let query = now.iter().fold(sqlx::query(AssertSqlSafe(sql)), &bind);
-        query.execute(&mut *tx).await?;
-        rest = later;
+        Some(now.iter().fold(sqlx::query(AssertSqlSafe(sql)), &bind))
+    };
+    let mut query = next();
+    while let Some(now) = query {
+        // What is polled first is under way when the other begins.
+        let (executed, later) = tokio::join!(biased; now.execute(&mut *tx), async { next() });
+        executed?;
+        query = later;
     }
     Ok(())
 }
 
-const LARGEST_INSERT: usize = 64;
+/// Of one statement; each is a trip to the thread of the connection. SQLite allows 32,766.
+const MOST_PARAMETERS: usize = 4_096;
 
 /// The bytes of an id.
 pub(crate) trait IdBytes {
@@ -161,4 +171,36 @@ fn from_json<T: DeserializeOwned>(text: &str, column: &str) -> Result<T> {
 
 fn damaged(column: &str) -> Error {
     Error::internal(format!("the store holds a damaged {column}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    fn bind<'q>(query: Query<'q>, number: &i64) -> Query<'q> {
+        query.bind(*number)
+    }
+
+    async fn numbers(tx: &mut SqliteConnection) -> Vec<i64> {
+        sqlx::query_scalar("SELECT n FROM number ORDER BY n").fetch_all(tx).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn any_number_of_rows_is_inserted_and_one_that_is_refused_is_for_the_transaction_to_take_back() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::query("CREATE TABLE number (n INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
+        let many: Vec<i64> = (0..10_007).collect();
+        for rows in [&[][..], &many[..1], &many[1..3], &many[3..]] {
+            insert(&mut connection, "number (n)", 1, "", rows, bind).await.unwrap();
+        }
+        assert_eq!(numbers(&mut connection).await, many);
+
+        sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
+        insert(&mut connection, "number (n)", 1, "", &[20_000, 20_001, 7, 20_002], bind).await.unwrap_err();
+        assert_eq!(numbers(&mut connection).await.len(), many.len() + 2);
+        sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+        assert_eq!(numbers(&mut connection).await, many);
+    }
 }

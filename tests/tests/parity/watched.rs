@@ -8,7 +8,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
+    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -93,6 +93,10 @@ impl EntityStore for Watched {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         self.note(call("entity", &(tenant, key, at), now), self.store().entity(tenant, key, at, now).await)
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        self.note(format!("head {tenant:?}"), self.store().head(tenant).await)
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

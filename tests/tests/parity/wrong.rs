@@ -8,7 +8,8 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, MemoryStore,
-    NewTenant, Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantStore, Version,
+    NewTenant, Provenance, RetentionStore, RunQuery, RunStore, Sort, SortField, Tenant, TenantHead, TenantStore,
+    Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -77,6 +78,10 @@ impl EntityStore for Wrong {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         self.inner.entity(tenant, key, at, now).await
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        self.inner.head(tenant).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

@@ -26,6 +26,7 @@ mod claims;
 mod csv;
 pub mod icalendar;
 mod jscontact;
+pub mod markdown;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -57,19 +57,48 @@ pub async fn load(target: Target<'_>, parsed: Parsed, mut progress: impl FnMut(u
     let mut report = Report { skipped: parsed.skipped(), errors: parsed.problems, ..Report::default() };
     let fresh = target.is_empty().await?;
     let mut done = 0;
-    for batch in parsed.contacts.chunks(BATCH) {
+    let mut batches = parsed.contacts.chunks(BATCH).peekable();
+    let mut ready = None;
+    while let Some(batch) = batches.next() {
+        let changes = match ready.take() {
+            Some(changes) => changes?,
+            None if fresh => target.all_new(batch)?,
+            None => target.changes(batch, &mut report).await?,
+        };
+        // Where nothing was, nothing needs to be looked up: the next ones are made ready while the store writes.
+        let next = batches.peek().filter(|_| fresh);
+        let (applied, made) =
+            tokio::join!(biased; target.apply(changes), async { next.map(|batch| target.all_new(batch)) });
+        applied?;
+        if fresh {
+            report.created += batch.len();
+        }
+        ready = made;
+        done += batch.len();
+        progress(done);
+    }
+    Ok(report)
+}
+
+impl Target<'_> {
+    fn all_new(&self, batch: &[Imported]) -> Result<Changes> {
+        batch.iter().try_fold(Changes::none(), |changes, imported| self.create(changes, &imported.contact))
+    }
+
+    /// What a batch comes to beside the contacts that are there.
+    async fn changes(&self, batch: &[Imported], report: &mut Report) -> Result<Changes> {
         let mut changes = Changes::none();
         for Imported { contact, .. } in batch {
             let known = match &contact.vcard_uid {
-                Some(uid) if !fresh => target.known(uid).await?,
-                _ => None,
+                Some(uid) => self.known(uid).await?,
+                None => None,
             };
             changes = match known {
                 None => {
                     report.created += 1;
-                    target.create(changes, contact)?
+                    self.create(changes, contact)?
                 }
-                Some(version) => match target.update(&version, contact)? {
+                Some(version) => match self.update(&version, contact)? {
                     None => {
                         report.skipped += 1;
                         changes
@@ -82,17 +111,17 @@ pub async fn load(target: Target<'_>, parsed: Parsed, mut progress: impl FnMut(u
                 },
             };
         }
-        if !changes.is_empty() {
-            let provenance = Provenance::new(target.captured_by, "import");
-            target.store.apply(target.tenant, changes, provenance, target.clock.now()).await?;
-        }
-        done += batch.len();
-        progress(done);
+        Ok(changes)
     }
-    Ok(report)
-}
 
-impl Target<'_> {
+    async fn apply(&self, changes: Changes) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let provenance = Provenance::new(self.captured_by, "import");
+        self.store.apply(self.tenant, changes, provenance, self.clock.now()).await.map(drop)
+    }
+
     async fn is_empty(&self) -> Result<bool> {
         let mut query = ListQuery::new(Kind::Contact);
         query.page = PageRequest::new(1, None)?;

@@ -10,6 +10,7 @@ pub mod icalendar;
 mod intake;
 pub(crate) mod jscontact;
 mod load;
+pub mod markdown;
 pub(crate) mod more;
 pub(crate) mod rank;
 mod rows;

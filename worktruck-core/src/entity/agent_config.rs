@@ -11,7 +11,7 @@ use crate::tool::ToolSpec;
 use crate::{Error, Result};
 
 use super::text::{check_name, check_object, check_text};
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale};
 
 /// How a blueprint behaves for a tenant; what is absent is the blueprint's default.
 ///
@@ -153,11 +153,7 @@ impl Entity for AgentConfig {
 
     fn index(&self) -> Result<Index> {
         self.check()?;
-        Ok(Index {
-            terms: vec![Term::new(BLUEPRINT_TERM, self.agent_blueprint.clone())],
-            sort: Vec::new(),
-            text: String::new(),
-        })
+        Ok(Index::default().term(BLUEPRINT_TERM, &self.agent_blueprint))
     }
 }
 
@@ -166,7 +162,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::entity::index;
+    use crate::entity::{Term, index};
 
     #[test]
     fn a_field_that_is_wrong_is_refused_at_its_place() {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::{EntityId, Error, Result};
 
 use super::text::{check_object, check_optional, check_url};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A file that belongs to a note. The file itself is kept elsewhere.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -47,7 +47,11 @@ impl Entity for Attachment {
     }
 
     fn index(&self) -> Result<Index> {
-        Ok(Index::default().term("note_id", self.note_id).text([self.name.as_deref().unwrap_or_default(), &*self.url]))
+        Ok(Index::default().term("note_id", self.note_id))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(self.name.as_deref().unwrap_or_default()).body([&*self.url])
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{EntityId, Error, Result};
 
 use super::contact::{ChannelKind, canonical_value};
 use super::text::{check_name, check_object, check_optional, check_optional_text};
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 /// Somebody or something that is asked to an event.
 ///
@@ -194,7 +194,11 @@ impl Entity for Attendee {
             .term("response_status", self.response_status.as_str())
             .terms("contact_id", self.contact_id);
         index.terms.push(self.email_term());
-        Ok(index.text([self.display_name.as_deref().unwrap_or_default(), &self.email]))
+        Ok(index)
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(self.display_name.as_deref().unwrap_or_default()).heading([&*self.email])
     }
 }
 

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::recurrence::Zone;
 
 use super::text::{check_name, check_object, check_optional, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A calendar.
 ///
@@ -80,9 +80,11 @@ impl Entity for Calendar {
     }
 
     fn index(&self) -> Result<Index> {
-        let text = [Some(self.name.as_str()), self.description.as_deref()];
-        let index = Index::default().term("primary", self.is_primary).term("visible", self.is_visible);
-        Ok(index.text(text.into_iter().flatten()))
+        Ok(Index::default().term("primary", self.is_primary).term("visible", self.is_visible))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name).body([self.description.as_deref()])
     }
 }
 

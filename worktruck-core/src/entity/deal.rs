@@ -11,7 +11,7 @@ use crate::{EntityId, Error, Result, Timestamp};
 use super::amount::{Amount, Currency};
 use super::stage::Probability;
 use super::text::{check_name, check_object, check_optional, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// How many contacts a deal is linked with at most.
 pub const MAX_CONTACTS: usize = 1_000;
@@ -198,7 +198,6 @@ impl Entity for Deal {
         let contacts: BTreeSet<EntityId> =
             self.contact_id.into_iter().chain(self.contacts.iter().map(|link| link.contact_id)).collect();
         let introducers: BTreeSet<EntityId> = self.contacts.iter().filter_map(|link| link.introduced_by).collect();
-        let texts = [Some(&self.name), self.description.as_ref(), self.next_step.as_ref(), self.source.as_ref()];
         Ok(Index::default()
             .term("pipeline_id", required(self.pipeline_id, "/pipeline_id")?)
             .term("stage_id", required(self.stage_id, "/stage_id")?)
@@ -206,8 +205,12 @@ impl Entity for Deal {
             .terms("introduced_by", introducers)
             .terms("organization_id", self.organization_id)
             .key("amount", self.amount.map(Amount::sort_key).unwrap_or_default())
-            .key("expected_close_date", self.expected_close_date.map(|date| date.to_string()).unwrap_or_default())
-            .text(texts.into_iter().flatten().map(String::as_str)))
+            .key("expected_close_date", self.expected_close_date.map(|date| date.to_string()).unwrap_or_default()))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        let body = [&self.description, &self.next_step, &self.source];
+        Texts::titled(&self.name).body(body.map(Option::as_deref))
     }
 }
 

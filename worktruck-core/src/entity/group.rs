@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Result;
 
 use super::text::{check_name, check_object, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A list of contacts; who is in it, the [members](super::group_member::GroupMember) say.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -32,7 +32,11 @@ impl Entity for Group {
     }
 
     fn index(&self) -> Result<Index> {
-        Ok(Index::default().text([self.name.as_str(), self.description.as_deref().unwrap_or_default()]))
+        Ok(Index::default())
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name).body([self.description.as_deref()])
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{EntityId, Error, Result, Timestamp};
 
 use super::text::{check_name, check_object, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// Something that took place with one or more contacts.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -110,8 +110,11 @@ impl Entity for Interaction {
         Ok(Index::default()
             .terms("contact_id", &self.contact_ids)
             .term("type", self.kind.as_str())
-            .key(OCCURRED_AT_KEY, self.occurred_at.to_string())
-            .text([self.summary.as_str(), self.body.as_deref().unwrap_or_default()]))
+            .key(OCCURRED_AT_KEY, self.occurred_at.to_string()))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.summary).body([self.body.as_deref()])
     }
 }
 
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn it_is_found_by_each_contact_and_sorted_by_when_it_was() {
-        let index = parse::<Interaction>(&call(&json!({ "body": "Too high" }))).unwrap().index().unwrap();
+        let index = Index::of(&parse::<Interaction>(&call(&json!({ "body": "Too high" }))).unwrap()).unwrap();
         assert_eq!(
             index.terms,
             [Term::new("contact_id", ADA), Term::new("contact_id", BOB), Term::new("type", "call")]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Result;
 
 use super::text::{check_name, check_object, check_optional};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// The colour of a name that tasks are labelled with. A task may have labels that nobody gave a colour.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -53,6 +53,10 @@ impl Entity for Label {
 
     fn index(&self) -> Result<Index> {
         self.check()?;
-        Ok(Index::default().term("name", &self.name).text([self.name.as_str()]))
+        Ok(Index::default().term("name", &self.name))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name)
     }
 }

@@ -142,7 +142,7 @@ impl Entity for MergeProposal {
         }
         terms.extend(self.contact_ids.iter().map(|id| Term::new("contact_id", id.to_string())));
         terms.extend(self.run_id.map(|id| Term::new("run_id", id.to_string())));
-        Ok(Index { terms, sort: Vec::new(), text: String::new() })
+        Ok(Index { terms, ..Index::default() })
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
@@ -44,8 +44,10 @@ pub mod task;
 pub mod task_link;
 pub mod task_status;
 mod text;
+mod texts;
 
 pub use locale::Locale;
+pub use texts::Texts;
 
 /// Makes [`Kind`] and what depends on it of one list, which has a line for each kind.
 macro_rules! kinds {
@@ -77,7 +79,7 @@ macro_rules! kinds {
         /// `InvalidRequest` saying what is wrong with the body.
         pub fn index(kind: Kind, body: &Value) -> Result<Index> {
             match kind {
-                $(Kind::$kind => Entity::index(&parse::<$entity>(body)?),)*
+                $(Kind::$kind => Index::of(&parse::<$entity>(body)?),)*
             }
         }
 
@@ -86,6 +88,14 @@ macro_rules! kinds {
         pub const fn sort_keys(kind: Kind) -> &'static [&'static str] {
             match kind {
                 $(Kind::$kind => <$entity as Entity>::SORT_KEYS,)*
+            }
+        }
+
+        /// The fields of the bodies of `kind` that nobody is shown.
+        #[must_use]
+        pub const fn inner_fields(kind: Kind) -> &'static [&'static str] {
+            match kind {
+                $(Kind::$kind => <$entity as Entity>::INNER_FIELDS,)*
             }
         }
     };
@@ -169,6 +179,9 @@ pub trait Entity: Clone + fmt::Debug + DeserializeOwned + PartialEq + Send + Ser
     /// What lists can be sorted by or cut to a range of, beside the times of writes.
     const SORT_KEYS: &'static [&'static str] = &[];
 
+    /// The fields of its body that nobody is shown: what is kept with it for its index, and follows from the others.
+    const INNER_FIELDS: &'static [&'static str] = &[];
+
     /// Validates every field that can be judged by itself, and puts it into its canonical form.
     ///
     /// # Errors
@@ -176,12 +189,17 @@ pub trait Entity: Clone + fmt::Debug + DeserializeOwned + PartialEq + Send + Ser
     /// Usually `InvalidRequest`, with the JSON pointer of the field.
     fn normalise(&mut self, locale: &Locale) -> Result<()>;
 
-    /// What it is found by, sorted by and searched for.
+    /// What it is found by and sorted by.
     ///
     /// # Errors
     ///
     /// `InvalidRequest` if it is damaged beyond that.
     fn index(&self) -> Result<Index>;
+
+    /// What a search for words looks at; nothing if this is not said.
+    fn texts(&self) -> Texts<'_> {
+        Texts::default()
+    }
 }
 
 impl fmt::Display for Kind {
@@ -222,11 +240,23 @@ pub struct Index {
     pub terms: Vec<Term>,
     /// What lists can be sorted by beside the times of its writes; compared byte by byte.
     pub sort: Vec<(&'static str, String)>,
-    /// What a search for words looks at.
+    /// What it is called, whose words a search tells from others.
+    pub title: String,
+    /// What a search for words looks at, the title too.
     pub text: String,
 }
 
 impl Index {
+    /// What a store indexes of `entity`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Entity::index`].
+    pub fn of<E: Entity>(entity: &E) -> Result<Self> {
+        let texts = entity.texts();
+        Ok(Self { title: texts.title.to_owned(), text: texts.joined(), ..entity.index()? })
+    }
+
     /// Adds a term.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "an id or a text is handed over as it comes")]
@@ -248,18 +278,6 @@ impl Index {
         self.sort.push((name, value.into()));
         self
     }
-
-    /// Adds texts to search in, what counts most first.
-    #[must_use]
-    pub fn text<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        for text in texts.into_iter().filter(|text| !text.is_empty()) {
-            if !self.text.is_empty() {
-                self.text.push('\n');
-            }
-            self.text.push_str(text);
-        }
-        self
-    }
 }
 
 /// Reads the body of an entity.
@@ -272,13 +290,74 @@ pub fn parse<E: Entity>(body: &Value) -> Result<E> {
     if !body.is_object() {
         return Err(Error::invalid(format!("the body of a {} must be an object", E::KIND)));
     }
-    serde_path_to_error::deserialize(body).map_err(|e| {
-        let pointer: String = e.path().iter().map(|segment| format!("/{}", escaped(&segment.to_string()))).collect();
-        let error = Error::invalid(format!("the body is not a {}: {}", E::KIND, e.inner()));
+    // To keep track of the path costs more than to read, so only what cannot be read is looked at again.
+    E::deserialize(body).or_else(|_| serde_path_to_error::deserialize(body)).map_err(|e| {
+        let e: serde_path_to_error::Error<serde_json::Error> = e;
+        let mut pointer: String =
+            e.path().iter().map(|segment| format!("/{}", escaped(&segment.to_string()))).collect();
+        let message = e.inner().to_string();
+        if let Some(field) = missing_field(&message) {
+            pointer.push('/');
+            pointer.push_str(&escaped(field));
+        }
+        let error = Error::invalid(format!("the body is not a {}: {message}", E::KIND));
         if pointer.is_empty() { error } else { error.at(pointer) }
     })
 }
 
+/// The field that is missing: `serde` tells it in words, and its path ends before it.
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// Refuses a merge patch that takes a field away which `T` does not have.
+///
+/// # Errors
+///
+/// `InvalidRequest` with the JSON pointer of the field.
+pub(crate) fn check_taken<T: DeserializeOwned>(patch: &Map<String, Value>) -> Result<()> {
+    for (name, _) in patch.iter().filter(|(_, value)| value.is_null()) {
+        let alone = Value::Object(Map::from_iter([(name.clone(), Value::Null)]));
+        if let Err(error) = serde_json::from_value::<T>(alone)
+            && error.to_string().starts_with("unknown field `")
+        {
+            return Err(Error::invalid(error.to_string()).at(format!("/{}", escaped(name))));
+        }
+    }
+    Ok(())
+}
+
 fn escaped(segment: &str) -> String {
     segment.trim_matches(['[', ']']).replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_not_one_is_refused_at_its_place() {
+        let contact = |fields: Value| {
+            let mut body = json!({ "display_name": "Ada" });
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            parse::<contact::Contact>(&body).unwrap_err()
+        };
+        for (fields, pointer) in [
+            (json!({ "kind": "robot" }), "/kind"),
+            (json!({ "display_name": 7 }), "/display_name"),
+            (json!({ "shoe": 38 }), "/shoe"),
+            (json!({ "a/b~c": 1 }), "/a~1b~0c"),
+            (json!({ "missing field `x`": 1 }), "/missing field `x`"),
+            (json!({ "channels": [{ "type": "email", "value": "a@x.org" }] }), "/channels/0/id"),
+            (json!({ "channels": [{ "id": 1 }] }), "/channels/0/id"),
+            (json!({ "addresses": [{ "town": "London" }] }), "/addresses/0/town"),
+        ] {
+            assert_eq!(contact(fields.clone()).pointer(), Some(pointer), "{fields}");
+        }
+        let empty = parse::<note_link::NoteLink>(&json!({})).unwrap_err();
+        assert_eq!(empty.pointer(), Some("/note_id"));
+        assert_eq!(parse::<contact::Contact>(&json!([])).unwrap_err().pointer(), None);
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Result;
 
 use super::text::{check_name, check_object, check_optional, check_optional_text};
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 /// What is known of a tag. A note may have a tag of which nothing is known.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -43,9 +43,13 @@ impl Entity for NoteTag {
     }
 
     fn index(&self) -> Result<Index> {
-        let mut index = Index::default().text([&*self.name, self.description.as_deref().unwrap_or_default()]);
+        let mut index = Index::default();
         index.terms.push(Self::name_term(&self.name));
         Ok(index)
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name).body([self.description.as_deref()])
     }
 }
 

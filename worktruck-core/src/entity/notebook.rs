@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Result;
 
 use super::text::{check_name, check_object, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A place for notes that belong together. How many it has is counted when it is asked for.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -31,7 +31,11 @@ impl Entity for Notebook {
     }
 
     fn index(&self) -> Result<Index> {
-        Ok(Index::default().text([&*self.name, self.description.as_deref().unwrap_or_default()]))
+        Ok(Index::default())
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name).body([self.description.as_deref()])
     }
 }
 
@@ -54,6 +58,6 @@ mod tests {
             assert_eq!(found.as_ref().err().and_then(Error::pointer), pointer, "{notebook:?}");
             assert_eq!(found.is_ok(), pointer.is_none());
         }
-        assert_eq!(named.index().unwrap().text, "Work");
+        assert_eq!(named.texts().joined(), "Work");
     }
 }

@@ -8,7 +8,7 @@ use crate::{EntityId, Error, Result};
 
 use super::task::check_date;
 use super::text::{check_name, check_object, check_optional_text};
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 /// The longest identifier of a project.
 const MAX_IDENTIFIER: usize = 32;
@@ -119,8 +119,11 @@ impl Entity for Project {
 
     fn index(&self) -> Result<Index> {
         self.check()?;
-        let texts = [self.name.as_str(), self.identifier.as_str(), self.description.as_deref().unwrap_or_default()];
-        Ok(Index::default().term("identifier", &self.identifier).term("status", self.status.as_str()).text(texts))
+        Ok(Index::default().term("identifier", &self.identifier).term("status", self.status.as_str()))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.name).heading([&*self.identifier]).body([self.description.as_deref()])
     }
 }
 

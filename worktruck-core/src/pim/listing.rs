@@ -26,7 +26,8 @@ impl<'a, E: Record> Listing<'a, E> {
         Self { records, filter, text: None, sort: E::Sort::default(), descending: false, limit, cursor: None }
     }
 
-    /// Only what has all of these words, each as the beginning of one; not together with `as_of`.
+    /// Only what has all of these words, each as the beginning of one and the first 32 of them, in the order of the
+    /// list; not together with `as_of`. See [`Records::search`] for the best first.
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
         self
@@ -56,13 +57,14 @@ impl<'a, E: Record> Listing<'a, E> {
         self
     }
 
-    /// All pages together.
+    /// All pages together, of one moment unless words are searched for.
     ///
     /// # Errors
     ///
     /// `Conflict` if they hold more than [`MOST_TOGETHER`](super::MOST_TOGETHER), and those of a page.
     pub async fn all(self) -> Result<Vec<Stored<E>>> {
         let operation = self.records.operation();
+        let operation = if self.text.is_some() { operation } else { operation.fixed().await? };
         let query = self.query(&operation).await?;
         operation.all(query).await
     }

@@ -26,9 +26,12 @@
 pub mod calendar;
 pub mod contacts;
 pub mod crm;
+mod history;
 mod listing;
 pub mod notes;
 mod operation;
+mod part;
+mod purge;
 mod record;
 mod records;
 pub mod search;
@@ -37,6 +40,7 @@ pub mod tasks;
 mod travel;
 mod write;
 
+pub use history::HistoryEntry;
 pub use listing::Listing;
 pub use operation::{MOST_TOGETHER, Operation};
 pub use record::{ByTime, Everything, Filter, Record};

@@ -5,7 +5,7 @@ use crate::store::{EntityKey, ListQuery, Require, View};
 use crate::temporal::{At, Write, WriteOp};
 use crate::{EntityId, Error, IdSource, Page, PageRequest, Result, Timestamp};
 
-use super::Stored;
+use super::{Stored, contacts};
 
 /// How many entities an operation reads or writes together at most.
 pub const MOST_TOGETHER: usize = 10_000;
@@ -56,6 +56,20 @@ impl Operation {
         self.at.valid_at.or(self.at.as_of).unwrap_or_else(|| self.now())
     }
 
+    /// The same operation where all reads are of one moment: none sees what others commit after now.
+    ///
+    /// A search for words always is about the present, and the cursors of lists lead on in this operation only.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`View::fixed`].
+    pub async fn fixed(&self) -> Result<Self> {
+        if self.at.as_of.is_some() {
+            return Ok(self.clone());
+        }
+        Ok(Self { view: self.view.clone().fixed().await?, ..self.clone() })
+    }
+
     /// An id for a new entity.
     #[must_use]
     pub fn new_id(&self) -> EntityId {
@@ -78,7 +92,7 @@ impl Operation {
     /// As for [`View::entity`].
     pub async fn find_at<E: Entity>(&self, id: EntityId, at: At) -> Result<Option<Stored<E>>> {
         let found = self.view.entity(EntityKey::new(E::KIND, id), at).await?;
-        Ok(found.map(Stored::read).transpose()?.flatten())
+        Ok(found.map(Stored::read).transpose()?.flatten().map(|found: Stored<E>| found.about(at, self.now())))
     }
 
     /// The entity.
@@ -94,8 +108,12 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` at `pointer` if it does not exist.
+    /// `InvalidRequest` at `pointer` if it does not exist, `Conflict` there if it is a contact that was merged.
     pub async fn refer(&self, pointer: &str, kind: Kind, id: EntityId) -> Result<Require> {
+        if kind == Kind::Contact {
+            let key = contacts::referred(self, pointer, id).await?.key();
+            return Ok(Require::Exists { key });
+        }
         let key = EntityKey::new(kind, id);
         match self.view.entity(key, At::NOW).await? {
             Some(_) => Ok(Require::Exists { key }),
@@ -115,9 +133,11 @@ impl Operation {
     ///
     /// As for [`View::list`].
     pub async fn page<E: Entity>(&self, query: ListQuery) -> Result<Page<Stored<E>>> {
+        let at = query.at;
         let page = self.view.list(query).await?;
         let data: Vec<Option<Stored<E>>> = page.data.into_iter().map(Stored::read).collect::<Result<_>>()?;
-        Ok(Page::new(data.into_iter().flatten().collect(), page.next_cursor))
+        let data = data.into_iter().flatten().map(|found| found.about(at, self.now())).collect();
+        Ok(Page::new(data, page.next_cursor))
     }
 
     /// The first entity that a query asks for.

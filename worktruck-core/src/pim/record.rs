@@ -39,6 +39,11 @@ pub trait Record: Entity {
         operation.expect(id).await
     }
 
+    /// The entities of the kind that have become a part of it, which are erased with it.
+    fn absorbed(&self) -> &[EntityId] {
+        &[]
+    }
+
     /// Checks a write against other entities, and adds what comes with it. The entity is normalised already.
     ///
     /// # Errors
@@ -60,7 +65,7 @@ pub trait Record: Entity {
 
 /// What a list can be filtered by; what is left out filters nothing.
 #[async_trait]
-pub trait Filter: Clone + Default + fmt::Debug + DeserializeOwned + Send + Sync + 'static {
+pub trait Filter: Clone + Default + fmt::Debug + DeserializeOwned + Send + Serialize + Sync + 'static {
     /// Adds what it asks for to a query.
     ///
     /// # Errors

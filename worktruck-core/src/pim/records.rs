@@ -319,6 +319,21 @@ impl<E: Record> Records<E> {
         Listing::new(self, filter)
     }
 
+    /// The records of another kind, with all that was said of these.
+    pub(super) fn of_kind<P: Record>(&self) -> Records<P> {
+        Records {
+            pim: self.pim.clone(),
+            tenant: self.tenant,
+            provenance: self.provenance.clone(),
+            locale: self.locale,
+            at: self.at,
+            valid_from: self.valid_from,
+            valid_to: self.valid_to,
+            expected: self.expected,
+            kind: PhantomData,
+        }
+    }
+
     /// Runs an operation and commits its changes, and does so again while others change what it read.
     ///
     /// # Errors
@@ -378,6 +393,8 @@ impl<E: Record> Records<E> {
         let now = self.pim.clock.now().max(applied.at);
         let view = View::new(Arc::clone(&self.pim.store), self.tenant, now);
         let found = Operation { view, ..self.operation() }.find_at(id, at).await?;
+        // It is the answer of a write, and not one about the past.
+        let found = found.map(|found| Stored { temporal: None, ..found });
         found.ok_or_else(|| Error::internal(format!("{} {id} is gone after it was written", E::KIND)))
     }
 }

@@ -1,12 +1,14 @@
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::entity::{Entity, parse};
 use crate::store::{EntityKey, Version};
-use crate::temporal::Point;
+use crate::temporal::{At, Point};
 use crate::{EntityId, Error, Result, RunId, TenantId, Timestamp};
 
 /// An entity as it is stored: its data, and what the store knows of it.
+///
+/// Its JSON is [`resource`](Self::resource).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored<E> {
     /// Which one.
@@ -15,6 +17,8 @@ pub struct Stored<E> {
     pub data: E,
     /// The version, as the store returned it.
     pub stored: Version,
+    /// Where it stands on both axes, if it was asked for at another moment than now.
+    pub temporal: Option<Temporal>,
 }
 
 impl<E: Entity> Stored<E> {
@@ -27,7 +31,19 @@ impl<E: Entity> Stored<E> {
         let Some(body) = &stored.slice.body else { return Ok(None) };
         let data =
             parse(body).map_err(|e| Error::internal(format!("{} is stored damaged", stored.key)).with_source(e))?;
-        Ok(Some(Self { id: stored.key.id, data, stored }))
+        Ok(Some(Self { id: stored.key.id, data, stored, temporal: None }))
+    }
+
+    /// The same in an answer about `at`, given at `now`.
+    pub(super) fn about(mut self, at: At, now: Timestamp) -> Self {
+        if at != At::NOW {
+            // What is known now was known when it was written.
+            let sys = at.as_of.unwrap_or_else(|| now.max(self.updated_at()));
+            let point = Point { sys, valid: at.valid_at.unwrap_or(sys) };
+            // As of that moment it was held for true: the answer stays the same when it no longer is.
+            self.temporal = Some(Temporal { sys_to: None, ..Temporal::of(&self.stored, point) });
+        }
+        self
     }
 
     /// Names it.
@@ -60,10 +76,21 @@ impl<E: Entity> Stored<E> {
         self.stored.slice.sys.from()
     }
 
-    /// The entity as anybody may see it.
+    /// The entity as anybody may see it: its data with its id, tenant, times and version, and a member `_temporal` if
+    /// it was asked for at another moment than now.
     #[must_use]
     pub fn resource(&self) -> Value {
-        self.stored.resource().unwrap_or_default()
+        let mut resource = self.stored.resource().unwrap_or_default();
+        if let (Some(members), Some(temporal)) = (resource.as_object_mut(), &self.temporal) {
+            members.insert("_temporal".to_owned(), json!(temporal));
+        }
+        resource
+    }
+}
+
+impl<E: Entity> Serialize for Stored<E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.resource().serialize(serializer)
     }
 }
 
@@ -76,7 +103,7 @@ pub struct Temporal {
     pub valid_at: Timestamp,
     /// When the store began to hold it for true.
     pub sys_from: Timestamp,
-    /// When it ceased to.
+    /// When it ceased to; only in a history, as an answer about a moment does not know what came later.
     pub sys_to: Option<Timestamp>,
     /// When it begins to hold in the world.
     pub valid_from: Timestamp,
@@ -92,7 +119,7 @@ pub struct Temporal {
 }
 
 impl Temporal {
-    /// That of `version`, in an answer about `point`.
+    /// That of `version` at `point`, with all that is known of it now.
     #[must_use]
     pub fn of(version: &Version, point: Point) -> Self {
         let end = |at: Timestamp| (at != Timestamp::FOREVER).then_some(at);
@@ -108,15 +135,5 @@ impl Temporal {
             capture_reason: version.provenance.capture_reason.clone(),
             run_id: version.provenance.run_id,
         }
-    }
-}
-
-impl Version {
-    /// The entity as anybody may see it, with where it stands on both axes in an answer about `point`.
-    #[must_use]
-    pub fn resource_at(&self, point: Point) -> Option<Value> {
-        let mut resource = self.resource()?;
-        resource.as_object_mut()?.insert("_temporal".to_owned(), json!(Temporal::of(self, point)));
-        Some(resource)
     }
 }

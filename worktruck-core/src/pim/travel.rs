@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{EntityKey, Provenance, Version};
-use crate::temporal::{At, FieldChange, FieldEvent, Slice, WriteOp, diff, timeline};
+use crate::store::{EntityKey, Version};
+use crate::temporal::{At, FieldChange, FieldEvent, Slice, diff, timeline};
 use crate::{Cursor, EntityId, Error, Page, PageRequest, Result, RunId, Timestamp};
 
-use super::{Operation, Record, Records, delete};
+use super::history::check_window;
+use super::{Record, Records};
 
 /// What changed of an entity between two moments.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -42,34 +43,40 @@ pub struct FieldEntry {
     pub run_id: Option<RunId>,
 }
 
-impl<E: Record> Records<E> {
-    /// A page of the writes to an entity, newest first: a version for each slice of valid time that one touched.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if it was never written or is erased, and those of
-    /// [`EntityStore::history`](crate::store::EntityStore::history).
-    pub async fn history(&self, id: EntityId, page: PageRequest) -> Result<Page<Version>> {
-        let key = EntityKey::new(E::KIND, id);
-        let is_first = page.cursor().is_none();
-        let found = self.pim.store().history(self.tenant, key, page).await?;
-        if is_first && found.data.is_empty() { Err(Error::not_found(key)) } else { Ok(found) }
+/// How far a timeline was shown. It is the same wherever the timeline begins, so that a page stays in its place when
+/// what is before it expires.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct Shown {
+    /// The number of the last commit.
+    tx_id: u64,
+    /// How many of its changes.
+    changes: usize,
+}
+
+impl Shown {
+    /// With the next change, which is one of the commit `tx_id`.
+    const fn with(self, tx_id: u64) -> Self {
+        Self { tx_id, changes: if self.tx_id == tx_id { self.changes + 1 } else { 1 } }
     }
 
+    const fn is_in(self, shown: Self) -> bool {
+        self.tx_id < shown.tx_id || (self.tx_id == shown.tx_id && self.changes <= shown.changes)
+    }
+}
+
+impl<E: Record> Records<E> {
     /// What changed between two moments of system time, each about itself.
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if `to` is before `from` or in the future, `NotFound` if it exists at neither, and
-    /// `HistoryExpired` if `from` lies before the horizon.
+    /// `InvalidRequest` at `/from` or `/to` if that is in the future or `to` is before `from`, `NotFound` if it exists
+    /// at neither, and `HistoryExpired` if `from` lies before the horizon.
     pub async fn diff(&self, id: EntityId, from: Timestamp, to: Timestamp) -> Result<Difference> {
-        if to < from {
-            return Err(Error::invalid(format!("to must not be before from, but {to} is before {from}")).at("/to"));
-        }
+        check_window(Some(from), Some(to))?;
         let key = EntityKey::new(E::KIND, id);
         let operation = self.operation();
-        let before = operation.view.entity(key, At::as_of(from)).await?;
-        let after = operation.view.entity(key, At::as_of(to)).await?;
+        let before = operation.view.entity(key, At::as_of(from)).await.map_err(|e| e.at("/from"))?;
+        let after = operation.view.entity(key, At::as_of(to)).await.map_err(|e| e.at("/to"))?;
         if before.is_none() && after.is_none() {
             return Err(Error::not_found(key));
         }
@@ -85,7 +92,9 @@ impl<E: Record> Records<E> {
         Ok(Difference {
             from,
             to,
-            changes: diff(body(&before).as_ref(), body(&after).as_ref()),
+            changes: without(E::INNER_FIELDS, diff(body(&before).as_ref(), body(&after).as_ref()), |change| {
+                &change.field
+            }),
             intermediate_versions: versions.len(),
             created_in_window: before.is_none(),
             deleted_in_window: after.is_none(),
@@ -98,7 +107,8 @@ impl<E: Record> Records<E> {
     ///
     /// # Errors
     ///
-    /// `NotFound` if it was never written or is erased, `InvalidCursor`, and those of the store.
+    /// `NotFound` if it was never written or is erased, `InvalidRequest` at `/to` if `to` is before `from`,
+    /// `InvalidCursor`, and those of the store.
     pub async fn timeline(
         &self,
         id: EntityId,
@@ -106,26 +116,35 @@ impl<E: Record> Records<E> {
         fields: &[String],
         page: PageRequest,
     ) -> Result<Page<FieldEntry>> {
+        check_window(from, to)?;
         let key = EntityKey::new(E::KIND, id);
         let writes = self.writes(id).await?;
         if writes.is_empty() {
             return Err(Error::not_found(key));
         }
         let scope = ("timeline", self.tenant, key, from, to, fields);
-        let skipped: usize = page.cursor().map_or(Ok(0), |cursor| cursor.open(&scope))?;
+        let shown: Shown = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?.unwrap_or_default();
         let slices: Vec<&Slice> = writes.iter().map(|version| &version.slice).collect();
         let is_wanted = |event: &FieldEvent| {
             let is_in = from.is_none_or(|from| from <= event.at) && to.is_none_or(|to| event.at < to);
             is_in && (fields.is_empty() || fields.iter().any(|field| is_within(&event.change.field, field)))
         };
-        let mut events = once(timeline(slices)).into_iter().filter(is_wanted).skip(skipped);
-        let data: Vec<FieldEntry> =
-            events.by_ref().take(page.limit()).map(|event| entry(event, &writes)).collect::<Result<_>>()?;
-        let next = match events.next() {
-            Some(_) => Some(Cursor::seal(&scope, &(skipped + data.len()))?),
-            None => None,
-        };
-        Ok(Page::new(data, next))
+        let mut last = shown;
+        let mut of_commit = Shown::default();
+        let mut data = Vec::new();
+        let events = once(without(E::INNER_FIELDS, timeline(slices), |event| &event.change.field));
+        for event in events.into_iter().filter(is_wanted) {
+            of_commit = of_commit.with(event.tx_id);
+            if of_commit.is_in(shown) {
+                continue;
+            }
+            if data.len() == page.limit() {
+                return Ok(Page::new(data, Some(Cursor::seal(&scope, &last)?)));
+            }
+            last = of_commit;
+            data.push(entry(event, &writes)?);
+        }
+        Ok(Page::new(data, None))
     }
 
     /// Every write to an entity that is kept, newest first.
@@ -141,38 +160,13 @@ impl<E: Record> Records<E> {
             }
         }
     }
+}
 
-    /// Ends an entity, and then erases every version of it and of what was only part of it. Each erasure leaves a
-    /// commit that says so and nothing else.
-    ///
-    /// # Cancel safety
-    ///
-    /// What was erased by then stays erased; called again, it goes on.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if it was never written or is erased already, `Conflict` if it is in use, and those of the store.
-    pub async fn purge(&self, id: EntityId) -> Result<()> {
-        let key = EntityKey::new(E::KIND, id);
-        let operation = self.operation();
-        let mut parts = Vec::new();
-        if operation.view.entity(key, At::NOW).await?.is_some() {
-            let expected = self.expected;
-            let run = |operation: Operation| async move {
-                let changes = delete::<E>(&operation, id, expected).await?;
-                let ends = changes.writes.iter().filter(|change| change.write.op == WriteOp::Delete);
-                let parts: Vec<EntityKey> = ends.map(|change| change.key).filter(|ended| *ended != key).collect();
-                Ok((changes, parts))
-            };
-            parts = self.commit(run).await?.1;
-        }
-        for key in parts.into_iter().chain([key]) {
-            let provenance = Provenance::new(&*operation.principal, "purge");
-            let now = self.operation().now();
-            self.pim.store().purge(self.tenant, key, provenance, now).await?;
-        }
-        Ok(())
-    }
+/// The changes without those of fields that nobody is shown.
+fn without<T>(inner: &[&str], mut changes: Vec<T>, field: impl Fn(&T) -> &str) -> Vec<T> {
+    let is_inner = |field: &str| inner.iter().any(|inner| is_within(field, &format!("/{inner}")));
+    changes.retain(|change| !is_inner(field(change)));
+    changes
 }
 
 /// The events without those that tell of a commit what one before has told.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::entity::{Entity, Kind, parse};
+use crate::entity::{Entity, Kind, check_taken, parse};
 use crate::store::{Changes, EntityKey, Require};
 use crate::temporal::{At, WriteOp, merge_patch};
 use crate::{EntityId, Error, ErrorKind, Result};
@@ -56,7 +56,7 @@ impl<E: Entity> Writing<'_, E> {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` at `pointer` if it does not exist.
+    /// `InvalidRequest` at `pointer` if it does not exist, `Conflict` there if it is a contact that was merged.
     pub async fn refer(&mut self, pointer: &str, kind: Kind, field: impl Fn(&E) -> Option<EntityId>) -> Result<()> {
         let Some(id) = field(self.new) else { return Ok(()) };
         if self.old.and_then(|old| field(&old.data)) != Some(id) {
@@ -117,6 +117,7 @@ pub(super) async fn edit<E: Record>(
     let Some(members) = patch.as_object() else {
         return Err(Error::invalid("a merge patch must be an object"));
     };
+    check_taken::<E>(members)?;
     let before = old.stored.slice.body.clone().unwrap_or_default();
     let mut body = merge_patch(&before, &patch);
     E::complete(&mut body, Some(&old), operation)?;
@@ -190,7 +191,7 @@ pub(super) async fn present<E: Record>(
 }
 
 /// Refuses an entity that has become a part of another, which is what may be written.
-async fn part_of_no_other<E: Record>(operation: &Operation, id: EntityId) -> Result<()> {
+pub(super) async fn part_of_no_other<E: Record>(operation: &Operation, id: EntityId) -> Result<()> {
     let present = Operation { at: At::NOW, ..operation.clone() };
     let whole = match E::read(&present, id).await {
         Ok(whole) if whole.id != id => whole.key(),

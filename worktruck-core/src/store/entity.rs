@@ -2,11 +2,13 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::entity::{Kind, Term};
+use crate::entity::{Kind, Term, inner_fields};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
+
+use super::{TenantHead, Titled};
 
 /// Names an entity within a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -235,12 +237,25 @@ impl Version {
     pub fn resource(&self) -> Option<Value> {
         let mut body = self.slice.body.clone()?;
         let members = body.as_object_mut()?;
-        members.insert("id".to_owned(), json!(self.key.id));
-        members.insert("tenant_id".to_owned(), json!(self.tenant));
-        members.insert("created_at".to_owned(), json!(self.created_at));
-        members.insert("updated_at".to_owned(), json!(self.slice.sys.from()));
-        members.insert("version".to_owned(), json!(self.slice.version));
+        for field in inner_fields(self.key.kind) {
+            members.remove(*field);
+        }
+        members.extend(self.of_store());
         Some(body)
+    }
+
+    /// What anybody may see of an entity beside its data: its id, tenant, times and version.
+    pub(crate) fn of_store(&self) -> Map<String, Value> {
+        [
+            ("id", json!(self.key.id)),
+            ("tenant_id", json!(self.tenant)),
+            ("created_at", json!(self.created_at)),
+            ("updated_at", json!(self.slice.sys.from())),
+            ("version", json!(self.slice.version)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
     }
 }
 
@@ -299,14 +314,21 @@ pub struct ListQuery {
     pub terms: Vec<Term>,
     /// Sets of index terms, of each of which an entity must have at least one. No entity has one of an empty set.
     pub any: Vec<Vec<Term>>,
+    /// Further sets like those of `any`, which stand for what was `asked` and may come to be others on the next page: a
+    /// cursor does not know them, but for that of a walk whose moment is fixed.
+    pub moving: Vec<Vec<Term>>,
+    /// What a cursor is bound to beside: what `moving`, `among` and ranges that move stand for. It asks for nothing.
+    pub asked: Vec<Term>,
     /// Ranges that its sort keys must lie in.
     pub ranges: Vec<KeyRange>,
     /// The entities to choose from; all of the kind if absent. A cursor does not know them: they may be others on
     /// the next page.
     pub among: Option<Vec<EntityId>>,
     /// Words that its text must have, all of them, each as the beginning of a word; case and
-    /// accents do not matter. Not together with `as_of`.
+    /// accents do not matter, and the first 32 count. Not together with `as_of`.
     pub text: Option<String>,
+    /// What is asked of its title. Not together with `as_of`.
+    pub title: Option<Titled>,
     /// The order.
     pub sort: Sort,
     /// The two times.
@@ -323,9 +345,12 @@ impl ListQuery {
             kind,
             terms: Vec::new(),
             any: Vec::new(),
+            moving: Vec::new(),
+            asked: Vec::new(),
             ranges: Vec::new(),
             among: None,
             text: None,
+            title: None,
             sort: Sort::default(),
             at: At::NOW,
             page: PageRequest::default(),
@@ -343,6 +368,22 @@ impl ListQuery {
     #[must_use]
     pub fn with_any(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
         self.any.push(values.into_iter().map(|value| Term::new(name, value.to_string())).collect());
+        self
+    }
+
+    /// Asks for one of the terms `name` with these values, which stand for what was [asked](Self::asked) for and may be
+    /// others on the next page.
+    #[must_use]
+    pub fn with_moving(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.moving.push(values.into_iter().map(|value| Term::new(name, value.to_string())).collect());
+        self
+    }
+
+    /// Binds cursors to `name` with this value, beside what the query asks for.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an id or a flag is handed over as it comes")]
+    pub fn asked(mut self, name: &str, value: impl ToString) -> Self {
+        self.asked.push(Term::new(name, value.to_string()));
         self
     }
 
@@ -476,6 +517,16 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     /// - `InvalidRequest`: `as_of` is later than `now`.
     /// - `HistoryExpired`: `as_of` lies before the tenant's [horizon](super::Horizon).
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>>;
+
+    /// How far the tenant's commits have come; the default where there is none.
+    ///
+    /// What a read as of its floor shows is what is committed by then, and such a read raises the floor no further:
+    /// this is how several reads are of one moment.
+    ///
+    /// # Contract
+    ///
+    /// - `reads_as_of_the_head_are_of_one_moment`
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead>;
 
     /// A page of the entities that the query asks for.
     ///

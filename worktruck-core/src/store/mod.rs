@@ -35,7 +35,7 @@ pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
 pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
 pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
 pub use view::View;
-pub use words::fold;
+pub use words::{MAX_WORDS, Titled, fold, searched};
 
 /// All that a runtime needs of a backend.
 pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore {}

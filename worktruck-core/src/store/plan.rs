@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Changes, EntityKey, NextNumber, Operation, Require};
 use crate::entity::Kind;
@@ -95,32 +96,53 @@ pub fn plan_changes(
     open: &BTreeMap<EntityKey, Vec<Slice>>,
     stamp: Stamp,
 ) -> Result<(Vec<EntityPlan>, Vec<(EntityKey, u64)>)> {
+    let read = |kind, body: &Value| entity::index(kind, body).map(drop);
+    let PlannedChanges { plans, versions, .. } = plan_and_read(changes, open, stamp, read)?;
+    Ok((plans, versions))
+}
+
+/// What [`plan_changes`] gives, and what was read in the bodies that are written.
+#[derive(Debug)]
+pub(super) struct PlannedChanges<T> {
+    pub(super) plans: Vec<EntityPlan>,
+    /// Of each plan, in the same order: what was read in the body of each slice that it inserts and that is neither
+    /// carried nor a tombstone, in order.
+    pub(super) read: Vec<Vec<T>>,
+    pub(super) versions: Vec<(EntityKey, u64)>,
+}
+
+/// Does what [`plan_changes`] does, with `read` as the check of bodies: who needs what it finds need not look again.
+pub(super) fn plan_and_read<T>(
+    changes: &Changes,
+    open: &BTreeMap<EntityKey, Vec<Slice>>,
+    stamp: Stamp,
+    mut read: impl FnMut(Kind, &Value) -> Result<T>,
+) -> Result<PlannedChanges<T>> {
     let slices = |key: &EntityKey| open.get(key).map_or(&[][..], Vec::as_slice);
     for require in &changes.requires {
         check(require, slices, stamp.sys)?;
     }
-    let mut plans = Vec::new();
-    let mut versions = Vec::new();
+    let mut planned_changes = PlannedChanges { plans: Vec::new(), read: Vec::new(), versions: Vec::new() };
     for (key, writes) in numbered(changes, slices, stamp.sys)? {
         let open = slices(&key);
-        let planned = plan(open, &writes, stamp).map_err(|e| named(key, e))?;
-        versions.push((key, planned.version));
+        let planned = plan(open, writes.iter().map(|write| &**write), stamp).map_err(|e| named(key, e))?;
+        planned_changes.versions.push((key, planned.version));
         if planned.ops.is_empty() {
             continue;
         }
-        for op in &planned.ops {
-            if let RowOp::Insert(Slice { body: Some(body), carried: false, .. }) = op {
-                entity::index(key.kind, body)?;
-            }
-        }
+        let bodies = planned.ops.iter().filter_map(|op| match op {
+            RowOp::Insert(Slice { body: Some(body), carried: false, .. }) => Some(body),
+            _ => None,
+        });
+        planned_changes.read.push(bodies.map(|body| read(key.kind, body)).collect::<Result<_>>()?);
         let operation = match (exists(open, stamp.sys), exists_after(open, &planned.ops, stamp.sys)) {
             (false, true) => Operation::Created,
             (true, false) => Operation::Deleted,
             (true, true) | (false, false) => Operation::Updated,
         };
-        plans.push(EntityPlan { key, version: planned.version, operation, ops: planned.ops });
+        planned_changes.plans.push(EntityPlan { key, version: planned.version, operation, ops: planned.ops });
     }
-    Ok((plans, versions))
+    Ok(planned_changes)
 }
 
 fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: Timestamp) -> Result<()> {
@@ -149,11 +171,11 @@ fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: 
 }
 
 /// The writes of each entity with the numbers that are given out, and the writes of the counters.
-fn numbered<'a>(
-    changes: &Changes,
-    slices: impl Fn(&EntityKey) -> &'a [Slice],
+fn numbered<'a, 's>(
+    changes: &'a Changes,
+    slices: impl Fn(&EntityKey) -> &'s [Slice],
     at: Timestamp,
-) -> Result<Vec<(EntityKey, Vec<Write>)>> {
+) -> Result<Vec<(EntityKey, Vec<Cow<'a, Write>>)>> {
     let mut writes = by_entity(changes);
     let mut counters: BTreeMap<EntityKey, u64> = BTreeMap::new();
     for NextNumber { counter, key, field, prefix } in &changes.numbers {
@@ -164,14 +186,15 @@ fn numbered<'a>(
         };
         counters.insert(counter, next + 1);
         let of_key = writes.iter_mut().filter(|(written, _)| written == key).flat_map(|(_, writes)| writes);
-        for body in of_key.filter_map(|write| if let WriteOp::Put(body) = &mut write.op { Some(body) } else { None }) {
+        for write in of_key.filter(|write| matches!(write.op, WriteOp::Put(_))) {
+            let WriteOp::Put(body) = &mut write.to_mut().op else { continue };
             let body = body.as_object_mut().ok_or_else(|| Error::invalid("only an object can be numbered"))?;
             body.insert(field.clone(), json!(format!("{prefix}{next}")));
         }
     }
     writes.extend(counters.into_iter().map(|(counter, next)| {
         let op = WriteOp::Put(json!({ "next": next }));
-        (counter, vec![Write { op, valid_from: None, valid_to: None }])
+        (counter, vec![Cow::Owned(Write { op, valid_from: None, valid_to: None })])
     }));
     Ok(writes)
 }
@@ -182,14 +205,15 @@ fn next_of(counter: &[Slice], at: Timestamp) -> Result<u64> {
 }
 
 /// The writes of each entity, in order of the first write to it.
-fn by_entity(changes: &Changes) -> Vec<(EntityKey, Vec<Write>)> {
+fn by_entity(changes: &Changes) -> Vec<(EntityKey, Vec<Cow<'_, Write>>)> {
     let mut place = BTreeMap::new();
-    let mut groups: Vec<(EntityKey, Vec<Write>)> = Vec::new();
+    let mut groups: Vec<(EntityKey, Vec<Cow<'_, Write>>)> = Vec::new();
     for change in &changes.writes {
         let index = *place.entry(change.key).or_insert(groups.len());
+        let write = Cow::Borrowed(&change.write);
         match groups.get_mut(index) {
-            Some((_, writes)) => writes.push(change.write.clone()),
-            None => groups.push((change.key, vec![change.write.clone()])),
+            Some((_, writes)) => writes.push(write),
+            None => groups.push((change.key, vec![write])),
         }
     }
     groups

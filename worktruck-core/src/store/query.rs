@@ -9,7 +9,8 @@ use crate::run::NewRun;
 use crate::temporal::{At, Point, RowOp};
 use crate::{Cursor, Digest, EntityId, Error, ErrorKind, Page, Result, TenantId, Timestamp};
 
-use super::{EntityKey, EntityPlan, Horizon, KeyRange, ListQuery, Require, Sort, SortField, TenantHead, Version, fold};
+use super::words::{MAX_WORDS, Titled, fold, searched};
+use super::{EntityKey, EntityPlan, Horizon, KeyRange, ListQuery, Require, Sort, SortField, TenantHead, Version};
 
 /// What a list is sorted by, for one entity.
 ///
@@ -72,21 +73,27 @@ pub struct Filter {
     pub ranges: Vec<KeyRange>,
     /// The entities to choose from, if not from all; sorted, each once.
     pub among: Option<Vec<EntityId>>,
-    /// Folded words that its text must have, all of them, each as the beginning of a word.
-    pub words: Vec<String>,
+    /// Sets of [words](super::searched), of each of which it must have at least one, as the beginning of a word;
+    /// sorted, each once.
+    pub words: Vec<Vec<String>>,
 }
 
 impl Filter {
-    /// The filter of `query`. Text without a letter or digit asks for no word.
+    /// The filter of `query`. Text without a letter or digit asks for no word; of others the first 32 words count. A set
+    /// of one term asks for that term.
     #[must_use]
     pub fn of(query: &ListQuery) -> Self {
         let text = fold(query.text.as_deref().unwrap_or_default());
+        let words = text.split_whitespace().take(MAX_WORDS).map(|word| vec![word.to_owned()]);
+        let of_title = query.title.iter().flat_map(Titled::sets);
+        let sets = sets(query.any.iter().chain(&query.moving));
+        let (single, any): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.len() == 1);
         Self {
-            terms: sorted(query.terms.clone()),
-            any: sorted(query.any.iter().map(|set| sorted(set.clone())).collect()),
+            terms: sorted(query.terms.iter().cloned().chain(single.into_iter().flatten()).collect()),
+            any,
             ranges: sorted(query.ranges.iter().map(KeyRange::apart).collect()),
             among: query.among.clone().map(sorted),
-            words: sorted(text.split_whitespace().map(str::to_owned).collect()),
+            words: sorted(words.chain(of_title).collect()),
         }
     }
 
@@ -96,14 +103,14 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// Whether the list shows an entity with these terms, sort keys and this [folded](fold) text.
+    /// Whether the list shows an entity with these terms, sort keys and [words](super::searched).
     #[must_use]
     pub fn admits<'a>(
         &self,
         id: EntityId,
         terms: &[Term],
         key: impl Fn(&str) -> Option<&'a str>,
-        folded: &str,
+        searched: &str,
     ) -> bool {
         let lies_in = |range: &KeyRange| {
             let value = key(&range.key).unwrap_or_default();
@@ -113,14 +120,14 @@ impl Filter {
             && self.terms.iter().all(|term| terms.contains(term))
             && self.any.iter().all(|set| set.iter().any(|term| terms.contains(term)))
             && self.ranges.iter().all(lies_in)
-            && self.words.iter().all(|word| folded.split(' ').any(|has| has.starts_with(word)))
+            && self.words.iter().all(|set| searched.split(' ').any(|has| set.iter().any(|word| has.starts_with(word))))
     }
 
     /// Whether the list shows an entity that is indexed so.
     #[must_use]
     pub fn admits_index(&self, id: EntityId, index: &Index) -> bool {
         let key = |name: &str| index.sort.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-        self.admits(id, &index.terms, key, &fold(&index.text))
+        self.admits(id, &index.terms, key, &searched(index))
     }
 }
 
@@ -136,6 +143,11 @@ impl KeyRange {
         }
         Self { key: self.key.clone(), moves: self.moves, within }
     }
+}
+
+/// The sets in order, each once, and so are the terms of each.
+fn sets<'a>(sets: impl Iterator<Item = &'a Vec<Term>>) -> Vec<Vec<Term>> {
+    sorted(sets.map(|set| sorted(set.clone())).collect())
 }
 
 fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
@@ -180,7 +192,7 @@ impl ListPlan {
         let scope = ListScope::new(tenant, query, &filter);
         let opened = query.page.cursor().map(|cursor| cursor.open::<Sealed>(&scope)).transpose()?;
         let point = head.read(query.at, now)?;
-        let pinned = query.at.as_of.is_none() && query.sort.field != SortField::CreatedAt;
+        let pinned = is_pinned(query);
         let (pin, after) = match opened {
             Some(sealed) => {
                 if !sealed.fits(pinned, &query.sort.field, point.sys) {
@@ -303,8 +315,10 @@ pub(super) struct ListScope {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     any: Vec<Vec<Term>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Term>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     ranges: Vec<KeyRange>,
-    words: Vec<String>,
+    words: Vec<Vec<String>>,
     sort: Sort,
     at: At,
 }
@@ -315,8 +329,9 @@ impl ListScope {
             list: "entities",
             tenant,
             kind: query.kind,
-            terms: filter.terms.clone(),
-            any: filter.any.clone(),
+            terms: sorted(query.terms.clone()),
+            any: sets(query.any.iter().chain(query.moving.iter().filter(|_| is_pinned(query)))),
+            asked: sorted(query.asked.clone()),
             ranges: filter.ranges.iter().filter(|range| !range.moves).cloned().collect(),
             words: filter.words.clone(),
             sort: query.sort.clone(),
@@ -348,8 +363,17 @@ impl Sealed {
     }
 }
 
+/// Whether a walk fixes its moment: it is about the present, in an order that changes.
+fn is_pinned(query: &ListQuery) -> bool {
+    query.at.as_of.is_none() && query.sort.field != SortField::CreatedAt
+}
+
 fn check(query: &ListQuery) -> Result<()> {
-    if query.text.is_some() && query.at.as_of.is_some() {
+    let sets = query.any.iter().chain(&query.moving).flatten();
+    if let Some(term) = query.terms.iter().chain(sets).find(|term| term.value.contains('\0')) {
+        return Err(Error::invalid("the text contains a NUL character").at(format!("/{}", term.name)));
+    }
+    if (query.text.is_some() || query.title.is_some()) && query.at.as_of.is_some() {
         return Err(Error::invalid("a search for words cannot be made with as_of").at("/as_of"));
     }
     if let Some(range) = query.ranges.iter().find(|range| !entity::sort_keys(query.kind).contains(&range.key.as_str()))

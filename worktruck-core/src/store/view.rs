@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::{self, Kind};
 use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
-use crate::{Cursor, Error, Page, PageRequest, Period, Result, TenantId, Timestamp};
+use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Period, Result, TenantId, Timestamp};
 
 use super::query::{Filter, ListScope, Position};
 use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version};
@@ -21,14 +21,33 @@ pub struct View {
     store: Arc<dyn EntityStore>,
     tenant: TenantId,
     now: Timestamp,
+    /// The moment that reads of the present are fixed to.
+    known: Option<Timestamp>,
     pending: Arc<[Changes]>,
+    /// What it takes for the present, if not that.
+    present: Option<At>,
 }
 
 impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, pending: Arc::from([]) }
+        Self { store, tenant, now, known: None, pending: Arc::from([]), present: None }
+    }
+
+    /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
+    /// rest a write on.
+    #[must_use]
+    pub fn about(mut self, present: At) -> Self {
+        // A commit may be stamped later than the clock shows.
+        self.now = present.as_of.map_or(self.now, |as_of| self.now.max(as_of));
+        self.present = Some(present);
+        self
+    }
+
+    /// The two times that are meant by `at`.
+    fn meant(&self, at: At) -> At {
+        self.present.filter(|_| at == At::NOW).unwrap_or(at)
     }
 
     /// The same view with `pending` on top, oldest first.
@@ -36,6 +55,22 @@ impl View {
     pub fn with_pending(mut self, pending: Arc<[Changes]>) -> Self {
         self.pending = pending;
         self
+    }
+
+    /// The same view of what is committed by now: its reads of the present see the same, whatever others commit
+    /// meanwhile.
+    ///
+    /// Searches for words and histories are of the moment at which they are made. The cursors of its lists lead on in
+    /// itself only.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EntityStore::head`].
+    pub async fn fixed(mut self) -> Result<Self> {
+        if self.known.is_none() {
+            self.known = Some(self.store.head(self.tenant).await?.floor);
+        }
+        Ok(self)
     }
 
     /// Whose entities it shows.
@@ -65,11 +100,13 @@ impl View {
     ///
     /// As for [`EntityStore::entity`].
     pub async fn entity(&self, key: EntityKey, at: At) -> Result<Option<Version>> {
+        let at = self.meant(at);
         let commits = self.pending_writes(key);
+        let seen = self.store.entity(self.tenant, key, self.seen(at), self.present()).await;
+        let stored = seen.map_err(|error| self.lost(at, error))?;
         if at.as_of.is_some() || commits.iter().all(Vec::is_empty) {
-            return self.store.entity(self.tenant, key, at, self.now).await;
+            return Ok(stored);
         }
-        let stored = self.store.entity(self.tenant, key, at, self.now).await?;
         // What the next write goes by is that of the newest write, which need not be visible.
         let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
         // A reader whose clock runs behind writes after what it sees.
@@ -99,6 +136,7 @@ impl View {
     ///
     /// As for [`EntityStore::list`].
     pub async fn list(&self, query: ListQuery) -> Result<Page<Version>> {
+        let query = ListQuery { at: self.meant(query.at), ..query };
         if query.at.as_of.is_some() {
             return self.store.list(self.tenant, query, self.now).await;
         }
@@ -111,8 +149,10 @@ impl View {
         let Place { stored, stored_done, .. } = place;
         let mut merge = Merge { stored, stored_done, pending: pending.into(), data: Vec::new(), limit };
         while !merge.is_full() && !merge.stored_done {
-            let part = ListQuery { page: merge.request()?, ..query.clone() };
-            let page = self.store.list(self.tenant, part, self.now).await?;
+            let at = if query.text.is_some() { query.at } else { self.seen(query.at) };
+            let part = ListQuery { page: merge.request()?, at, ..query.clone() };
+            let page = self.store.list(self.tenant, part, self.present()).await;
+            let page = page.map_err(|error| self.lost(query.at, error))?;
             let mut stored = Vec::with_capacity(page.data.len());
             for version in page.data {
                 let position = position(&version, &query.sort)?;
@@ -121,6 +161,35 @@ impl View {
             merge.take(stored, page.next_cursor, &query.sort);
         }
         merge.finish(&scope)
+    }
+
+    /// The same view by a clock that shows `moment` at least.
+    pub(crate) fn not_before(mut self, moment: Timestamp) -> Self {
+        self.now = self.now.max(moment);
+        self
+    }
+
+    /// The present of its reads: a reader whose clock runs behind sees what was written.
+    fn present(&self) -> Timestamp {
+        self.known.map_or(self.now, |known| known.max(self.now))
+    }
+
+    /// The two times that the store is asked for.
+    pub(crate) fn seen(&self, at: At) -> At {
+        match (at.as_of, self.known) {
+            (None, Some(known)) => {
+                At { as_of: Some(known), valid_at: Some(at.valid_at.unwrap_or_else(|| self.present())) }
+            }
+            _ => at,
+        }
+    }
+
+    /// What a reader of the present is told when the moment that the view is fixed to has expired meanwhile.
+    fn lost(&self, at: At, error: Error) -> Error {
+        if at.as_of.is_none() && error.kind() == ErrorKind::HistoryExpired {
+            return Error::unavailable("the history that was read has just expired; ask again").with_source(error);
+        }
+        error
     }
 
     /// What each pending commit writes to the entity.

@@ -58,7 +58,7 @@ pub struct Planned {
 /// assert_eq!((king.version, king.valid, king.carried), (2, Period::starting(at(9)), false));
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
-pub fn plan(open: &[Slice], writes: &[Write], stamp: Stamp) -> Result<Planned> {
+pub fn plan<'w>(open: &[Slice], writes: impl IntoIterator<Item = &'w Write>, stamp: Stamp) -> Result<Planned> {
     let open = in_order(open, stamp)?;
     let newest = open.iter().map(|slice| slice.version).max().unwrap_or(0);
     let mut parts: Vec<Part<'_>> =

@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
     Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
+    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use crate::temporal::At;
 use crate::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -121,6 +121,10 @@ impl<S: Store> EntityStore for FaultyStore<S> {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         self.call("entity", self.inner.entity(tenant, key, at, now)).await
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        self.call("head", self.inner.head(tenant)).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

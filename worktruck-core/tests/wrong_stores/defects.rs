@@ -75,7 +75,8 @@ wrong_stores! {
     /// Commits are counted in one row for all tenants.
     numbers_of_all_tenants_is_noticed, NumbersOfAllTenants: [
         changes_of_every_step_are_a_commit_of_their_own commits_are_numbered_per_tenant
-        patch_without_effect_makes_no_version same_key_of_two_tenants_is_two_entities
+        patch_without_effect_makes_no_version reads_as_of_the_head_are_of_one_moment
+        same_key_of_two_tenants_is_two_entities
     ],
     /// Who wrote something is not kept.
     provenance_forgotten_is_noticed, ProvenanceForgotten: [
@@ -93,7 +94,7 @@ wrong_stores! {
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         horizon_never_goes_back limit_holds_as_it_is_at_the_claim read_as_of_never_changes
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
-        read_of_the_future_is_refused retraction_keeps_the_old_belief
+        read_of_the_future_is_refused reads_as_of_the_head_are_of_one_moment retraction_keeps_the_old_belief
         system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
@@ -126,8 +127,12 @@ wrong_stores! {
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
         expiry_of_the_future_is_refused horizon_never_goes_back limit_holds_as_it_is_at_the_claim
-        read_as_of_never_changes walk_returns_each_entity_once_under_writes
+        read_as_of_never_changes reads_as_of_the_head_are_of_one_moment walk_returns_each_entity_once_under_writes
     ],
+    /// The head of a tenant is that of the one with the newest commit.
+    head_of_any_tenant_is_noticed, HeadOfAnyTenant: [reads_as_of_the_head_are_of_one_moment],
+    /// The head of a tenant is just before its newest commit.
+    head_behind_is_noticed, HeadBehind: [reads_as_of_the_head_are_of_one_moment],
     /// A read as of the future is answered with the present.
     future_read_is_noticed, FutureRead: [read_of_the_future_is_refused],
     /// A reader sees only what its clock has reached.
@@ -157,6 +162,8 @@ wrong_stores! {
     one_stretch_is_noticed, OneStretch: [list_is_cut_to_ranges_of_its_keys],
     /// A list chooses from all entities.
     choice_ignored_is_noticed, ChoiceIgnored: [list_chooses_among_entities],
+    /// A list asks for no words of titles.
+    titles_ignored_is_noticed, TitlesIgnored: [list_asks_for_words_of_titles],
     /// A search compares text as it is.
     search_of_exact_text_is_noticed, SearchOfExactText: [
         list_searches_words_without_case_and_accents list_shows_nothing_of_another_tenant search_takes_any_text
@@ -165,8 +172,8 @@ wrong_stores! {
     search_is_a_language_is_noticed, SearchIsALanguage: [search_takes_any_text],
     /// A list of the past is one of the present.
     list_as_of_now_is_noticed, ListAsOfNow: [
-        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_chooses_among_entities
-        list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set list_that_cannot_be_is_refused
+        cursor_of_another_list_is_refused list_as_of_filters_as_it_was list_asks_for_words_of_titles
+        list_chooses_among_entities list_is_cut_to_ranges_of_its_keys list_shows_what_has_one_of_each_set list_that_cannot_be_is_refused
         read_as_of_never_changes read_before_the_horizon_is_refused read_of_the_future_is_refused
         walk_returns_each_entity_once_under_writes
     ],
@@ -184,13 +191,14 @@ wrong_stores! {
     /// A page is as large as it gets.
     limit_ignored_is_noticed, LimitIgnored: [
         answers_are_the_same_between_pieces cursor_of_another_list_is_refused damaged_cursor_is_refused
-        list_as_of_filters_as_it_was list_chooses_among_entities list_filters_by_every_term
+        list_as_of_filters_as_it_was list_asks_for_words_of_titles list_chooses_among_entities list_filters_by_every_term
         list_is_cut_to_ranges_of_its_keys list_shows_nothing_of_another_tenant
         list_shows_what_has_one_of_each_set list_sorts_by_key_and_by_the_times_of_writes
         pages_of_every_size_give_the_same_list pinned_walk_behind_the_horizon_is_refused
     ],
     /// A list that cannot be is empty.
     wrong_sort_guessed_is_noticed, WrongSortGuessed: [
+        list_asks_for_words_of_titles
         list_is_cut_to_ranges_of_its_keys list_that_cannot_be_is_refused read_of_the_future_is_refused
     ],
     /// The feed loses the last commit of a full page.

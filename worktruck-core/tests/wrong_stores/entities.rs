@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::entity::Kind;
 use worktruck_core::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Require, Version,
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Require, TenantHead, Version,
 };
 use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::{Cursor, Error, ErrorKind, Page, PageRequest, Result, TenantId, Timestamp};
@@ -130,12 +130,29 @@ impl EntityStore for Broken {
         }
     }
 
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        let head = self.inner.head(tenant).await?;
+        match self.defect {
+            HeadOfAnyTenant => {
+                let mut newest = head;
+                for other in self.others(tenant) {
+                    let other = self.inner.head(other).await?;
+                    newest = if newest.floor < other.floor { other } else { newest };
+                }
+                Ok(newest)
+            }
+            HeadBehind => Ok(TenantHead { floor: head.floor.before(std::time::Duration::from_micros(1)), ..head }),
+            _ => Ok(head),
+        }
+    }
+
     async fn list(&self, tenant: TenantId, mut query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
         match self.defect {
             OneTermFilters => query.terms.truncate(1),
             SetsIgnored => query.any.clear(),
             OneStretch => query.ranges.iter_mut().for_each(|range| range.within.truncate(1)),
             ChoiceIgnored => query.among = None,
+            TitlesIgnored => query.title = None,
             ListAsOfNow => query.at.as_of = None,
             ReadsFixNothing => query.at = self.below_floor(tenant, query.at, now),
             OneDirection => query.sort.descending = false,

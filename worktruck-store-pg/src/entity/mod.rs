@@ -8,7 +8,9 @@ mod version;
 mod write;
 
 use async_trait::async_trait;
-use worktruck_core::store::{Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Version};
+use worktruck_core::store::{
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, TenantHead, Version,
+};
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 
@@ -33,6 +35,10 @@ impl EntityStore for PgStore {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         read::entity(self, tenant, key, at, now).await
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        read::head(self, tenant).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

@@ -11,6 +11,17 @@ use crate::rows::{Columns as _, OPEN, number};
 
 use super::version::{self, version_columns};
 
+/// How far the tenant's commits have come.
+pub(super) async fn head(store: &PgStore, tenant: TenantId) -> Result<TenantHead> {
+    let row = sqlx::query("SELECT tx_id, floor, horizon, horizon_tx FROM tenant_head WHERE tenant = $1")
+        .bind(tenant.as_uuid())
+        .fetch_optional(&store.readers)
+        .await
+        .or_failed("read how far the commits have come")?;
+    let Some(row) = row else { return Ok(TenantHead::default()) };
+    Ok(TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")?, horizon: horizon_of(&row)? })
+}
+
 /// The entity as it was at `at`.
 pub(super) async fn entity(
     store: &PgStore,
@@ -20,7 +31,7 @@ pub(super) async fn entity(
     now: Timestamp,
 ) -> Result<Option<Version>> {
     if at == At::NOW
-        && let Some(head) = head(&store.readers, tenant, key).await?
+        && let Some(head) = newest(&store.readers, tenant, key).await?
         && head.valid().is_open()
     {
         return Ok(Some(head));
@@ -39,7 +50,7 @@ pub(super) async fn entity(
 }
 
 /// What the newest commit left of an entity: the present, if it holds without an end.
-async fn head(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Option<Version>> {
+async fn newest(readers: &PgPool, tenant: TenantId, key: EntityKey) -> Result<Option<Version>> {
     let row = sqlx::query(concat!(
         "SELECT ",
         version_columns!("h", "9223372036854775807", "h"),

@@ -3,5 +3,6 @@
 mod deeds;
 mod place;
 mod readers;
+mod samples;
 mod secrets;
 mod views;

@@ -131,7 +131,7 @@ async fn what_a_new_version_adds_is_open_to_those_who_read_already() {
         .owner()
         .await
         .run(
-            "DROP FUNCTION moment(bigint), moment(text), present, plain, texts CASCADE;
+            "DROP FUNCTION moment(bigint), moment(text), day, present, plain, texts CASCADE;
              DELETE FROM migration WHERE version = 5",
         )
         .await;

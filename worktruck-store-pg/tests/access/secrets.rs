@@ -8,6 +8,7 @@ use worktruck_core::store::{EntityStore as _, Provenance, RetentionStore as _, R
 
 use crate::deeds::{at, claim, commit, delete, enqueue, finished, new_key, new_run, put, put_valid, tenant};
 use crate::place::{Place, Role, Session};
+use crate::samples::{full, view_of};
 
 /// A store with the rows of two tenants in every table.
 pub(crate) struct Secrets {
@@ -64,11 +65,9 @@ async fn busy_tenant(place: &Place, name: &str) -> TenantId {
     put(store, id, contact, json!({ "display_name": secret, "bio": secret, "tags": [secret] }), at(2)).await;
     let later = json!({ "display_name": format!("{secret} later") });
     put_valid(store, id, contact, later, (at(4_000_000_000), None), at(3)).await;
-    let proposal = json!({ "contact_ids": [contact.id, uuid::Uuid::new_v4()], "survivor_id": contact.id, "score": 0.5,
-        "reasons": [secret] });
-    put(store, id, new_key(Kind::MergeProposal), proposal, at(4)).await;
-    let config = json!({ "agent_blueprint": secret, "system_prompt": secret });
-    put(store, id, new_key(Kind::AgentConfig), config, at(5)).await;
+    for kind in Kind::ALL.iter().copied().filter(|kind| view_of(*kind).is_some()) {
+        put(store, id, new_key(kind), full(kind, &secret), at(5)).await;
+    }
     let (gone, erased) = (new_key(Kind::Contact), new_key(Kind::Contact));
     for key in [gone, erased] {
         put(store, id, key, json!({ "display_name": secret }), at(6)).await;

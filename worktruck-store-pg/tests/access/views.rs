@@ -1,5 +1,7 @@
 //! The views say what the ports say.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use worktruck_core::Timestamp;
 use worktruck_core::entity::Kind;
@@ -9,6 +11,7 @@ use worktruck_core::temporal::At;
 
 use crate::deeds::{at, claim, commit, delete, enqueue, events, finished, new_key, new_run, put, put_valid, tenant};
 use crate::place::{Place, Session};
+use crate::samples::{fields, full, least, typed, view_of};
 
 /// Asserts that each member of `resource` is a column of `row` with the same value. A column for
 /// which it has no member is empty.
@@ -32,53 +35,91 @@ async fn one(session: &mut Session, view: &str, key: EntityKey) -> Value {
     session.row(&format!("SELECT * FROM {view} WHERE id = '{}'", key.id)).await
 }
 
-/// The contact with a value in each field.
-fn whole_contact() -> Value {
-    let id = uuid::Uuid::new_v4();
-    json!({
-        "display_name": "Dr. Ada King \"Countess\"", "kind": "person", "given_name": "Ada", "middle_name": "Augusta",
-        "family_name": "King", "prefix": "Dr.", "suffix": "FRS", "nickname": "", "bio": "\\u0000 is no NUL \u{1F600}",
-        "avatar_url": "https://example.org/a.png", "language": "en", "timezone": "Europe/London", "vcard_uid": "u-1",
-        "channels": [{"id": id, "type": "email", "value": "Ada@example.org", "canonical_value": "ada@example.org",
-            "is_primary": true, "is_verified": false, "preference_order": 0}],
-        "addresses": [{"id": id, "city": "London", "latitude": 51.5, "is_primary": true}],
-        "dates": [{"id": id, "date_type": "birthday", "year": 1815, "month": 12, "day": 10}],
-        "tags": ["engines", "maths"], "merged_ids": [id], "metadata": {"a": [1, 0.1, null, {"b": "c"}]},
-    })
+/// Asserts that a view shows an entity as its type has it: columns of numbers with the number of a text, and columns
+/// for which it has no member empty.
+#[track_caller]
+fn assert_shows(row: &Value, kind: Kind, resource: &Value) {
+    let mut row = row.clone();
+    let columns = row.as_object_mut().expect("a row");
+    for (name, value) in resource.as_object().expect("a resource") {
+        let Some(found) = columns.get(name).and_then(Value::as_f64) else { continue };
+        // An amount is a text in JSON.
+        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        assert_eq!(number, Some(found), "{kind}.{name}");
+        columns.insert(name.clone(), value.clone());
+    }
+    assert_same(&row, resource);
 }
 
 #[tokio::test]
-async fn entities_are_what_a_read_of_the_present_gives() {
+async fn each_kind_has_a_view_that_says_what_a_read_of_the_present_gives() {
     let place = Place::fresh().await;
     let tenant = tenant(&place.store, "ada").await;
-    let (contact, proposal, config) =
-        (new_key(Kind::Contact), new_key(Kind::MergeProposal), new_key(Kind::AgentConfig));
-    put(&place.store, tenant, contact, json!({ "display_name": "Ada" }), at(1)).await;
-    put(&place.store, tenant, contact, whole_contact(), at(2)).await;
-    let body = json!({ "contact_ids": [contact.id, uuid::Uuid::new_v4()], "survivor_id": contact.id, "score": 0.125,
-        "reasons": ["same phone"], "status": "rejected", "run_id": uuid::Uuid::new_v4(), "metadata": {} });
-    put(&place.store, tenant, proposal, body, at(3)).await;
-    let body = json!({ "agent_blueprint": "contact_deduper", "system_prompt": "…", "model": "claude-haiku-5-5",
-        "tools": ["contacts_get"], "budget_default_cents": u32::MAX, "deadline_default_seconds": 60, "max_steps": 5,
-        "max_concurrent_runs": 2, "max_repeats": 3, "guardrails": [], "metadata": {"a": 1} });
-    put(&place.store, tenant, config, body, at(4)).await;
     let mut owner = place.owner().await;
-    for (view, key) in [("contacts", contact), ("merge_proposals", proposal), ("agent_configs", config)] {
-        let version = place.store.entity(tenant, key, At::NOW, at(9)).await.unwrap().unwrap();
-        assert_same(&one(&mut owner, view, key).await, &version.resource().unwrap());
-        assert_eq!(one(&mut owner, "entities", key).await["body"], version.slice.body.unwrap());
+    for kind in Kind::ALL.iter().copied() {
+        let Some(view) = view_of(kind) else { continue };
+        let sql = format!("SELECT attname::text FROM pg_attribute WHERE attrelid = '{view}'::regclass AND attnum > 0");
+        let columns = owner.texts(&sql).await;
+        let own = ["id", "tenant_id", "version", "created_at", "updated_at"].map(str::to_owned);
+        let mut expected = [fields(kind), own.to_vec()].concat();
+        expected.sort();
+        let mut found = columns;
+        found.sort();
+        assert_eq!(found, expected, "{view} has a column for each field of a {kind}, and no other");
+
+        let bodies = [full(kind, "wörd \\\"1\" 😀"), least(kind, "x")];
+        let members: BTreeSet<String> =
+            bodies.iter().flat_map(|body| body.as_object().unwrap().keys().cloned()).collect();
+        assert_eq!(members, fields(kind).into_iter().collect(), "the samples of a {kind} have all fields");
+        for body in bodies {
+            let key = new_key(kind);
+            put(&place.store, tenant, key, body.clone(), at(1)).await;
+            let version = place.store.entity(tenant, key, At::NOW, at(9)).await.unwrap().unwrap();
+            assert_eq!(one(&mut owner, "entities", key).await["body"], body);
+            // What is left out is as the types of core have it.
+            let mut resource = version.resource().unwrap();
+            resource.as_object_mut().unwrap().extend(typed(kind, body).as_object().unwrap().clone());
+            assert_shows(&one(&mut owner, view, key).await, kind, &resource);
+        }
     }
-    // What is left out is as the types of core have it.
-    let least = new_key(Kind::Contact);
-    put(&place.store, tenant, least, json!({ "display_name": "x" }), at(5)).await;
-    let row = one(&mut owner, "contacts", least).await;
-    assert_eq!(
-        (&row["kind"], &row["tags"], &row["channels"], &row["metadata"]),
-        (&json!("person"), &json!([]), &json!([]), &json!({}))
-    );
-    let least = new_key(Kind::AgentConfig);
-    put(&place.store, tenant, least, json!({ "agent_blueprint": "x" }), at(6)).await;
-    assert_eq!(one(&mut owner, "agent_configs", least).await["tools"], Value::Null);
+}
+
+#[tokio::test]
+async fn amounts_days_and_places_are_exact() {
+    let place = Place::fresh().await;
+    let tenant = tenant(&place.store, "ada").await;
+    let mut owner = place.owner().await;
+    let amounts = ["999999999999999999.999999", "-999999999999999999.999999", "0.10", "1500.00", "0"];
+    for amount in amounts {
+        let key = new_key(Kind::Deal);
+        let mut body = least(Kind::Deal, "x");
+        body["amount"] = json!(amount);
+        put(&place.store, tenant, key, body, at(1)).await;
+        assert_eq!(owner.texts(&format!("SELECT amount::text FROM deals WHERE id = '{}'", key.id)).await, [amount]);
+    }
+    assert_eq!(owner.texts("SELECT sum(amount)::text FROM deals").await, ["1500.100000"]);
+    let id = uuid::Uuid::new_v4();
+    for (day, shown) in [
+        ("0001-01-01", "0001-01-01"),
+        ("9999-12-31", "9999-12-31"),
+        ("+12026-01-01", "infinity"),
+        ("0000-01-01", "-infinity"),
+        ("-0044-03-15", "-infinity"),
+    ] {
+        let key = new_key(Kind::Affiliation);
+        let mut body = least(Kind::Affiliation, "x");
+        body["start_date"] = json!(day);
+        put(&place.store, tenant, key, body, at(1)).await;
+        let sql = format!("SELECT start_date::text FROM affiliations WHERE id = '{}'", key.id);
+        assert_eq!(owner.texts(&sql).await, [shown]);
+    }
+    for position in ["1.7976931348623157e308", "5e-324", "0.1"] {
+        let key = new_key(Kind::Section);
+        let position: Value = serde_json::from_str(position).unwrap();
+        put(&place.store, tenant, key, json!({ "project_id": id, "name": "x", "position": position }), at(1)).await;
+        let shown = owner.texts(&format!("SELECT position::text FROM sections WHERE id = '{}'", key.id)).await;
+        assert_eq!(shown[0].parse().ok(), position.as_f64());
+    }
 }
 
 #[tokio::test]
@@ -271,12 +312,19 @@ async fn every_column_of_a_view_has_a_real_type_and_a_comment() {
         let (name, kind) = (column["name"].as_str().unwrap(), column["type"].as_str().unwrap());
         let place = format!("{}.{name} {kind}", column["view"]);
         assert!(column["about"].is_string() && column["about_view"].is_string(), "{place} has no comment");
-        let is_moment = name == "at" || ["_at", "_from", "_to"].iter().any(|end| name.ends_with(end));
+        let is_moment = name == "at" || ["_at", "_from", "_to", "_until"].iter().any(|end| name.ends_with(end));
         assert_eq!(is_moment, kind == "timestamp with time zone", "{place}");
-        let is_id = (name == "id" || name.ends_with("_id")) && !["tx_id", "request_id"].contains(&name);
+        let is_day = name.ends_with("_date") || name == "deadline";
+        assert_eq!(is_day, kind == "date", "{place}");
+        // Which occurrence it is, says a moment or a day.
+        let is_id =
+            (name == "id" || name.ends_with("_id")) && !["tx_id", "request_id", "recurrence_id"].contains(&name);
         let is_event = column["view"] == "events" && name == "id";
         assert_eq!(is_id && !is_event, kind == "uuid", "{place}");
+        let is_flag = name.starts_with("is_") || name == "carried";
+        assert_eq!(is_flag, kind == "boolean", "{place}");
         assert!(!["json", "bytea", "double precision"].contains(&kind), "{place}");
-        assert_eq!(name == "cost_usd" || name == "score", kind == "numeric", "{place}");
+        let is_number = ["cost_usd", "amount", "score", "probability", "position", "location_lat", "location_lng"];
+        assert_eq!(is_number.contains(&name) || name == "size_bytes", kind == "numeric", "{place}");
     }
 }

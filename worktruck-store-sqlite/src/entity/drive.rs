@@ -191,11 +191,15 @@ impl Scope<'_> {
         sql.push(" AND ").push(table).push(".kind = ").push_bind(self.kind.as_str());
     }
 
-    /// Every word as the beginning of one. Folded words are letters and digits: in quotes they are
-    /// never taken for operators.
+    /// Of every set a word as the beginning of one. Folded words are letters and digits: in quotes they
+    /// are never taken for operators.
     fn match_all(&self) -> String {
-        let words = self.filter.words.iter().map(|word| format!(" AND \"{word}\" *"));
-        format!("\"{}\"{}", owner(self.tenant, self.kind), words.collect::<String>())
+        let mut all = format!("\"{}\"", owner(self.tenant, self.kind));
+        for set in &self.filter.words {
+            let any: Vec<String> = set.iter().map(|word| format!("\"{word}\" *")).collect();
+            all += &format!(" AND ({})", any.join(" OR "));
+        }
+        all
     }
 }
 

@@ -51,6 +51,17 @@ pub(crate) async fn load(
     })
 }
 
+/// How far the commits of a tenant have come.
+pub(super) async fn of(reader: &mut SqliteConnection, tenant: TenantId) -> Result<TenantHead> {
+    let row = sqlx::query("SELECT tx_id, floor, horizon, horizon_tx FROM tenant_head WHERE tenant = ?")
+        .bind(tenant.bytes())
+        .fetch_optional(reader)
+        .await
+        .or_failed("read the commits")?;
+    let Some(row) = row else { return Ok(TenantHead::default()) };
+    Ok(TenantHead { tx_id: row.number("tx_id")?, floor: row.time("floor")?, horizon: horizon_of(&row)? })
+}
+
 /// The horizon of a tenant, as the transaction sees it.
 pub(super) async fn horizon(tx: &mut SqliteConnection, tenant: TenantId) -> Result<Horizon> {
     let row = sqlx::query("SELECT horizon, horizon_tx FROM tenant_head WHERE tenant = ?")

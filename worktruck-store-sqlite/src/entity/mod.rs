@@ -59,6 +59,11 @@ impl EntityStore for SqliteStore {
         visible(&mut tx, tenant, key, Moment::Past(point.sys), at.valid_at).await
     }
 
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        let mut reader = self.readers.acquire().await.or_failed("read the commits")?;
+        head::of(&mut reader, tenant).await
+    }
+
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {
         let mut tx = self.read().await?;
         let mut clock =

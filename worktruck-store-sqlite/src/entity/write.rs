@@ -12,33 +12,53 @@ use super::head;
 
 /// Writes the commits that were made in a draft; nothing if there are none.
 pub(super) async fn write(tx: &mut SqliteConnection, draft: Draft<i64>) -> Result<()> {
-    let Some(rows) = &draft.rows() else { return Ok(()) };
-    let heads = numbered(tx, rows).await?;
-    let slices: Vec<SliceColumns> = rows.new_slices.iter().map(SliceColumns::of_slice).collect::<Result<_>>()?;
-    make_room(tx, rows).await.or_failed("write entities")?;
-    fill(tx, rows, &heads, &slices).await.or_failed("write entities")?;
+    let Some(rows) = draft.rows() else { return Ok(()) };
+    let first = first_new(tx, &rows).await?;
+    make_room(tx, &rows).await.or_failed("write entities")?;
+    // The columns are made while the database is at work.
+    let (filled, columns) = tokio::join!(biased; fill_index(tx, &rows), async { Columns::of(&rows, first) });
+    filled.or_failed("write entities")?;
+    let mut columns = columns?;
+    fill(tx, rows.tenant, &columns).await.or_failed("write entities")?;
     write_commits(tx, rows.tenant, &rows.commits).await?;
-    head::save(tx, rows.tenant, rows.head).await
+    head::save(tx, rows.tenant, rows.head).await?;
+    // So is all cleared away that is needed no more, which is a lot of small things.
+    let words = columns.words.take();
+    let (written, ()) = tokio::join!(biased; fill_words(tx, words), async { drop((rows, columns)) });
+    written.or_failed("write entities")
 }
 
-/// The columns of the new heads, each with the number of its row and the words it is found by.
-async fn numbered(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> Result<Vec<(i64, SliceColumns, String)>> {
-    let heads = &rows.new_heads;
-    let mut last: i64 = 0;
-    if heads.iter().any(|head| head.replaces.is_none()) {
-        let max = sqlx::query_scalar("SELECT coalesce(max(rid), 0) FROM head").fetch_one(tx).await;
-        last = max.or_failed("number new entities")?;
+/// The number of the first row of the heads that is new.
+async fn first_new(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> Result<i64> {
+    if rows.new_heads.iter().all(|head| head.replaces.is_some()) {
+        return Ok(1);
     }
-    let mut columns = Vec::with_capacity(heads.len());
-    for head in heads {
-        let rid = head.replaces.unwrap_or_else(|| {
-            last += 1;
-            last
-        });
-        let words = format!("{} {}", owner(rows.tenant, head.key.kind), head.words);
-        columns.push((rid, SliceColumns::of_head(head)?, words));
+    let next = sqlx::query_scalar("SELECT coalesce(max(rid), 0) + 1 FROM head").fetch_one(tx).await;
+    next.or_failed("number new entities")
+}
+
+/// The columns of the rows to add.
+struct Columns {
+    /// Of the heads, each with the number of its row.
+    heads: Vec<(i64, SliceColumns)>,
+    /// The numbers of the heads with the words they are found by, as a list.
+    words: Option<String>,
+    slices: Vec<SliceColumns>,
+}
+
+impl Columns {
+    fn of(rows: &DraftRows<i64>, first: i64) -> Result<Self> {
+        let mut fresh = first..;
+        let mut heads = Vec::with_capacity(rows.new_heads.len());
+        let mut words = Vec::with_capacity(rows.new_heads.len());
+        for head in &rows.new_heads {
+            let rid = head.replaces.or_else(|| fresh.next()).unwrap_or(i64::MAX);
+            words.push((rid, format!("{} {}", owner(rows.tenant, head.key.kind), head.words)));
+            heads.push((rid, SliceColumns::of_head(head)?));
+        }
+        let slices = rows.new_slices.iter().map(SliceColumns::of_slice).collect::<Result<_>>()?;
+        Ok(Self { heads, words: json(&words), slices })
     }
-    Ok(columns)
 }
 
 async fn make_room(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> sqlx::Result<()> {
@@ -87,13 +107,28 @@ async fn make_room(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> sqlx::Re
     Ok(())
 }
 
-async fn fill(
-    tx: &mut SqliteConnection,
-    rows: &DraftRows<i64>,
-    heads: &[(i64, SliceColumns, String)],
-    slices: &[SliceColumns],
-) -> sqlx::Result<()> {
-    let tenant = &rows.tenant.bytes();
+/// Adds what the new heads are found and sorted by.
+async fn fill_index(tx: &mut SqliteConnection, rows: &DraftRows<i64>) -> sqlx::Result<()> {
+    let tenant: &[u8] = &rows.tenant.bytes();
+    for (into, rows) in [
+        ("term (tenant, kind, name, value, id)", &rows.new_terms),
+        ("sort_key (tenant, kind, name, value, id)", &rows.new_sort),
+    ] {
+        insert(tx, into, 5, "", &in_order(rows), |query, row| {
+            query
+                .bind(tenant)
+                .bind(row.key.kind.as_str())
+                .bind(row.name.as_str())
+                .bind(row.value.as_str())
+                .bind(row.key.id.bytes())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn fill(tx: &mut SqliteConnection, tenant: TenantId, columns: &Columns) -> sqlx::Result<()> {
+    let tenant = &tenant.bytes();
     insert(
         tx,
         "head (rid, tenant, kind, id, created_at, version, carried, tx_id, sys_from, valid_from, valid_to, body,
@@ -103,37 +138,39 @@ async fn fill(
              carried = excluded.carried, tx_id = excluded.tx_id, sys_from = excluded.sys_from,
              valid_from = excluded.valid_from, valid_to = excluded.valid_to, body = excluded.body,
              terms = excluded.terms, sort = excluded.sort",
-        heads,
-        |query, (rid, columns, _)| columns.bind(query.bind(*rid), tenant),
+        &columns.heads,
+        |query, (rid, columns)| columns.bind(query.bind(*rid), tenant),
     )
     .await?;
-    insert(tx, "search (rowid, words)", 2, "", heads, |query, (rid, _, words)| query.bind(*rid).bind(words.clone()))
-        .await?;
     insert(
         tx,
         "slice (sys_to, scheduled, tenant, kind, id, created_at, version, carried, tx_id, sys_from, valid_from,
              valid_to, body, terms, sort)",
         15,
         "",
-        slices,
+        &columns.slices,
         |query, slice| slice.bind(query.bind(slice.sys_to).bind(slice.scheduled), tenant),
     )
     .await?;
-    for (into, rows) in [
-        ("term (tenant, kind, name, value, id)", &rows.new_terms),
-        ("sort_key (tenant, kind, name, value, id)", &rows.new_sort),
-    ] {
-        insert(tx, into, 5, "", rows, |query, row| {
-            query
-                .bind(tenant.clone())
-                .bind(row.key.kind.as_str())
-                .bind(row.name.clone())
-                .bind(row.value.clone())
-                .bind(row.key.id.bytes())
-        })
-        .await?;
-    }
     Ok(())
+}
+
+/// Adds the words that heads are found by: in one statement for all, and after all others, because the index of words
+/// is written out before each that may have to be taken back alone.
+async fn fill_words(tx: &mut SqliteConnection, words: Option<String>) -> sqlx::Result<()> {
+    let Some(words) = words else { return Ok(()) };
+    sqlx::query("INSERT INTO search (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
+        .bind(words)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// The rows as their table has them, so that those of one page are written one after the other.
+fn in_order(rows: &[IndexRow]) -> Vec<&IndexRow> {
+    let mut rows: Vec<&IndexRow> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| (row.key.kind.as_str(), row.name.as_str(), row.value.as_str(), row.key.id));
+    rows
 }
 
 /// Writes what the feed of changes says of commits.
@@ -208,7 +245,7 @@ impl SliceColumns {
 
     fn bind<'q>(&self, query: Query<'q>, tenant: &[u8]) -> Query<'q> {
         query
-            .bind(tenant.to_vec())
+            .bind(tenant)
             .bind(self.key.kind.as_str())
             .bind(self.key.id.bytes())
             .bind(self.created_at)
@@ -218,9 +255,9 @@ impl SliceColumns {
             .bind(self.sys_from)
             .bind(self.valid_from)
             .bind(self.valid_to)
-            .bind(self.body.clone())
-            .bind(self.terms.clone())
-            .bind(self.sort.clone())
+            .bind(self.body.as_deref())
+            .bind(self.terms.as_deref())
+            .bind(self.sort.as_deref())
     }
 }
 

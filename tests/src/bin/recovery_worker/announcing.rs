@@ -7,7 +7,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantStore, Version,
+    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -138,6 +138,10 @@ impl EntityStore for Announcing {
 
     async fn entity(&self, tenant: TenantId, key: EntityKey, at: At, now: Timestamp) -> Result<Option<Version>> {
         self.read(self.inner.entity(tenant, key, at, now)).await
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        self.read(self.inner.head(tenant)).await
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

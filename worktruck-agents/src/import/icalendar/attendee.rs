@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use worktruck_core::entity::attendee::{Attendee, AttendeeRole, ParticipantType, ResponseStatus};
+use worktruck_core::entity::contact::{ChannelKind, canonical_value};
 use worktruck_core::entity::{Entity as _, Locale};
 
 use super::property::Property;
@@ -35,6 +36,12 @@ pub(super) fn read(property: &Property, problems: &mut Problems) -> Option<Atten
             }
         }
     }
+}
+
+/// The e-mail address of an attendee or an organizer, in its canonical form.
+pub(super) fn address(property: &Property) -> Option<String> {
+    let (attendee, _) = understand(property)?;
+    Some(canonical_value(ChannelKind::Email, &attendee.email, None))
 }
 
 /// What a line says, and whether it says no more than that.

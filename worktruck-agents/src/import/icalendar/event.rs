@@ -31,8 +31,12 @@ pub(super) struct Draft {
     pub(super) line: u64,
     pub(super) event: Event,
     pub(super) attendees: Vec<Attendee>,
+    /// The address of who asks them.
+    pub(super) organizer: Option<String>,
     /// Which occurrence it stands for, and by which clocks.
     pub(super) recurrence: Option<(Written, Clock)>,
+    /// Whether it stands for all after that too.
+    pub(super) and_following: bool,
 }
 
 /// Reads an event; nothing, and a problem, if it has no usable start.
@@ -64,7 +68,9 @@ struct Reader<'r, 'f> {
     attendees: Vec<Attendee>,
     kept: Vec<Value>,
     dates: Dates,
+    organizer: Option<String>,
     recurrence: Option<(Written, Clock)>,
+    and_following: bool,
     /// The lines that fields come from, by the names of the fields.
     sources: Vec<(&'static str, u64, String)>,
     more: Vec<(u64, Map<String, Value>)>,
@@ -112,7 +118,9 @@ impl<'r, 'f> Reader<'r, 'f> {
             attendees: Vec::new(),
             kept: Vec::new(),
             dates,
+            organizer: None,
             recurrence: None,
+            and_following: false,
             sources: Vec::new(),
             more: Vec::new(),
             url: None,
@@ -204,6 +212,10 @@ impl<'r, 'f> Reader<'r, 'f> {
                 }
                 _ => None,
             },
+            "ORGANIZER" => {
+                self.organizer = self.organizer.take().or_else(|| attendee::address(property));
+                None
+            }
             MORE => match json_object(&property.text()) {
                 Some(more) => {
                     self.more.push((property.number, more));
@@ -258,8 +270,10 @@ impl<'r, 'f> Reader<'r, 'f> {
             self.problems.warn(property.number, Some("RECURRENCE-ID"), message);
             return false;
         };
-        if property.parameter("RANGE").is_some() {
-            let message = "RECURRENCE-ID speaks of this and all later occurrences; only this one is changed";
+        // No other range is read as a parameter.
+        self.and_following = property.parameter("RANGE").is_some();
+        if !self.and_following && property.raw.to_ascii_uppercase().contains(";RANGE=") {
+            let message = "RECURRENCE-ID speaks of other occurrences too; only this one is changed";
             self.problems.warn(property.number, Some("RECURRENCE-ID"), message);
         }
         let clock = self.dates.clock_of(property, self.zones, self.problems);
@@ -319,8 +333,8 @@ impl<'r, 'f> Reader<'r, 'f> {
             }
         }
         self.repair(block.line)?;
-        let Self { event, attendees, recurrence, .. } = self;
-        Some(Draft { line: block.line, event, attendees, recurrence })
+        let Self { event, attendees, organizer, recurrence, and_following, .. } = self;
+        Some(Draft { line: block.line, event, attendees, organizer, recurrence, and_following })
     }
 
     /// Takes out what makes the event invalid, and keeps it.

@@ -2,17 +2,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use worktruck_core::entity::attendee::Attendee;
 use worktruck_core::entity::calendar::Calendar;
 use worktruck_core::entity::event::Event;
 use worktruck_core::entity::{Kind, Locale};
+use worktruck_core::pim::calendar::{EventPart, update_part};
 use worktruck_core::pim::{Operation, Stored, create, delete, update};
 use worktruck_core::recurrence::Moment;
-use worktruck_core::store::{Changes, EntityKey, EntityStore, Provenance, Require, View};
+use worktruck_core::store::{Change, Changes, EntityKey, EntityStore, Provenance, Require, View};
+use worktruck_core::temporal::WriteOp;
 use worktruck_core::{Clock, EntityId, Error, ErrorKind, IdSource, Result, TenantId};
 
-use super::{ImportedEvent, Parsed, RECURRENCE_KEPT};
+use super::people::{People, kept_organizer};
+use super::{ImportedEvent, Parsed, RECURRENCE_KEPT, following};
 use crate::import::Problem;
 
 /// How many events are committed together.
@@ -33,12 +36,12 @@ pub struct Report {
     pub errors: Vec<Problem>,
 }
 
-/// Where events are loaded into, and as whose work.
+/// Where events or notes are loaded into, and as whose work.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The store.
     pub store: Arc<dyn EntityStore>,
-    /// Whose events they become.
+    /// Whose they become.
     pub tenant: TenantId,
     /// Where new ids come from.
     pub ids: Arc<dyn IdSource>,
@@ -58,7 +61,9 @@ pub struct Target {
 /// of other keys; a color, if the file has none; all attendees, if the file names none. The sequence never goes back.
 /// Attendees are told apart by their e-mail addresses.
 ///
-/// An occurrence becomes part of the series with its UID. If there is no such series, or it has no such occurrence,
+/// Who asks to an event (`ORGANIZER`) is the contact with that e-mail address, if there is one; the line is kept.
+///
+/// An occurrence becomes part of the series with its UID, and one that stands for all later ones too cuts it in two. If there is no such series, or it has no such occurrence,
 /// it becomes an event of its own, with a problem that says so. `progress` is told how many events are done.
 ///
 /// # Cancel safety
@@ -165,12 +170,13 @@ impl Target {
     ) -> Result<(Changes, Report)> {
         let operation = self.operation();
         let (mut changes, mut report) = (Changes::none(), Report::default());
+        let people = People::of(&operation, batch).await?;
         for imported in batch {
             let mut problem = |message: String, skipped: bool| {
                 let (source, line) = (Arc::clone(source), imported.line);
                 report.errors.push(Problem { source, line, field: None, message, skipped });
             };
-            match one(&operation, calendar, imported, &mut problem).await {
+            match one(&operation, calendar, (imported, &people), &mut problem).await {
                 Ok((more, outcome)) => {
                     changes = changes.and(more);
                     match outcome {
@@ -194,38 +200,127 @@ impl Target {
 async fn one(
     operation: &Operation,
     calendar: EntityId,
-    imported: &ImportedEvent,
+    (imported, people): (&ImportedEvent, &People),
     problem: &mut impl FnMut(String, bool),
 ) -> Result<(Changes, Outcome)> {
-    let mut event = Event { calendar_id: calendar, ..imported.event.clone() };
-    let query = operation.query::<Event>().with("calendar_id", Some(calendar));
-    let known: Vec<Stored<Event>> = operation.all(query.with("ical_uid", Some(&event.ical_uid))).await?;
+    let organizer_id = people.organizer(imported);
+    let mut event = Event { calendar_id: calendar, organizer_id, ..imported.event.clone() };
+    let said = Said { organizer: imported.organizer.as_deref(), attendees: &people.attendees(imported) };
+    let known = named(operation, calendar, &event.ical_uid).await?;
     if let Some(old) = known.iter().find(|stored| occurrence_of(&stored.data) == imported.recurrence_id) {
-        return changed(operation, old, event, &imported.attendees).await;
+        return changed(operation, old, event, said).await;
     }
     if let Some(recurrence) = imported.recurrence_id {
         let series = known.iter().find(|stored| stored.data.series_id.is_none() && stored.data.is_series());
-        let has_it = series
-            .is_some_and(|series| series.data.series().and_then(|series| series.contains(recurrence)).unwrap_or(false));
-        if let (Some(series), true) = (series, has_it) {
-            (event.series_id, event.recurrence_id) = (Some(series.id), Some(recurrence));
-        } else {
-            let message = format!("the calendar has no series with an occurrence at {recurrence}; an event of its own");
-            problem(message, false);
-            event.metadata.insert(RECURRENCE_KEPT.to_owned(), json!(recurrence));
+        if imported.and_following {
+            let uid = following::uid_from(&event.ical_uid, recurrence);
+            if let Some(rest) =
+                named(operation, calendar, &uid).await?.iter().find(|rest| rest.data.series_id.is_none())
+            {
+                let Event { rrule, exdates, rdates, .. } = rest.data.clone();
+                let event = Event { ical_uid: uid, rrule, exdates, rdates, ..event };
+                return changed(operation, rest, event, said).await;
+            }
+        }
+        match series.filter(|series| has(&series.data, recurrence)) {
+            Some(series) if imported.and_following => {
+                return followed(operation, series, recurrence, (event, said)).await;
+            }
+            Some(series) => (event.series_id, event.recurrence_id) = (Some(series.id), Some(recurrence)),
+            None => {
+                let message =
+                    format!("the calendar has no series with an occurrence at {recurrence}; an event of its own");
+                problem(message, false);
+                event.metadata.insert(RECURRENCE_KEPT.to_owned(), json!(recurrence));
+            }
         }
     }
-    let (mut changes, id) = create::<Event>(operation, json!(event)).await?;
+    let (changes, id) = create::<Event>(operation, json!(event)).await?;
+    Ok((asked_anew(operation, changes, id, said.attendees).await?, Outcome::Created))
+}
+
+/// What a file says of the people of an event.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    organizer: Option<&'a str>,
+    attendees: &'a [Attendee],
+}
+
+/// The events of a calendar with a UID.
+async fn named(operation: &Operation, calendar: EntityId, uid: &str) -> Result<Vec<Stored<Event>>> {
+    let query = operation.query::<Event>().with("calendar_id", Some(calendar));
+    operation.all(query.with("ical_uid", Some(uid))).await
+}
+
+fn has(series: &Event, recurrence: Moment) -> bool {
+    series.series().and_then(|series| series.contains(recurrence)).unwrap_or(false)
+}
+
+/// Changes an occurrence and all after it: the series is cut there.
+async fn followed(
+    operation: &Operation,
+    series: &Stored<Event>,
+    recurrence: Moment,
+    (event, said): (Event, Said<'_>),
+) -> Result<(Changes, Outcome)> {
+    let mut patch = json!(event);
+    if let Some(patch) = patch.as_object_mut() {
+        for name in ["rrule", "exdates", "rdates", "series_id", "recurrence_id", "next_occurrence", "sequence"] {
+            patch.remove(name);
+        }
+        let before = json!(series.data);
+        let own = ["rrule", "exdates", "rdates", "metadata", "next_occurrence", "sequence"];
+        for name in before.as_object().into_iter().flat_map(Map::keys).filter(|name| !own.contains(&name.as_str())) {
+            patch.entry(name).or_insert(Value::Null);
+        }
+        if let Some(Value::Object(metadata)) = patch.get_mut("metadata") {
+            // What the file of the series said is not said of this.
+            for key in [super::KEPT, super::ZONE_KEPT] {
+                metadata.entry(key).or_insert(Value::Null);
+            }
+        }
+        // What has its first occurrence changed is the series itself.
+        let is_cut = series.data.series()?.split_at(recurrence)?.before.is_some();
+        let uid = if is_cut { following::uid_from(&event.ical_uid, recurrence) } else { event.ical_uid.clone() };
+        patch.insert("ical_uid".to_owned(), json!(uid));
+    }
+    let part = EventPart::this_and_following(recurrence);
+    let (mut changes, id) = update_part(operation, series.id, None, &part, &patch).await?;
+    if id == series.id {
+        return Ok((changes.and(asked(operation, id, said.attendees).await?), Outcome::Updated));
+    }
+    if said.attendees.is_empty() {
+        return Ok((changes, Outcome::Created));
+    }
+    // The file says who is asked, and not the series that it was.
+    let of_series = |change: &Change| match &change.write.op {
+        WriteOp::Put(body) => change.key.kind == Kind::Attendee && body["event_id"] == json!(id),
+        WriteOp::Patch(_) | WriteOp::Delete => false,
+    };
+    let copies: HashSet<EntityKey> =
+        changes.writes.iter().filter(|change| of_series(change)).map(|change| change.key).collect();
+    changes.writes.retain(|change| !copies.contains(&change.key));
+    changes.requires.retain(|require| !matches!(require, Require::Absent { key } if copies.contains(key)));
+    Ok((asked_anew(operation, changes, id, said.attendees).await?, Outcome::Created))
+}
+
+/// Asks attendees to an event that comes with the same changes.
+async fn asked_anew(
+    operation: &Operation,
+    mut changes: Changes,
+    id: EntityId,
+    attendees: &[Attendee],
+) -> Result<Changes> {
     let view = operation.view.clone().with_pending(Arc::from([changes.clone()]));
     let after = Operation { view, ..operation.clone() };
-    for attendee in &imported.attendees {
+    for attendee in attendees {
         let body = json!(Attendee { event_id: id, ..attendee.clone() });
-        changes = changes.and(create::<Attendee>(&after, body).await?.0);
+        changes = changes.and(of_event(create::<Attendee>(&after, body).await?.0, id, &[]));
     }
     // It comes with the same commit.
     let is_own = |require: &Require| *require == Require::Exists { key: EntityKey::new(Kind::Event, id) };
     changes.requires.retain(|require| !is_own(require));
-    Ok((changes, Outcome::Created))
+    Ok(changes)
 }
 
 /// Which occurrence of a series an event is, or was in its file.
@@ -237,10 +332,10 @@ async fn changed(
     operation: &Operation,
     old: &Stored<Event>,
     event: Event,
-    attendees: &[Attendee],
+    said: Said<'_>,
 ) -> Result<(Changes, Outcome)> {
     let mut changes = Changes::none();
-    let new = joined(&old.data, event);
+    let new = joined(&old.data, event, said.organizer);
     if new != old.data {
         let mut patch = json!(new);
         let before = json!(old.data);
@@ -260,16 +355,19 @@ async fn changed(
         }
         changes = update::<Event>(operation, old.id, Some(old.version()), &patch).await?;
     }
-    changes = changes.and(asked(operation, old.id, attendees).await?);
+    changes = changes.and(asked(operation, old.id, said.attendees).await?);
     let outcome = if changes.is_empty() { Outcome::Unchanged } else { Outcome::Updated };
     Ok((changes, outcome))
 }
 
 /// What the event becomes: what the file says, and what it cannot say.
-fn joined(old: &Event, mut new: Event) -> Event {
+fn joined(old: &Event, mut new: Event, organizer: Option<&str>) -> Event {
     new.series_id = old.series_id;
     new.recurrence_id = old.recurrence_id;
-    new.organizer_id = new.organizer_id.or(old.organizer_id);
+    // Whoever was the contact stays so, unless the file now names another.
+    if organizer.is_none() || organizer == kept_organizer(old).as_deref() {
+        new.organizer_id = new.organizer_id.or(old.organizer_id);
+    }
     new.next_occurrence = old.next_occurrence;
     new.sequence = new.sequence.max(old.sequence);
     new.color = new.color.or_else(|| old.color.clone());
@@ -332,7 +430,17 @@ async fn asked(operation: &Operation, event: EntityId, attendees: &[Attendee]) -
     for gone in known.iter().filter(|stored| !named.contains(stored.data.email.as_str())) {
         changes = changes.and(delete::<Attendee>(operation, gone.id, Some(gone.version())).await?);
     }
-    Ok(changes)
+    Ok(of_event(changes, event, &known))
+}
+
+/// What of the changes is about the attendees of one event: a file says itself whom each occurrence that differs asks.
+fn of_event(mut changes: Changes, event: EntityId, known: &[Stored<Attendee>]) -> Changes {
+    changes.writes.retain(|change| match &change.write.op {
+        _ if change.key.kind != Kind::Attendee => true,
+        WriteOp::Put(body) => body["event_id"] == json!(event),
+        WriteOp::Patch(_) | WriteOp::Delete => known.iter().any(|asked| asked.key() == change.key),
+    });
+    changes
 }
 
 fn is_overtaken(error: &Error) -> bool {

@@ -8,14 +8,20 @@
 //! names. Where none of these helps, the clocks that the definition describes are compared with those of known zones
 //! in the years of the events, and the best known zone that agrees is taken. If none does, times become moments in
 //! UTC. Times without any zone are those of the calendar's (`X-WR-TIMEZONE`), else of [`Options::zone`].
+//!
+//! Where a file changes an occurrence and all later ones (`RANGE=THISANDFUTURE`), the series is cut there: what comes
+//! after is a series of its own, which moves as the occurrence does. Its UID is made of that of the whole and of the
+//! occurrence, so that it is the same when the file is imported again.
 
 mod alarm;
 mod attendee;
 mod event;
 mod fields;
+mod following;
 mod lines;
 mod load;
 mod more;
+mod people;
 mod preferred;
 mod property;
 mod rules;
@@ -112,8 +118,12 @@ pub struct ImportedEvent {
     pub event: Event,
     /// Who is asked to it. Their event is for the caller to say.
     pub attendees: Vec<Attendee>,
+    /// The e-mail address of who asks them, in lower case. The contact is for the caller to find.
+    pub organizer: Option<String>,
     /// Which occurrence of the series with the same UID it stands for.
     pub recurrence_id: Option<Moment>,
+    /// Whether it stands for all later occurrences too (`RANGE=THISANDFUTURE`), of a series that the file does not have.
+    pub and_following: bool,
 }
 
 /// Reads the events in `bytes`, the content of the file that messages call `source`.
@@ -164,7 +174,7 @@ pub(crate) fn read_back(text: &str) -> Option<ImportedEvent> {
 pub(crate) const UNSAID: EntityId = EntityId::from_uuid(uuid::Uuid::nil());
 
 /// The error's sentence without the pointer, which means nothing to the reader of a file.
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     let text = error.to_string();
     let at = error.pointer().map(|pointer| format!(" (at {pointer})")).unwrap_or_default();
     text.strip_suffix(&at).unwrap_or(&text).to_owned()

@@ -191,7 +191,7 @@ fn occurrences_are_named_as_their_series_would_name_them() {
         (";TZID=Europe/Paris:20260105T090000", ":20260107T080000Z", "2026-01-07T08:00:00Z"),
         (
             ";TZID=Europe/Paris:20260105T090000",
-            ";RANGE=THISANDFUTURE;TZID=Europe/Paris:20260107T090000",
+            ";RANGE=THISANDPRIOR;TZID=Europe/Paris:20260107T090000",
             "2026-01-07T08:00:00Z",
         ),
     ] {
@@ -199,6 +199,57 @@ fn occurrences_are_named_as_their_series_would_name_them() {
         assert_eq!(parsed.events[0].recurrence_id, Some(expected.parse().unwrap()), "{start} {id}");
         assert_eq!(parsed.problems.len(), usize::from(id.contains("RANGE")), "{:?}", parsed.problems);
     }
+}
+
+#[test]
+fn what_stands_for_all_later_occurrences_cuts_its_series() {
+    let text = calendar(
+        "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Paris:20260105T090000\nRRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10\n\
+         EXDATE;TZID=Europe/Paris:20260112T090000,20260209T090000\nSUMMARY:Monday\nEND:VEVENT\n\
+         BEGIN:VEVENT\nUID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Paris:20260126T090000\n\
+         DTSTART;TZID=Europe/Paris:20260127T100000\nDTEND;TZID=Europe/Paris:20260127T103000\nSUMMARY:Tuesday\n\
+         END:VEVENT\n\
+         BEGIN:VEVENT\nUID:1\nRECURRENCE-ID;TZID=Europe/Paris:20260202T090000\n\
+         DTSTART;TZID=Europe/Paris:20260204T090000\nSUMMARY:Once\nEND:VEVENT\n\
+         BEGIN:VEVENT\nUID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Paris:20260223T090000\n\
+         DTSTART;TZID=Europe/Paris:20260223T090000\nSUMMARY:Monday again\nEND:VEVENT",
+    );
+    let parsed = read(&text);
+    assert_eq!(parsed.problems, []);
+    let [monday, tuesday, once, again] = parsed.events.as_slice() else { panic!("{parsed:?}") };
+    let starts = |event: &Event| {
+        let set = event.series().unwrap();
+        let mut found = vec![set.start().moment()];
+        while let Some(next) = set.next_after(*found.last().unwrap()).unwrap() {
+            found.push(next);
+        }
+        found.iter().map(|moment| moment.to_string().replace(":00.000000Z", "")).collect::<Vec<_>>()
+    };
+    assert_eq!((monday.event.title.as_str(), monday.event.ical_uid.as_str()), ("Monday", "1"));
+    assert_eq!(starts(&monday.event), ["2026-01-05T08:00", "2026-01-19T08:00"]);
+    assert_eq!(tuesday.event.ical_uid, "1/2026-01-26T08:00:00.000000Z");
+    assert_eq!((tuesday.recurrence_id, tuesday.and_following), (None, false));
+    // The 10th of February was left out as the 9th.
+    assert_eq!(starts(&tuesday.event), ["2026-01-27T09:00", "2026-02-03T09:00", "2026-02-17T09:00"]);
+    assert_eq!(
+        (&once.event.ical_uid, once.recurrence_id),
+        (&tuesday.event.ical_uid, moments(&["2026-02-03T09:00:00Z"]).pop())
+    );
+    assert_eq!(again.event.ical_uid, "1/2026-02-23T08:00:00.000000Z");
+    assert_eq!(starts(&again.event), ["2026-02-23T08:00", "2026-03-02T08:00", "2026-03-09T08:00"]);
+
+    // From the first occurrence on, it is all of the series.
+    let text = text
+        .replace("RANGE=THISANDFUTURE;TZID=Europe/Paris:20260126", "RANGE=THISANDFUTURE;TZID=Europe/Paris:20260105");
+    let parsed = read(&text);
+    let titles: Vec<&str> = parsed.events.iter().map(|event| event.event.title.as_str()).collect();
+    assert_eq!((titles, parsed.events[0].event.ical_uid.as_str()), (vec!["Tuesday", "Once", "Monday again"], "1"));
+    // What is no occurrence changes nothing else.
+    let text = text
+        .replace("RANGE=THISANDFUTURE;TZID=Europe/Paris:20260105", "RANGE=THISANDFUTURE;TZID=Europe/Paris:20260106");
+    let parsed = read(&text);
+    assert_eq!(parsed.problems.len(), 1);
+    assert!(parsed.problems[0].message.ends_with("; only this occurrence is changed"), "{:?}", parsed.problems);
 }
 
 #[test]
@@ -214,6 +265,7 @@ fn attendees_are_read_and_what_else_their_lines_say_is_kept() {
     assert!(ada.metadata.is_empty());
     assert_eq!(room.participant_type, ParticipantType::Room);
     assert_eq!(room.metadata[KEPT], "ATTENDEE;CUTYPE=ROOM;RSVP=TRUE:mailto:room@example.org");
+    assert_eq!(parsed.events[0].organizer.as_deref(), Some("bob@example.org"));
     let event = &parsed.events[0].event;
     assert_eq!(kept(event), ["ORGANIZER;CN=Bob:mailto:bob@example.org", "ATTENDEE:urn:uuid:1"]);
 }

@@ -7,6 +7,7 @@ use worktruck_core::entity::event::EventStatus;
 use worktruck_core::recurrence::{Moment, Zone};
 
 use super::event::{self, Draft};
+use super::following;
 use super::lines::{self, File};
 use super::property::Property;
 use super::series::occurrence;
@@ -50,7 +51,7 @@ pub(super) fn read(source: &str, text: &str, options: &Options, mut problems: Pr
     if calendar.method.as_deref() == Some("CANCEL") {
         drafts.iter_mut().for_each(|draft| draft.event.status = EventStatus::Cancelled);
     }
-    let events_read = related(drafts, &mut problems);
+    let events_read = following::cut(related(drafts, &mut problems), &mut problems);
     let Problems { list: mut problems, .. } = problems;
     problems.sort_by_key(|problem| problem.line);
     if events > 0 && events_read.is_empty() {
@@ -107,13 +108,13 @@ fn related(drafts: Vec<Draft>, problems: &mut Problems) -> Vec<ImportedEvent> {
     let mut kept: Vec<ImportedEvent> = Vec::with_capacity(drafts.len());
     let mut places: HashMap<(String, Option<Moment>), usize> = HashMap::new();
     for draft in drafts {
-        let Draft { line, event, attendees, recurrence } = draft;
+        let Draft { line, event, attendees, organizer, recurrence, and_following } = draft;
         let recurrence_id = recurrence.map(|(written, clock)| {
             let as_written = (written, clock.clone());
             let (start, start_clock) = masters.get(&event.ical_uid).unwrap_or(&as_written);
             occurrence(*start, start_clock, written, &clock)
         });
-        let new = ImportedEvent { line, event, attendees, recurrence_id };
+        let new = ImportedEvent { line, event, attendees, organizer, recurrence_id, and_following };
         let key = (new.event.ical_uid.clone(), recurrence_id);
         let Some(place) = places.get(&key).copied() else {
             places.insert(key, kept.len());

@@ -96,17 +96,20 @@ fn physical_end(text: &str) -> usize {
     text.find('\n').map_or(text.len(), |at| at + 1)
 }
 
-fn parameters(line: &str) -> String {
-    line.split(':').next().unwrap_or_default().to_ascii_uppercase()
+/// Whether what stands before the value has one of these in it, which are in upper case.
+fn has_parameter(line: &str, wanted: &[&str]) -> bool {
+    let parameters = line.split(':').next().unwrap_or_default().as_bytes();
+    let is_there =
+        |wanted: &&str| parameters.windows(wanted.len()).any(|at| at.eq_ignore_ascii_case(wanted.as_bytes()));
+    wanted.iter().any(is_there)
 }
 
 fn is_quoted_printable(line: &str) -> bool {
-    parameters(line).contains("QUOTED-PRINTABLE")
+    has_parameter(line, &["QUOTED-PRINTABLE"])
 }
 
 fn is_base64(line: &str) -> bool {
-    let parameters = parameters(line);
-    parameters.contains("BASE64") || parameters.contains("ENCODING=B")
+    has_parameter(line, &["BASE64", "ENCODING=B"])
 }
 
 fn is_base64_text(line: &str) -> bool {

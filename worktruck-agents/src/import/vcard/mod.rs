@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use worktruck_core::Result;
 use worktruck_core::entity::contact::Contact;
 
-use self::lines::Card;
+use self::lines::{Card, Line};
 use self::property::{Property, Used};
 use super::intake::{Intake, quoted};
 use super::json_object;
@@ -74,15 +74,19 @@ struct Groups {
 }
 
 /// A line, and what is known of it.
-struct Read {
-    number: u64,
+struct Read<'a> {
+    line: Line<'a>,
     /// Nothing if it is no property.
     property: Option<Property>,
-    raw: String,
     is_kept: bool,
 }
 
-impl Read {
+impl Read<'_> {
+    /// The line in one piece, as it is kept.
+    fn raw(self) -> String {
+        self.property.map_or_else(|| self.line.unfolded(), |property| property.raw)
+    }
+
     fn group(&self) -> Option<&str> {
         self.property.as_ref()?.group()
     }
@@ -102,12 +106,8 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn read(mut self, card: &Card<'_>) -> Option<Contact> {
-        let mut read: Vec<Read> = Vec::with_capacity(card.lines.len());
-        for line in &card.lines {
-            let property = Property::read(*line);
-            let raw = property.as_ref().map_or_else(|| line.unfolded(), |property| property.raw.clone());
-            read.push(Read { number: line.number, property, raw, is_kept: false });
-        }
+        let read = card.lines.iter().map(|line| Read { line: *line, property: Property::read(*line), is_kept: false });
+        let mut read: Vec<Read<'_>> = read.collect();
         self.groups = Groups::new(&read);
         self.best_language = read
             .iter()
@@ -118,10 +118,11 @@ impl<'i, 'a> Reader<'i, 'a> {
         for line in &mut read {
             line.is_kept = match &line.property {
                 Some(property) if is_about_its_group(property) => false,
-                Some(property) => !self.understand(line.number, property),
+                Some(property) => !self.understand(line.line.number, property),
                 None => {
-                    let message = format!("the line {} is not a property; kept in metadata", quoted(&line.raw));
-                    self.intake.warn(line.number, None, message);
+                    let message =
+                        format!("the line {} is not a property; kept in metadata", quoted(&line.line.unfolded()));
+                    self.intake.warn(line.line.number, None, message);
                     true
                 }
             };
@@ -129,7 +130,7 @@ impl<'i, 'a> Reader<'i, 'a> {
         self.groups.keep_whole(&mut read);
         rank(&mut self.contact.channels, &self.ranks);
         let kept: Vec<Value> =
-            read.into_iter().filter(|line| line.is_kept).map(|line| Value::String(line.raw)).collect();
+            read.into_iter().filter(|line| line.is_kept).map(|line| Value::String(line.raw())).collect();
         if !kept.is_empty() {
             self.contact.metadata.insert(KEPT.to_owned(), Value::Array(kept));
         }
@@ -192,7 +193,7 @@ impl<'i, 'a> Reader<'i, 'a> {
 }
 
 impl Groups {
-    fn new(lines: &[Read]) -> Self {
+    fn new(lines: &[Read<'_>]) -> Self {
         let mut groups = Self::default();
         for property in lines.iter().filter_map(|line| line.property.as_ref()) {
             let (Some(group), VCardProperty::Other(name)) = (property.group(), property.name()) else { continue };
@@ -238,8 +239,8 @@ impl Groups {
     }
 
     /// Keeps all lines of a group if one of them is kept or unused, as they say something about each other.
-    fn keep_whole(&self, lines: &mut [Read]) {
-        let is_unused = |line: &Read, group: &str| match &line.property {
+    fn keep_whole(&self, lines: &mut [Read<'_>]) {
+        let is_unused = |line: &Read<'_>, group: &str| match &line.property {
             Some(property) if is_named(property, "X-ABLABEL") => !self.used_labels.contains(group),
             Some(property) if is_named(property, "X-ABADR") => !self.used_countries.contains(group),
             _ => false,

@@ -1,5 +1,7 @@
 //! One property of a vCard, decoded.
 
+use std::borrow::Cow;
+
 use calcard::vcard::{VCardEntry, VCardParameterName, VCardParameterValue, VCardProperty, VCardValue};
 use calcard::{Entry, Parser};
 
@@ -188,14 +190,14 @@ fn unescaped(value: &str) -> String {
 
 fn text(value: &VCardValue) -> Option<String> {
     let text = match value {
-        VCardValue::Component(parts) => parts.join(" "),
-        VCardValue::Integer(number) => number.to_string(),
-        VCardValue::Float(number) => number.to_string(),
-        other => other.as_text()?.to_owned(),
+        VCardValue::Component(parts) => Cow::Owned(parts.join(" ")),
+        VCardValue::Integer(number) => Cow::Owned(number.to_string()),
+        VCardValue::Float(number) => Cow::Owned(number.to_string()),
+        other => Cow::Borrowed(other.as_text()?),
     };
     // Quoted-printable can hide a NUL, which no field may have.
-    let text = text.replace('\0', "");
+    let text = if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text };
     // Some write the line ends of their own system, which mean nothing else.
-    let text = if text.contains('\r') { text.replace("\r\n", "\n") } else { text };
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { text };
     Some(text.trim().to_owned())
 }

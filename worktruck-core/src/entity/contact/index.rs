@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Contact, MERGED_KEY, MERGED_TERM};
-use crate::entity::{Index, Term};
+use crate::entity::{Index, Term, Texts};
 
 pub(super) fn index(contact: &Contact) -> Index {
     let mut terms = Vec::with_capacity(2 + contact.tags.len() + contact.channels.len());
@@ -16,7 +16,7 @@ pub(super) fn index(contact: &Contact) -> Index {
     terms.extend(contact.merged_ids.iter().map(|id| Term::new(MERGED_TERM, id.to_string())));
     terms.sort_unstable();
     terms.dedup();
-    Index { terms, sort: vec![("display_name", contact.display_name.to_lowercase())], text: text(contact) }
+    Index { terms, sort: vec![("display_name", contact.display_name.to_lowercase())], ..Index::default() }
 }
 
 /// Its own vCard UID, and those of the contacts that were merged into it: their cards are about it now.
@@ -25,32 +25,21 @@ fn uids(contact: &Contact) -> impl Iterator<Item = &str> {
     contact.vcard_uid.as_deref().into_iter().chain(merged.filter_map(|values| values.get("vcard_uid")?.as_str()))
 }
 
-fn text(contact: &Contact) -> String {
+pub(super) fn texts(contact: &Contact) -> Texts<'_> {
     let names = [
-        Some(&contact.display_name),
-        contact.prefix.as_ref(),
-        contact.given_name.as_ref(),
-        contact.middle_name.as_ref(),
-        contact.family_name.as_ref(),
-        contact.suffix.as_ref(),
-        contact.nickname.as_ref(),
+        &contact.prefix,
+        &contact.given_name,
+        &contact.middle_name,
+        &contact.family_name,
+        &contact.suffix,
+        &contact.nickname,
     ];
-    let mut text = String::new();
-    let mut add = |part: &str| {
-        if !part.is_empty() {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(part);
-        }
-    };
-    names.into_iter().flatten().for_each(|name| add(name));
-    for channel in &contact.channels {
-        add(&channel.value);
-        if channel.canonical_value != channel.value {
-            add(&channel.canonical_value);
-        }
-    }
-    contact.bio.iter().for_each(|bio| add(bio));
-    text
+    let channels = contact.channels.iter().flat_map(|channel| {
+        let canonical = Some(&*channel.canonical_value).filter(|value| *value != channel.value);
+        [Some(&*channel.value), canonical]
+    });
+    Texts::titled(&contact.display_name)
+        .heading(names.map(Option::as_deref))
+        .heading(channels)
+        .body([contact.bio.as_deref()])
 }

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{Entity, Index, Kind, Locale};
+use crate::entity::{Entity, Index, Kind, Locale, Texts};
 use crate::{EntityId, ItemId, Result};
 
 pub use canonical::canonical_value;
@@ -131,7 +131,7 @@ impl Contact {
     ///
     /// Terms: `kind`, `tag`, `merged_id`, `vcard_uid` (its own, and those of what was merged into it), and
     /// `channel:email`, `channel:phone` … with canonical values.
-    /// Sort: `display_name`. Text: names, channels, bio.
+    /// Sort: `display_name`. Text: see [`Entity::texts`].
     #[must_use]
     pub fn index(&self) -> Index {
         index::index(self)
@@ -148,6 +148,10 @@ impl Entity for Contact {
 
     fn index(&self) -> Result<Index> {
         Ok(Self::index(self))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        index::texts(self)
     }
 }
 

@@ -262,7 +262,7 @@ fn the_index_holds_what_a_contact_is_found_by() {
     );
     assert_eq!(index.sort, [("display_name", "ada lovelace".to_owned())]);
     assert_eq!(
-        index.text,
+        contact.texts().joined(),
         "Ada Lovelace\nCountess\nAda@Example.org\nada@example.org\n020 7946 0958\n+442079460958\nFirst programmer"
     );
 }

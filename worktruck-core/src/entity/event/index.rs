@@ -89,12 +89,10 @@ pub(super) fn index(event: &Event) -> Result<Index> {
         Moment::Date(date) => day_key(date),
         Moment::Instant(at) => time_key(at),
     };
-    let texts = [Some(&event.title), event.description.as_ref(), event.location.as_ref()];
     Ok(index
         .key(EventKeys::START, sorted.to_string())
         .key(EventKeys::BEGINS, begins)
-        .key(EventKeys::ENDS, ends.unwrap_or_else(|| endless.to_owned()))
-        .text(texts.into_iter().flatten().map(String::as_str)))
+        .key(EventKeys::ENDS, ends.unwrap_or_else(|| endless.to_owned())))
 }
 
 /// The months and years that an event lies in, in UTC. Days lie in all in which they may be somewhere.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::recurrence::Moment;
 use crate::{EntityId, Result, Timestamp};
 
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 mod check;
 mod index;
@@ -211,5 +211,9 @@ impl Entity for Event {
 
     fn index(&self) -> Result<Index> {
         index::index(self)
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.title).heading([self.location.as_deref()]).body([self.description.as_deref()])
     }
 }

@@ -186,7 +186,7 @@ fn an_event_is_found_by_its_words_and_references() {
         "description": "with Ada", "location": "Café", "ical_uid": "u1", "series_id": SERIES,
         "recurrence_id": "2026-04-14T12:00:00Z", "organizer_id": CALENDAR,
     }));
-    assert_eq!(index(Kind::Event, &body).unwrap().text, "Lunch\nwith Ada\nCafé");
+    assert_eq!(index(Kind::Event, &body).unwrap().text, "Lunch\nCafé\nwith Ada");
     for (name, value) in [
         ("calendar_id", CALENDAR.to_owned()),
         ("series_id", SERIES.to_owned()),

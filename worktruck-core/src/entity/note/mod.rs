@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use crate::{EntityId, Error, Result};
 
 use super::text::{check_name, check_object, check_text, check_url};
-use super::{Entity, Index, Kind, Locale, Term};
+use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 pub use front_matter::FrontMatter;
-pub use names::{title_key, title_words};
+pub use names::title_key;
 pub use prose::headings;
 pub use wikilink::{LinkTarget, WikiLink, wikilinks};
 
@@ -25,6 +25,9 @@ pub const MAX_LINKS: usize = 2_000;
 
 /// How many aliases of a note count at most.
 pub const MAX_ALIASES: usize = 64;
+
+/// The member of a note's metadata that names the file of a folder which it was read from, without the folder.
+pub const FILE: &str = "worktruck_file";
 
 /// A Markdown text with a title.
 ///
@@ -73,7 +76,7 @@ impl Note {
     }
 
     /// The other titles that links may name it by: the member `aliases` (or `alias`) of its metadata, a text or a
-    /// list of texts, of which the first 64 count.
+    /// list of texts, and the name of the [`FILE`] that it was read from, without its ending. The first 64 count.
     #[must_use]
     pub fn aliases(&self) -> Vec<&str> {
         let named = ["aliases", "alias"].into_iter().filter_map(|name| self.metadata.get(name));
@@ -81,8 +84,10 @@ impl Note {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),
         });
-        let texts = texts.filter_map(Value::as_str).filter(|text| !text.trim().is_empty());
-        texts.take(MAX_ALIASES).collect()
+        let file = self.metadata.get(FILE).and_then(Value::as_str);
+        let stem = file.map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem));
+        let texts = texts.filter_map(Value::as_str).chain(stem.filter(|stem| *stem != self.title));
+        texts.filter(|text| !text.trim().is_empty()).take(MAX_ALIASES).collect()
     }
 
     /// The links that the text has, each once: those of its front matter first.
@@ -169,10 +174,18 @@ impl Entity for Note {
             .terms("notebook_id", self.notebook_id)
             .term("pinned", self.is_pinned)
             .term("archived", self.is_archived)
-            .terms("title_word", title_words(&self.title))
             .key("title", self.title.to_lowercase());
         index.terms.push(Self::title_term(&title_key(&self.title)));
         index.terms.extend(keys.iter().map(|key| Self::alias_term(key)));
-        Ok(index.text([&*self.title].into_iter().chain(aliases).chain([&*self.body])))
+        Ok(index)
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        let (front, text) = match self.front_matter() {
+            Some(found) => (Some(found.yaml), found.rest),
+            None => (None, &*self.body),
+        };
+        let names = self.aliases().into_iter().chain(headings(text));
+        Texts::titled(&self.title).heading(names).body([Some(text), front])
     }
 }

@@ -1,7 +1,6 @@
 //! What notes are called, in the form in which names are compared.
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
 
 use crate::Digest;
 
@@ -25,22 +24,6 @@ pub fn title_key(title: &str) -> String {
     Digest::of_bytes(words.join(" ").as_bytes()).to_string()
 }
 
-/// The words of a title without case and accents, each once.
-#[must_use]
-pub fn title_words(title: &str) -> Vec<String> {
-    let plain: String = title
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .filter(|c| !is_combining_mark(*c))
-        .collect();
-    let mut words: Vec<String> =
-        plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    words.sort_unstable();
-    words.dedup();
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,11 +42,5 @@ mod tests {
         ] {
             assert_eq!(title_key(one) == title_key(other), is_same, "{one} {other}");
         }
-    }
-
-    #[test]
-    fn words_of_a_title_are_plain() {
-        assert_eq!(title_words("Résumé: the résumé, v2!"), ["resume", "the", "v2"]);
-        assert!(title_words("🎉 --").is_empty());
     }
 }

@@ -77,7 +77,7 @@ fn links_stand_in_front_matter_too() {
 #[test]
 fn a_note_is_found_by_all_that_lists_filter_by() {
     let notebook: EntityId = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse().unwrap();
-    let mut note = note("Road Map", "---\naliases: [Plan, plan, ' ', 7]\nalias: X\n---\ntext");
+    let mut note = note("Road Map", "---\naliases: [Plan, plan, ' ', 7]\nalias: X\n---\n# Way\ntext");
     note.tags = vec!["a".to_owned()];
     note.notebook_id = Some(notebook);
     note.is_pinned = true;
@@ -87,7 +87,6 @@ fn a_note_is_found_by_all_that_lists_filter_by() {
         Term::new("notebook_id", notebook.to_string()),
         Term::new("pinned", "true"),
         Term::new("archived", "false"),
-        Term::new("title_word", "map"),
         Note::title_term(&title_key("road map")),
         Note::alias_term(&title_key("PLAN")),
         Note::alias_term(&title_key("x")),
@@ -96,5 +95,16 @@ fn a_note_is_found_by_all_that_lists_filter_by() {
     }
     assert_eq!(index.terms.iter().filter(|term| term.name == "alias_key").count(), 2);
     assert_eq!(index.sort, [("title", "road map".to_owned())]);
-    assert!(index.text.starts_with("Road Map\nPlan\nplan\nX\n---"), "{}", index.text);
+    let texts = note.texts();
+    assert_eq!((texts.title, &*texts.headings), ("Road Map", &["Plan", "plan", "X", "Way"][..]));
+    assert_eq!(texts.body, ["# Way\ntext", "aliases: [Plan, plan, ' ', 7]\nalias: X\n"]);
+}
+
+#[test]
+fn the_name_of_its_file_is_an_alias_unless_it_is_the_title() {
+    let mut note = note("The great plan", "---\naliases: [Map]\n---\n");
+    note.metadata.insert(FILE.to_owned(), json!("Plan v1.2.md"));
+    assert_eq!(note.aliases(), ["Map", "Plan v1.2"]);
+    note.title = "Plan v1.2".to_owned();
+    assert_eq!(note.aliases(), ["Map"]);
 }

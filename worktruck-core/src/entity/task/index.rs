@@ -83,12 +83,7 @@ impl Task {
             // A day is the beginning of its times, so that it comes before them.
             .key("due", due.map(|due| due.to_string()).unwrap_or_default())
             .key(DueKey::ALL, DueKey::of(due))
-            .key(DueKey::OPEN, DueKey::of(due.filter(|_| is_open)))
-            .text([
-                self.title.as_str(),
-                self.identifier.as_deref().unwrap_or_default(),
-                self.description.as_deref().unwrap_or_default(),
-            ]);
+            .key(DueKey::OPEN, DueKey::of(due.filter(|_| is_open)));
         index.terms.extend(self.status_id.map(|status| status_term(status, category)));
         index
     }

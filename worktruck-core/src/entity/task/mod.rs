@@ -8,7 +8,7 @@ use crate::recurrence::Moment;
 use crate::{EntityId, Result, Timestamp};
 
 use super::task_status::StatusCategory;
-use super::{Entity, Index, Kind, Locale};
+use super::{Entity, Index, Kind, Locale, Texts};
 
 mod check;
 mod index;
@@ -53,7 +53,8 @@ pub struct Task {
     /// The status, one of the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_id: Option<EntityId>,
-    /// What the status means; a task without one is to do, done or canceled. Filled in by every write.
+    /// What the status means; a task without one is to do, done or canceled. Filled in by every write, and shown to
+    /// nobody: lists are filtered by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_category: Option<StatusCategory>,
     /// The task that it is a part of.
@@ -187,6 +188,8 @@ impl Entity for Task {
 
     const SORT_KEYS: &'static [&'static str] = &["position", "priority", "due", DueKey::ALL, DueKey::OPEN];
 
+    const INNER_FIELDS: &'static [&'static str] = &["status_category"];
+
     fn normalise(&mut self, _: &Locale) -> Result<()> {
         let mut labels = Vec::with_capacity(self.labels.len());
         for label in std::mem::take(&mut self.labels) {
@@ -201,5 +204,9 @@ impl Entity for Task {
     fn index(&self) -> Result<Index> {
         self.check()?;
         Ok(self.indexed())
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts::titled(&self.title).heading([self.identifier.as_deref()]).body([self.description.as_deref()])
     }
 }

@@ -65,7 +65,7 @@ pub struct Availability {
 /// When somebody has time.
 ///
 /// Every event counts that is neither cancelled nor says that it leaves time; one that is tentative counts. An all-day
-/// event takes its days as they are in the time zone of the question, wherever it was made.
+/// event takes its days as they are in the time zone of the question, wherever it was made. The answer is of one moment.
 ///
 /// # Errors
 ///
@@ -90,6 +90,7 @@ pub async fn availability(operation: &Operation, request: &AvailabilityRequest) 
             return Err(Error::invalid(message).at("/slot_minutes"));
         }
     };
+    let operation = &operation.fixed().await?;
     let calendars = calendars(operation, &request.calendar_ids).await?;
     let query = window.apply(operation.query::<Event>()).with_any("calendar_id", calendars);
     let happening = Happening::of(operation, query).await?;

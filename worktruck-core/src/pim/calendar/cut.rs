@@ -25,6 +25,7 @@ pub(super) async fn change(
     let Some(before) = split.before else {
         return Ok((update::<Event>(operation, old.id, None, patch).await?, old.id));
     };
+    let guard = parts::guarded(operation, old.id).await?;
     let id = operation.new_id();
     let rest = Event {
         ical_uid: String::new(),
@@ -44,7 +45,7 @@ pub(super) async fn change(
     let following = following(operation, old.id, recurrence).await?;
     changes = changes.and(follow::led(operation, &following, &rest, (id, &new)).await?);
     changes = changes.and(copies::parts_copied(operation, old.id, id).await?);
-    Ok((changes.and(parts::guarded(operation, old.id).await?), id))
+    Ok((changes.and(guard), id))
 }
 
 /// Ends a series before an occurrence; deletes it if nothing is before that.
@@ -55,10 +56,10 @@ pub(super) async fn delete_following(
 ) -> Result<Changes> {
     let split = old.data.series()?.split_at(recurrence).map_err(|e| e.at("/recurrence_id"))?;
     let Some(before) = split.before else { return delete::<Event>(operation, old.id, None).await };
+    let guard = parts::guarded(operation, old.id).await?;
     let changes = series::shortened(operation, old, with_dates(old.data.clone(), &before)).await?;
     let following = following(operation, old.id, recurrence).await?;
-    let changes = changes.and(parts::deleted(operation, &following).await?);
-    Ok(changes.and(parts::guarded(operation, old.id).await?))
+    Ok(changes.and(parts::deleted(operation, &following).await?).and(guard))
 }
 
 /// The event with the rule and the dates of `set`.

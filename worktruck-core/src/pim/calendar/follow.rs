@@ -36,8 +36,26 @@ const INHERITED: &[&[&str]] = &[
 const TIMES: [&str; 5] = ["is_all_day", "start_at", "end_at", "start_date", "end_date"];
 
 /// How the occurrences of a series move with its start: by what clocks show.
+///
+/// # Examples
+///
+/// ```
+/// use worktruck_core::EntityId;
+/// use worktruck_core::entity::event::Event;
+/// use worktruck_core::pim::calendar::Move;
+///
+/// let calendar: EntityId = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d".parse()?;
+/// let at = |start: &str| -> worktruck_core::Result<Event> {
+///     Ok(Event { timezone: Some("Europe/Berlin".to_owned()), ..Event::at(calendar, "Standup", start.parse()?) })
+/// };
+/// let an_hour_later = Move::between(&at("2026-03-28T08:00:00Z")?, &at("2026-03-28T09:00:00Z")?)?;
+/// // Clocks are set forward on the 29th.
+/// let next = "2026-03-29T07:00:00Z".parse()?;
+/// assert_eq!(an_hour_later.map(|by| by.of(next)), Some("2026-03-29T08:00:00Z".parse()?));
+/// # Ok::<(), worktruck_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Move {
+pub struct Move {
     old_zone: Zone,
     old_start: NaiveDateTime,
     new_zone: Zone,
@@ -50,8 +68,8 @@ impl Move {
     ///
     /// # Errors
     ///
-    /// Those of events that do not say when they begin.
-    pub(super) fn between(old: &Event, new: &Event) -> Result<Option<Self>> {
+    /// `InvalidRequest` at the field, of events that do not say when they begin.
+    pub fn between(old: &Event, new: &Event) -> Result<Option<Self>> {
         let (old_zone, new_zone) = (old.zone()?, new.zone()?);
         let is_same_zone = old_zone == new_zone || (old.is_all_day && new.is_all_day);
         if is_same_zone && old.start()? == new.start()? {
@@ -64,7 +82,8 @@ impl Move {
     }
 
     /// Where an occurrence goes.
-    pub(super) fn of(self, moment: Moment) -> Moment {
+    #[must_use]
+    pub fn of(self, moment: Moment) -> Moment {
         let by = self.new_start - self.old_start;
         let Some(wall) = wall(self.old_zone, moment).and_then(|wall| wall.checked_add_signed(by)) else {
             return moment;
@@ -134,9 +153,9 @@ pub(super) async fn followed(operation: &Operation, old: &Stored<Event>, new: &E
     if like_new == *new {
         return Ok(Changes::none());
     }
+    let guard = parts::guarded(operation, old.id).await?;
     let overrides = parts::overrides(operation, old.id).await?;
-    let changes = led(operation, &overrides, &old.data, (old.id, new)).await?;
-    Ok(changes.and(parts::guarded(operation, old.id).await?))
+    Ok(led(operation, &overrides, &old.data, (old.id, new)).await?.and(guard))
 }
 
 /// Leads occurrences that differ from a series to the one that it becomes, which may be another event.

@@ -1,11 +1,15 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::entity::Kind;
+use crate::entity::event::Event;
 use crate::entity::event_link::{EventLink, LinkedType};
-use crate::pim::{ByTime, Filter, Operation, Record, Writing};
-use crate::store::{ListQuery, Require};
-use crate::{EntityId, Error, Result};
+use crate::pim::contacts::of_contact;
+use crate::pim::part::{body_of_part, part_of};
+use crate::pim::{ByTime, Filter, Operation, Record, Records, Stored, Writing, create, delete};
+use crate::store::{Changes, ListQuery, Require};
+use crate::{EntityId, Error, Page, PageRequest, Result};
 
 /// What lists of links can be filtered by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -15,17 +19,18 @@ pub struct EventLinkFilter {
     pub event_id: Option<EntityId>,
     /// What it is about.
     pub entity_type: Option<LinkedType>,
-    /// Which one.
+    /// Which one; a contact that was merged is the survivor.
     pub entity_id: Option<EntityId>,
 }
 
 #[async_trait]
 impl Filter for EventLinkFilter {
-    async fn apply(&self, query: ListQuery, _: &Operation) -> Result<ListQuery> {
-        Ok(query
-            .with("event_id", self.event_id)
-            .with("entity_type", self.entity_type.map(LinkedType::as_str))
-            .with("entity_id", self.entity_id))
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = query.with("event_id", self.event_id).with("entity_type", self.entity_type.map(LinkedType::as_str));
+        match self.entity_type {
+            Some(LinkedType::Contact) | None => of_contact(query, operation, "entity_id", self.entity_id).await,
+            Some(_) => Ok(query.with("entity_id", self.entity_id)),
+        }
     }
 }
 
@@ -51,6 +56,75 @@ impl Record for EventLink {
             return Err(Error::conflict("the event is linked to it already").at("/entity_id"));
         }
         writing.require(Require::UniqueTerm { kind: Kind::EventLink, term });
+        Ok(())
+    }
+}
+
+/// A page of the links of an event, in the order in which they were made.
+///
+/// # Errors
+///
+/// `NotFound` if the event does not exist, `InvalidCursor`, and those of the store.
+pub async fn links(operation: &Operation, event: EntityId, page: PageRequest) -> Result<Page<Stored<EventLink>>> {
+    operation.expect::<Event>(event).await?;
+    let query = operation.query::<EventLink>().with("event_id", Some(event));
+    operation.page(ListQuery { page, ..query }).await
+}
+
+/// Links an event to an entity.
+///
+/// # Errors
+///
+/// `NotFound` if there is no such event, `InvalidRequest` at `/entity_id` if there is no such entity, `Conflict` there
+/// if it is linked already, and those of the store.
+pub async fn link(
+    operation: &Operation,
+    event: EntityId,
+    entity_type: LinkedType,
+    entity: EntityId,
+) -> Result<(Changes, EntityId)> {
+    let body = json!({ "entity_type": entity_type, "entity_id": entity });
+    create::<EventLink>(operation, body_of_part(operation, ("event_id", Kind::Event, event), body).await?).await
+}
+
+/// Ends a link of an event.
+///
+/// # Errors
+///
+/// `NotFound` if the event has no such link, and those of the store.
+pub async fn unlink(operation: &Operation, event: EntityId, link: EntityId) -> Result<Changes> {
+    part_of::<EventLink>(operation, link, |data| data.event_id == event).await?;
+    delete::<EventLink>(operation, link, None).await
+}
+
+impl Records<Event> {
+    /// A page of the links of an event.
+    ///
+    /// # Errors
+    ///
+    /// As for [`links`].
+    pub async fn links(&self, id: EntityId, page: PageRequest) -> Result<Page<Stored<EventLink>>> {
+        links(&self.operation(), id, page).await
+    }
+
+    /// Links an event to an entity.
+    ///
+    /// # Errors
+    ///
+    /// As for [`link`].
+    pub async fn link(&self, id: EntityId, to: LinkedType, entity: EntityId) -> Result<Stored<EventLink>> {
+        let run = |operation: Operation| async move { link(&operation, id, to, entity).await };
+        let (applied, link) = self.commit(run).await?;
+        self.of_kind::<EventLink>().written(link, &applied).await
+    }
+
+    /// Ends a link of an event.
+    ///
+    /// # Errors
+    ///
+    /// As for [`unlink`].
+    pub async fn unlink(&self, id: EntityId, link: EntityId) -> Result<()> {
+        self.commit_all(|operation| async move { unlink(&operation, id, link).await }).await?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::entity::event::{Event, EventStatus, Length};
 use crate::pim::{Filter as _, MOST_TOGETHER, Operation, Records, Stored};
 use crate::recurrence::{Moment, Window as Stretch, Zone, expand};
 use crate::store::ListQuery;
+use crate::temporal::At;
 use crate::{Cursor, EntityId, Error, ErrorKind, Page, PageRequest, Period, Result, Timestamp};
 
 use super::events::EventFilter;
@@ -83,7 +84,7 @@ pub async fn occurrences(
     }
     let scope = ("occurrences", operation.view.tenant(), filter, text, window.zone, operation.at);
     let place = page.cursor().map(|cursor| cursor.open::<Place>(&scope)).transpose()?;
-    let operation = Place::pinned(place.as_ref(), operation);
+    let operation = Place::pinned(place.as_ref(), operation, text.is_some()).await?;
     let mut query = filter.apply(operation.query::<Event>(), &operation).await?;
     query.text = text.map(str::to_owned);
     let happening = Happening::of(&operation, query).await?;
@@ -106,7 +107,7 @@ pub async fn event_occurrences(
     let window = Window::new(from, to, home(operation)?)?;
     let scope = ("occurrences of", operation.view.tenant(), id, from, to, window.zone, operation.at);
     let place = page.cursor().map(|cursor| cursor.open::<Place>(&scope)).transpose()?;
-    let operation = Place::pinned(place.as_ref(), operation);
+    let operation = Place::pinned(place.as_ref(), operation, false).await?;
     let event = operation.expect::<Event>(id).await?;
     let mut events = having::<Event>(&operation, "series_id", &[id]).await?;
     events.push(event);
@@ -125,18 +126,25 @@ struct Place {
     /// When the last occurrence shown begins, in microseconds.
     at: i64,
     id: EntityId,
-    pin: Option<i64>,
+    pin: Option<At>,
 }
 
 impl Place {
-    fn pinned(place: Option<&Self>, operation: &Operation) -> Operation {
-        let mut operation = operation.clone();
-        let pin = place.and_then(|place| place.pin).map(Timestamp::from_micros);
-        // Where the clock has not come to the pin yet, the present is what it stands for.
-        if let Some(pin) = pin.filter(|pin| *pin <= operation.now()) {
-            operation.at.as_of = Some(pin);
+    /// The operation about the moment of the walk: that of its first page.
+    async fn pinned(place: Option<&Self>, operation: &Operation, is_search: bool) -> Result<Operation> {
+        match place {
+            None if is_search => Ok(operation.clone()),
+            None => operation.fixed().await,
+            Some(place) => {
+                let mut operation = operation.clone();
+                if let Some((at, moment)) = place.pin.and_then(|at| Some((at, at.as_of?))) {
+                    // The clock of this reader may not have come there yet.
+                    operation.view = operation.view.not_before(moment);
+                    operation.at = at;
+                }
+                Ok(operation)
+            }
         }
-        operation
     }
 }
 
@@ -264,14 +272,10 @@ impl Happening {
         Ok(Page::new(times.iter().map(Time::occurrence).collect(), next))
     }
 
-    /// The moment that a walk that begins now is about; none if it cannot be about one.
-    fn pin(&self, operation: &Operation) -> Option<i64> {
-        if self.is_search || operation.at.as_of.is_some() {
-            return None;
-        }
-        // What others wrote since the operation began has been seen.
-        let newest = self.events.iter().map(Stored::updated_at).max();
-        Some(newest.max(Some(operation.now()))?.as_micros())
+    /// The two times that a walk that begins now is about; none if it cannot be about one moment.
+    fn pin(&self, operation: &Operation) -> Option<At> {
+        let is_one = !self.is_search && operation.at.as_of.is_none();
+        is_one.then(|| operation.view.seen(operation.at))
     }
 }
 

@@ -90,7 +90,8 @@ pub(super) async fn parts_deleted(operation: &Operation, events: &[EntityId]) ->
     Ok(changes)
 }
 
-/// Makes sure that nobody decides at the same time which occurrences of a series differ.
+/// Makes sure that nobody decides at the same time which occurrences of a series differ, or whom they ask: what is read
+/// of that afterwards holds still at the commit.
 pub(super) async fn guarded(operation: &Operation, series: EntityId) -> Result<Changes> {
     let key = EntityKey::new(Kind::Counter, series);
     let (next, require) = match operation.find_at::<Counter>(series, At::NOW).await? {

@@ -1,4 +1,4 @@
-//! What a single read of an event adds, and the search.
+//! What a single read of an event adds.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -7,8 +7,7 @@ use crate::entity::attendee::Attendee;
 use crate::entity::event::Event;
 use crate::entity::event_link::EventLink;
 use crate::pim::{Operation, Records, Stored};
-use crate::store::ListQuery;
-use crate::{EntityId, Error, PageRequest, Result};
+use crate::{EntityId, Result};
 
 /// An event with its attendees and links. Its JSON is that of the event with `attendees` and `links`.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,29 +33,17 @@ impl Serialize for EventDetail {
     }
 }
 
-/// An event with its attendees and links, at the times of the operation.
+/// An event with its attendees and links, at the times of the operation and of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist, and those of the store.
 pub async fn detail(operation: &Operation, id: EntityId) -> Result<EventDetail> {
+    let operation = &operation.fixed().await?;
     let event = operation.expect::<Event>(id).await?;
     let attendees = operation.all(operation.query::<Attendee>().with("event_id", Some(id))).await?;
     let links = operation.all(operation.query::<EventLink>().with("event_id", Some(id))).await?;
     Ok(EventDetail { event, attendees, links })
-}
-
-/// The events whose title, description or location has all words of `q`, each as the beginning of one; 200 at most.
-///
-/// # Errors
-///
-/// `InvalidRequest` at `/q` if it is blank, or at `/as_of` if the operation is about the past.
-pub async fn search(operation: &Operation, q: &str) -> Result<Vec<Stored<Event>>> {
-    if q.trim().is_empty() {
-        return Err(Error::invalid("a search needs words to look for").at("/q"));
-    }
-    let query = ListQuery { text: Some(q.to_owned()), page: PageRequest::largest(None), ..operation.query::<Event>() };
-    Ok(operation.page(query).await?.data)
 }
 
 impl Records<Event> {
@@ -67,14 +54,5 @@ impl Records<Event> {
     /// As for [`detail`].
     pub async fn detail(&self, id: EntityId) -> Result<EventDetail> {
         detail(&self.operation(), id).await
-    }
-
-    /// The events whose title, description or location has all words of `q`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`search`].
-    pub async fn search(&self, q: &str) -> Result<Vec<Stored<Event>>> {
-        search(&self.operation(), q).await
     }
 }

@@ -25,12 +25,9 @@ pub struct AffiliationFilter {
 
 #[async_trait]
 impl Filter for AffiliationFilter {
-    async fn apply(&self, mut query: ListQuery, operation: &Operation) -> Result<ListQuery> {
-        for (name, id) in [("contact_id", self.contact_id), ("organization_id", self.organization_id)] {
-            if let Some(id) = id {
-                query = query.with(name, Some(reading::resolved(operation, id).await?));
-            }
-        }
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = reading::of_contact(query, operation, "contact_id", self.contact_id).await?;
+        let query = reading::of_contact(query, operation, "organization_id", self.organization_id).await?;
         Ok(query.with("is_current", self.is_current))
     }
 }

@@ -9,6 +9,7 @@ use crate::entity::contact::Contact;
 use crate::entity::group::Group;
 use crate::entity::group_member::GroupMember;
 use crate::entity::merge_proposal::{MergeProposal, ProposalStatus};
+use crate::entity::project_member::ProjectMember;
 use crate::entity::relationship::{END_TERM, Relationship};
 use crate::entity::{Entity, Term};
 use crate::pim::{Deleting, MOST_TOGETHER, Stored};
@@ -16,14 +17,15 @@ use crate::store::{ListQuery, Require};
 use crate::temporal::{At, WriteOp};
 use crate::{EntityId, Error, Result};
 
-/// Ends the affiliations, relationships and memberships of a contact where it ends itself. Interactions stay: they
-/// have taken place. A pending proposal to merge it no longer stands.
+/// Ends the affiliations, relationships and memberships of a contact where it ends itself, those in projects too.
+/// Interactions stay: they have taken place. A pending proposal to merge it no longer stands.
 pub(super) async fn of_contact(deleting: &mut Deleting<'_, Contact>) -> Result<()> {
     let id = deleting.old.id;
     end::<_, Affiliation>(deleting, Term::new("contact_id", id.to_string())).await?;
     end::<_, Affiliation>(deleting, Term::new("organization_id", id.to_string())).await?;
     end::<_, Relationship>(deleting, Term::new(END_TERM, id.to_string())).await?;
     end::<_, GroupMember>(deleting, Term::new("contact_id", id.to_string())).await?;
+    end::<_, ProjectMember>(deleting, Term::new("contact_id", id.to_string())).await?;
     if is_about_now(deleting) {
         for proposal in pending_proposals(deleting.operation, &[id]).await? {
             let stale = WriteOp::Patch(json!({ "status": ProposalStatus::Stale }));

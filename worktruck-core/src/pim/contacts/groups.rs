@@ -28,10 +28,8 @@ pub struct GroupMemberFilter {
 
 #[async_trait]
 impl Filter for GroupMemberFilter {
-    async fn apply(&self, mut query: ListQuery, operation: &Operation) -> Result<ListQuery> {
-        if let Some(id) = self.contact_id {
-            query = query.with("contact_id", Some(reading::resolved(operation, id).await?));
-        }
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = reading::of_contact(query, operation, "contact_id", self.contact_id).await?;
         Ok(query.with("group_id", self.group_id))
     }
 }

@@ -36,6 +36,7 @@ pub enum InteractionSort {
     /// By when it was last written.
     UpdatedAt,
     /// By when it took place.
+    #[serde(skip)]
     OccurredAt,
 }
 
@@ -51,10 +52,8 @@ impl From<InteractionSort> for SortField {
 
 #[async_trait]
 impl Filter for InteractionFilter {
-    async fn apply(&self, mut query: ListQuery, operation: &Operation) -> Result<ListQuery> {
-        if let Some(id) = self.contact_id {
-            query = query.with("contact_id", Some(reading::resolved(operation, id).await?));
-        }
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let mut query = reading::of_contact(query, operation, "contact_id", self.contact_id).await?;
         if self.from.is_some() || self.to.is_some() {
             let from = self.from.map_or_else(String::new, |from| from.to_string());
             // Later than every moment as it is written.

@@ -32,7 +32,7 @@ pub use merge::{Merge, merge, unmerge};
 pub use parts::{Part, add_part, change_part, remove_part, tag, untag};
 pub use proposals::{Decided, MergeProposalFilter, accept, reject};
 pub use reading::find_by_channel;
-pub(super) use reading::resolved;
+pub(super) use reading::{of_contact, referred, refuse_merged, resolved};
 pub use relationships::{RelationshipFilter, seen_from};
 
 /// What lists of contacts can be filtered by.
@@ -80,11 +80,12 @@ impl Filter for ContactFilter {
         if let Some(group) = self.group_id {
             let members = operation.query::<GroupMember>().with("group_id", Some(group));
             let members: Vec<Stored<GroupMember>> = operation.all(members).await.map_err(|e| e.at("/group_id"))?;
-            query = query.among(members.into_iter().map(|member| member.data.contact_id));
+            query = query.asked("group_id", group).among(members.into_iter().map(|member| member.data.contact_id));
         }
         if let Some(organization) = self.organization_id {
-            let organization = resolved(operation, organization).await?;
-            let affiliated = operation.query::<Affiliation>().with("organization_id", Some(organization));
+            query = query.asked("organization_id", organization);
+            let affiliated =
+                of_contact(operation.query::<Affiliation>(), operation, "organization_id", Some(organization)).await?;
             let affiliated: Vec<Stored<Affiliation>> =
                 operation.all(affiliated).await.map_err(|e| e.at("/organization_id"))?;
             query = query.among(affiliated.into_iter().map(|affiliation| affiliation.data.contact_id));
@@ -105,6 +106,10 @@ impl Record for Contact {
 
     async fn read(operation: &Operation, id: EntityId) -> Result<Stored<Self>> {
         reading::read(operation, id).await
+    }
+
+    fn absorbed(&self) -> &[EntityId] {
+        &self.merged_ids
     }
 
     async fn on_write(writing: &mut Writing<'_, Self>) -> Result<()> {

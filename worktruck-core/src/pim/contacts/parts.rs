@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::entity::check_taken;
 use crate::entity::contact::{Address, Channel, Contact, ContactDate};
 use crate::pim::write::edit;
 use crate::pim::{Operation, Records, Stored};
@@ -105,6 +106,7 @@ pub async fn change_part<P: Part>(
     if members.get("id").is_some_and(|id| *id != json!(item)) {
         return Err(Error::invalid("the id does not change").at("/id"));
     }
+    check_taken::<P>(members)?;
     edit_list::<P>(operation, contact, expected, |items| {
         let at = place(items, P::LIST, item)?;
         items[at] = merge_patch(&items[at], patch);
@@ -136,8 +138,8 @@ pub async fn remove_part<P: Part>(
 ///
 /// # Errors
 ///
-/// `NotFound`, `VersionMismatch`, `Conflict` if the contact was merged, `InvalidRequest` if it is no tag, and those of
-/// the store.
+/// `NotFound`, `VersionMismatch`, `Conflict` if the contact was merged, `InvalidRequest` at `/name` if it is no tag, and
+/// those of the store.
 pub async fn tag(operation: &Operation, contact: EntityId, expected: Option<u64>, name: &str) -> Result<Changes> {
     let changes = edit::<Contact>(operation, contact, expected, |old| {
         let mut tags = old.data.tags.clone();
@@ -147,7 +149,7 @@ pub async fn tag(operation: &Operation, contact: EntityId, expected: Option<u64>
         Ok(json!({ "tags": tags }))
     });
     // The place in the list of tags says nothing to whoever gave one.
-    changes.await.map_err(|error| relative(error, "/tags", |_| String::new()))
+    changes.await.map_err(|error| relative(error, "/tags", |_| "/name".to_owned()))
 }
 
 /// Takes a tag from a contact; nothing changes if it does not have it.

@@ -3,7 +3,7 @@
 use crate::entity::Kind;
 use crate::entity::contact::{ChannelKind, Contact, MERGED_TERM, canonical_value};
 use crate::pim::{Operation, Records, Stored, Writing};
-use crate::store::{EntityKey, Require};
+use crate::store::{EntityKey, ListQuery, Require};
 use crate::temporal::At;
 use crate::{EntityId, Error, ErrorKind, Result};
 
@@ -25,6 +25,45 @@ pub(in crate::pim) async fn resolved(operation: &Operation, id: EntityId) -> Res
     }
 }
 
+/// The ids that may stand for a contact: that of the one that it was merged into, or its own, and those of all that
+/// were merged into that.
+///
+/// What was written for a time to come may still name one of them.
+pub(in crate::pim) async fn known_as(operation: &Operation, id: EntityId) -> Result<Vec<EntityId>> {
+    match read(operation, id).await {
+        Ok(contact) => Ok([contact.id].into_iter().chain(contact.data.merged_ids).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(vec![id]),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks for what has the term `name` of a contact, if there is one to ask for; what was merged is the survivor.
+///
+/// # Errors
+///
+/// Those of the store.
+pub(in crate::pim) async fn of_contact(
+    query: ListQuery,
+    operation: &Operation,
+    name: &str,
+    id: Option<EntityId>,
+) -> Result<ListQuery> {
+    let Some(id) = id else { return Ok(query) };
+    Ok(query.asked(name, id).with_moving(name, known_as(operation, id).await?))
+}
+
+/// Refuses a contact that was merged into another.
+///
+/// # Errors
+///
+/// `Conflict` naming the survivor, and those of the store.
+pub(in crate::pim) async fn refuse_merged(operation: &Operation, id: EntityId) -> Result<()> {
+    match present(operation, id).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The contact as it is now, for a write that rests on it.
 ///
 /// # Errors
@@ -41,7 +80,7 @@ pub(super) async fn present(operation: &Operation, id: EntityId) -> Result<Store
 /// # Errors
 ///
 /// `InvalidRequest` at `pointer` if it does not exist, `Conflict` there if it was merged.
-pub(super) async fn referred(operation: &Operation, pointer: &str, id: EntityId) -> Result<Stored<Contact>> {
+pub(in crate::pim) async fn referred(operation: &Operation, pointer: &str, id: EntityId) -> Result<Stored<Contact>> {
     present(operation, id).await.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::invalid(error.to_string()).at(pointer),
         ErrorKind::Conflict => error.at(pointer),
@@ -67,8 +106,11 @@ pub(super) fn merged(id: EntityId, survivor: EntityId) -> Error {
 ///
 /// # Errors
 ///
-/// `NotFound` if nobody has it, and those of the store.
+/// `NotFound` if nobody has it, `InvalidRequest` at `/value` if it has a NUL, and those of the store.
 pub async fn find_by_channel(operation: &Operation, kind: ChannelKind, value: &str) -> Result<Stored<Contact>> {
+    if value.contains('\0') {
+        return Err(Error::invalid("the text contains a NUL character").at("/value"));
+    }
     let canonical = canonical_value(kind, value, operation.locale.region);
     let query = operation.query::<Contact>().with(&format!("channel:{kind}"), Some(&canonical));
     let found = operation.first(query).await?;

@@ -26,10 +26,8 @@ pub struct RelationshipFilter {
 
 #[async_trait]
 impl Filter for RelationshipFilter {
-    async fn apply(&self, mut query: ListQuery, operation: &Operation) -> Result<ListQuery> {
-        if let Some(id) = self.contact_id {
-            query = query.with(END_TERM, Some(reading::resolved(operation, id).await?));
-        }
+    async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
+        let query = reading::of_contact(query, operation, END_TERM, self.contact_id).await?;
         Ok(query.with("type", self.kind.as_ref()))
     }
 }

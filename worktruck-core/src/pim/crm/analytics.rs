@@ -73,7 +73,7 @@ pub struct StageAnalytics {
     pub conversion_rate: Option<f64>,
 }
 
-/// How a pipeline does at the two times, by the deals that are in it then.
+/// How a pipeline does at the two times, by the deals that are in it then. All of it is of one moment.
 ///
 /// What is open and what is in a stage does not depend on the period from `from` up to, and not including, `to`: it
 /// narrows the won and lost to those that were closed in it, and how deals go through the stages to those that came
@@ -94,6 +94,7 @@ pub async fn analytics(
     {
         return Err(Error::invalid(format!("to must not be before from, but {to} is before {from}")).at("/to"));
     }
+    let operation = &operation.fixed().await?;
     let found = operation.expect::<Pipeline>(pipeline).await?;
     let stages: Vec<Stored<Stage>> = stages(operation, pipeline).await?;
     let is_in = |at: Timestamp| from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to);

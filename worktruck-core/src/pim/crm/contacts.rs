@@ -4,6 +4,7 @@ use crate::entity::deal::{Deal, DealContact};
 use crate::store::Changes;
 use crate::{EntityId, Error, Result};
 
+use super::super::contacts::refuse_merged;
 use super::super::write::present;
 use super::super::{Operation, Records, Stored, update};
 
@@ -11,10 +12,15 @@ use super::super::{Operation, Records, Stored, update};
 ///
 /// # Errors
 ///
-/// `NotFound` if there is no such deal, `Conflict` at `/contact_id` if it is linked already, `InvalidRequest` at the
-/// field that is wrong, and those of the store.
-pub async fn add_contact(operation: &Operation, deal: EntityId, link: DealContact) -> Result<Changes> {
-    let (found, rests_on) = present::<Deal>(operation, deal, None).await?;
+/// `NotFound` or `VersionMismatch` for the deal, `Conflict` at `/contact_id` if it is linked already or the contact was
+/// merged, `InvalidRequest` at the field that is wrong, and those of the store.
+pub async fn add_contact(
+    operation: &Operation,
+    deal: EntityId,
+    expected: Option<u64>,
+    link: DealContact,
+) -> Result<Changes> {
+    let (found, rests_on) = present::<Deal>(operation, deal, expected).await?;
     let mut contacts = found.data.contacts;
     if link.is_primary {
         for known in &mut contacts {
@@ -40,13 +46,20 @@ pub async fn add_contact(operation: &Operation, deal: EntityId, link: DealContac
 ///
 /// # Errors
 ///
-/// `NotFound` if there is no such deal or no such link, and those of the store.
-pub async fn remove_contact(operation: &Operation, deal: EntityId, contact: EntityId) -> Result<Changes> {
-    let (found, rests_on) = present::<Deal>(operation, deal, None).await?;
+/// `NotFound` if there is no such deal or no such link, `VersionMismatch`, `Conflict` if the contact was merged, and those
+/// of the store.
+pub async fn remove_contact(
+    operation: &Operation,
+    deal: EntityId,
+    expected: Option<u64>,
+    contact: EntityId,
+) -> Result<Changes> {
+    let (found, rests_on) = present::<Deal>(operation, deal, expected).await?;
     let mut contacts = found.data.contacts;
     let before = contacts.len();
     contacts.retain(|link| link.contact_id != contact);
     if contacts.len() == before {
+        refuse_merged(operation, contact).await?;
         return Err(Error::not_found(format!("a link of deal {deal} with contact {contact}")));
     }
     let mut changes = update::<Deal>(operation, deal, None, &json!({ "contacts": contacts })).await?;
@@ -61,8 +74,8 @@ impl Records<Deal> {
     ///
     /// As for [`add_contact`].
     pub async fn add_contact(&self, id: EntityId, link: DealContact) -> Result<Stored<Deal>> {
-        let link = &link;
-        let run = |operation: Operation| async move { add_contact(&operation, id, link.clone()).await };
+        let (link, expected) = (&link, self.expected);
+        let run = |operation: Operation| async move { add_contact(&operation, id, expected, link.clone()).await };
         let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }
@@ -73,7 +86,8 @@ impl Records<Deal> {
     ///
     /// As for [`remove_contact`].
     pub async fn remove_contact(&self, id: EntityId, contact: EntityId) -> Result<Stored<Deal>> {
-        let run = |operation: Operation| async move { remove_contact(&operation, id, contact).await };
+        let expected = self.expected;
+        let run = |operation: Operation| async move { remove_contact(&operation, id, expected, contact).await };
         let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }

@@ -8,6 +8,7 @@ use crate::entity::stage::{Probability, Stage, StageType};
 use crate::store::{ListQuery, SortField};
 use crate::{EntityId, Result};
 
+use super::super::contacts::of_contact;
 use super::super::{Deleting, Filter, Operation, Record, Records, Writing};
 use super::moves::{enter, forget_moves, stay};
 
@@ -21,9 +22,9 @@ pub struct DealFilter {
     pub stage_id: Option<EntityId>,
     /// What the stage says of it.
     pub stage_type: Option<StageType>,
-    /// A contact that it is with or is linked with.
+    /// A contact that it is with or is linked with; what was merged is the survivor.
     pub contact_id: Option<EntityId>,
-    /// The organization that it is with.
+    /// The organization that it is with; what was merged is the survivor.
     pub organization_id: Option<EntityId>,
 }
 
@@ -56,15 +57,14 @@ impl From<DealSort> for SortField {
 #[async_trait]
 impl Filter for DealFilter {
     async fn apply(&self, query: ListQuery, operation: &Operation) -> Result<ListQuery> {
-        let query = query
-            .with("pipeline_id", self.pipeline_id)
-            .with("stage_id", self.stage_id)
-            .with("contact_id", self.contact_id)
-            .with("organization_id", self.organization_id);
+        let query = query.with("pipeline_id", self.pipeline_id).with("stage_id", self.stage_id);
+        let query = of_contact(query, operation, "contact_id", self.contact_id).await?;
+        let query = of_contact(query, operation, "organization_id", self.organization_id).await?;
         let Some(stage_type) = self.stage_type else { return Ok(query) };
         let stages = operation.query::<Stage>().with("pipeline_id", self.pipeline_id);
         let stages = operation.all::<Stage>(stages.with("stage_type", Some(stage_type.as_str()))).await?;
-        Ok(query.with_any("stage_id", stages.iter().map(|stage| stage.id)))
+        let query = query.asked("stage_type", stage_type.as_str());
+        Ok(query.with_moving("stage_id", stages.iter().map(|stage| stage.id)))
     }
 }
 
@@ -123,12 +123,13 @@ pub struct DealDetail {
     pub effective_probability: Option<Probability>,
 }
 
-/// What a single read of a deal adds to it.
+/// What a single read of a deal adds to it, of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist at the two times, and those of the store.
 pub async fn detail(operation: &Operation, id: EntityId) -> Result<DealDetail> {
+    let operation = &operation.fixed().await?;
     let deal = operation.expect::<Deal>(id).await?.data;
     let pipeline = match deal.pipeline_id {
         Some(id) => operation.find::<Pipeline>(id).await?,

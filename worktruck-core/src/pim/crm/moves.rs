@@ -24,17 +24,18 @@ use super::{from_then_on, now, referred, unchanged};
 ///
 /// # Errors
 ///
-/// `NotFound` if there is no such deal, `InvalidRequest` at `/stage_id` or `/reason`, and those of the store.
+/// `NotFound` or `VersionMismatch` for the deal, `InvalidRequest` at `/stage_id` or `/reason`, and those of the store.
 pub async fn move_deal(
     operation: &Operation,
     id: EntityId,
+    expected: Option<u64>,
     stage_id: EntityId,
     reason: Option<&str>,
 ) -> Result<Changes> {
     StageChange::check_reason(reason)?;
     let stage = referred::<Stage>(operation, "/stage_id", stage_id).await?;
     let patch = json!({ "pipeline_id": stage.data.pipeline_id, "stage_id": stage_id });
-    let mut changes = update::<Deal>(operation, id, None, &patch).await?;
+    let mut changes = update::<Deal>(operation, id, expected, &patch).await?;
     let Some(reason) = reason else { return Ok(changes) };
     let mut is_moved = false;
     for Change { key, write } in &mut changes.writes {
@@ -235,7 +236,8 @@ impl Records<Deal> {
     ///
     /// As for [`move_deal`].
     pub async fn move_to(&self, id: EntityId, stage_id: EntityId, reason: Option<&str>) -> Result<Stored<Deal>> {
-        let run = |operation: Operation| async move { move_deal(&operation, id, stage_id, reason).await };
+        let expected = self.expected;
+        let run = |operation: Operation| async move { move_deal(&operation, id, expected, stage_id, reason).await };
         let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }

@@ -86,8 +86,9 @@ pub fn to_markdown(note: &Note) -> String {
 /// The note that a Markdown file holds.
 ///
 /// One that [`to_markdown`] wrote gives the same note; title and tags that another program has changed in it since
-/// are taken over. Of any other, the whole file is the text; its title is the member `title` of its front matter, the
-/// first heading, or the name of the file without its ending, and its tags are the member `tags` (or `tag`).
+/// are taken over, and a front matter with more than these becomes part of the text. Of any other, the whole file is
+/// the text; its title is the member `title` of its front matter, the first heading, or the name of the file without
+/// its ending, and its tags are the member `tags` (or `tag`).
 #[must_use]
 pub fn from_markdown(text: &str, file_name: &str) -> Note {
     ours(text).unwrap_or_else(|| foreign(text, file_name))
@@ -110,13 +111,20 @@ fn ours(text: &str) -> Option<Note> {
         metadata: line.metadata,
         ..Note::default()
     };
-    if line.added
-        && let Some(shown) = FrontMatter::read(text)
-    {
-        if let Some(title) = shown.members.get("title").and_then(Value::as_str) {
+    if !line.added || to_markdown(&note) == text {
+        return Some(note);
+    }
+    let shown = FrontMatter::read(text).map(|found| found.members);
+    if let Some(members) = &shown {
+        if let Some(title) = members.get("title").and_then(Value::as_str) {
             title.clone_into(&mut note.title);
         }
-        note.tags = tags(&shown.members);
+        note.tags = tags(members);
+    }
+    let is_ours = |name: &String| ["title", "tags", "worktruck"].contains(&name.as_str());
+    if !shown.is_some_and(|members| members.keys().all(is_ours)) {
+        // Somebody has made more of it, which is theirs.
+        note.body = [&text[..start], &text[at..]].concat();
     }
     Some(note)
 }
@@ -252,6 +260,20 @@ mod tests {
         );
         let own = to_markdown(&full("---\naliases: [A]\n---\ntext"));
         assert_eq!(FrontMatter::read(&own).unwrap().members["aliases"], json!(["A"]));
+    }
+
+    #[test]
+    fn what_another_program_added_to_the_front_matter_stays() {
+        let file = to_markdown(&full("text"));
+        for added in ["aliases: [Map]\n", "title: twice\n"] {
+            let changed = file.replacen("---\n", &format!("---\n{added}"), 1);
+            let note = from_markdown(&changed, "x.md");
+            assert_eq!(note.title, full("").title);
+            assert!(note.body.starts_with(&format!("---\n{added}title: ")) && note.body.ends_with("\n---\ntext"));
+            assert!(!note.body.contains("worktruck") && note.is_pinned, "{}", note.body);
+        }
+        there_and_back(Note { title: "\u{7f}\u{9f}\u{2028}".to_owned(), ..full("text") });
+        there_and_back(Note { title: "\u{fffe}".repeat(500), tags: vec!["x".repeat(500); 200], ..full("text") });
     }
 
     #[test]

@@ -25,7 +25,6 @@ mod notebooks;
 mod operations;
 mod records;
 mod resolve;
-mod search;
 mod span;
 mod tags;
 
@@ -44,11 +43,10 @@ use crate::{EntityId, Error, Result};
 use super::{ByTime, Deleting, Filter, Operation, Record, Stored, Writing};
 
 pub use file::{from_markdown, to_markdown};
-pub use notebooks::{NotebookDetail, notebook_detail};
+pub use notebooks::{NotebookDetail, notebook_detail, notebook_details};
 pub use operations::{
-    Backlink, NoteDetail, attachments, backlinks, detach, link, links, note_detail, tag, unlink, untag,
+    Backlink, NoteDetail, attach, attachments, backlinks, detach, link, links, note_detail, tag, unlink, untag,
 };
-pub use search::{NoteHit, search};
 
 /// What lists of notes can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -215,6 +213,14 @@ impl Record for Attachment {
     async fn on_write(writing: &mut Writing<'_, Self>) -> Result<()> {
         writing.refer("/note_id", Kind::Note, |attachment| Some(attachment.note_id)).await
     }
+}
+
+/// The JSON of an entity with what a read adds to it.
+fn with<const N: usize>(mut body: Value, counts: [(&str, usize); N]) -> Value {
+    if let Some(members) = body.as_object_mut() {
+        members.extend(counts.map(|(name, count)| (name.to_owned(), json!(count))));
+    }
+    body
 }
 
 /// Takes members out of the JSON of an entity.

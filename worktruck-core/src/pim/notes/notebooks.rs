@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::entity::note::Note;
@@ -8,11 +8,11 @@ use crate::entity::{Entity as _, Kind, Term};
 use crate::pim::{ByTime, Deleting, Everything, Operation, Record, Stored};
 use crate::store::{Changes, ListQuery, Require};
 use crate::temporal::WriteOp;
-use crate::{EntityId, Result};
+use crate::{EntityId, Page, PageRequest, Result};
 
 use super::operations::count;
 use super::span::Span;
-use super::without;
+use super::{with, without};
 
 #[async_trait]
 impl Record for Notebook {
@@ -47,20 +47,48 @@ impl Record for Notebook {
     }
 }
 
-/// What a single read of a notebook adds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+/// A notebook with the number of its notes. Its JSON is that of the notebook with `note_count`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct NotebookDetail {
+    /// The notebook.
+    pub notebook: Stored<Notebook>,
     /// How many notes it has, 10,000 at most: they are counted one by one.
     pub note_count: usize,
 }
 
-/// What a single read of a notebook adds, at the times of the operation.
+impl Serialize for NotebookDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        with(self.notebook.resource(), [("note_count", self.note_count)]).serialize(serializer)
+    }
+}
+
+/// A notebook with the number of its notes, at the times of the operation and of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist, and those of the store.
 pub async fn notebook_detail(operation: &Operation, id: EntityId) -> Result<NotebookDetail> {
-    operation.expect::<Notebook>(id).await?;
-    let note_count = count(operation, operation.query::<Note>().with("notebook_id", Some(id))).await?;
-    Ok(NotebookDetail { note_count })
+    let operation = &operation.fixed().await?;
+    let notebook = operation.expect::<Notebook>(id).await?;
+    counted(operation, notebook).await
+}
+
+/// A page of notebooks in order of creation, each with the number of its notes.
+///
+/// # Errors
+///
+/// `InvalidCursor`, and those of the store.
+pub async fn notebook_details(operation: &Operation, page: PageRequest) -> Result<Page<NotebookDetail>> {
+    let found = operation.page::<Notebook>(ListQuery { page, ..operation.query::<Notebook>() }).await?;
+    let operation = &operation.fixed().await?;
+    let mut data = Vec::with_capacity(found.data.len());
+    for notebook in found.data {
+        data.push(counted(operation, notebook).await?);
+    }
+    Ok(Page::new(data, found.next_cursor))
+}
+
+async fn counted(operation: &Operation, notebook: Stored<Notebook>) -> Result<NotebookDetail> {
+    let notes = operation.query::<Note>().with("notebook_id", Some(notebook.id));
+    Ok(NotebookDetail { note_count: count(operation, notes).await?, notebook })
 }

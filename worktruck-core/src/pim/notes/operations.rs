@@ -2,32 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::json;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::entity::attachment::Attachment;
 use crate::entity::note::{FrontMatter, Note};
 use crate::entity::note_link::{LinkTargetType, NoteLink};
-use crate::entity::{Entity, Kind, Term};
+use crate::entity::{Kind, Term};
+use crate::pim::part::{body_of_part, part_of};
 use crate::pim::search::around;
 use crate::pim::write::create_as;
-use crate::pim::{MOST_TOGETHER, Operation, Record, Stored, delete, update};
+use crate::pim::{MOST_TOGETHER, Operation, Stored, create, delete, update};
 use crate::store::{Changes, EntityKey, ListQuery, Require};
 use crate::temporal::WriteOp;
 use crate::{EntityId, Error, Page, PageRequest, Result};
 
 use super::span::Span;
+use super::with;
 
-/// What a single read of a note adds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+/// A note with the numbers of its links. Its JSON is that of the note with both.
+#[derive(Clone, Debug, PartialEq)]
 pub struct NoteDetail {
+    /// The note.
+    pub note: Stored<Note>,
     /// How many links lead from it, those that lead nowhere yet too.
     pub outgoing_link_count: usize,
     /// How many links lead to it, 10,000 at most.
     pub backlink_count: usize,
 }
 
-/// A link to an entity, with what stands around it.
+impl Serialize for NoteDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (outgoing, back) = (self.outgoing_link_count, self.backlink_count);
+        let counts = [("outgoing_link_count", outgoing), ("backlink_count", back)];
+        with(self.note.resource(), counts).serialize(serializer)
+    }
+}
+
+/// A link to an entity, with what stands around it. Its JSON is that of the link with `note_title` and `context`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backlink {
     /// The link.
@@ -38,17 +50,30 @@ pub struct Backlink {
     pub context: Option<String>,
 }
 
-/// What a single read of a note adds, at the times of the operation.
+impl Serialize for Backlink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut resource = self.link.resource();
+        if let Some(members) = resource.as_object_mut() {
+            members.insert("note_title".to_owned(), json!(self.note_title));
+            members.extend(self.context.iter().map(|context| ("context".to_owned(), json!(context))));
+        }
+        resource.serialize(serializer)
+    }
+}
+
+/// A note with the numbers of its links, at the times of the operation and of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist, and those of the store.
 pub async fn note_detail(operation: &Operation, id: EntityId) -> Result<NoteDetail> {
-    operation.expect::<Note>(id).await?;
+    let operation = &operation.fixed().await?;
+    let note = operation.expect::<Note>(id).await?;
     let outgoing = operation.query::<NoteLink>().with("note_id", Some(id));
     let mut incoming = operation.query::<NoteLink>();
     incoming.terms.push(NoteLink::target_term(LinkTargetType::Note, id));
     Ok(NoteDetail {
+        note,
         outgoing_link_count: count(operation, outgoing).await?,
         backlink_count: count(operation, incoming).await?,
     })
@@ -155,7 +180,8 @@ pub async fn link(
 ///
 /// `NotFound` if the note has no such link, `Conflict` if it is in the text, and those of the store.
 pub async fn unlink(operation: &Operation, note: EntityId, link: EntityId) -> Result<Changes> {
-    part_of::<NoteLink>(operation, link, |data| data.note_id == note).await
+    part_of::<NoteLink>(operation, link, |data| data.note_id == note).await?;
+    delete::<NoteLink>(operation, link, None).await
 }
 
 /// A page of the attachments of a note, in the order in which they were added.
@@ -169,20 +195,23 @@ pub async fn attachments(operation: &Operation, note: EntityId, page: PageReques
     operation.page(query).await
 }
 
+/// A new attachment of a note, of its JSON without the note.
+///
+/// # Errors
+///
+/// `NotFound` if there is no such note, `InvalidRequest` at the field that is wrong, and those of the store.
+pub async fn attach(operation: &Operation, note: EntityId, body: Value) -> Result<(Changes, EntityId)> {
+    create::<Attachment>(operation, body_of_part(operation, ("note_id", Kind::Note, note), body).await?).await
+}
+
 /// Ends an attachment of a note.
 ///
 /// # Errors
 ///
 /// `NotFound` if the note has no such attachment, and those of the store.
 pub async fn detach(operation: &Operation, note: EntityId, attachment: EntityId) -> Result<Changes> {
-    part_of::<Attachment>(operation, attachment, |data| data.note_id == note).await
-}
-
-async fn part_of<E: Record>(operation: &Operation, id: EntityId, is_part: impl Fn(&E) -> bool) -> Result<Changes> {
-    if !operation.expect::<E>(id).await.is_ok_and(|found| is_part(&found.data)) {
-        return Err(Error::not_found(EntityKey::new(<E as Entity>::KIND, id)));
-    }
-    delete::<E>(operation, id, None).await
+    part_of::<Attachment>(operation, attachment, |data| data.note_id == note).await?;
+    delete::<Attachment>(operation, attachment, None).await
 }
 
 /// Ends all attachments of a note that is deleted.

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use crate::entity::attachment::Attachment;
 use crate::entity::note::Note;
 use crate::entity::note_link::{LinkTargetType, NoteLink};
@@ -5,10 +7,10 @@ use crate::entity::notebook::Notebook;
 use crate::pim::{Operation, Records, Stored};
 use crate::{EntityId, Page, PageRequest, Result};
 
-use super::{Backlink, NoteDetail, NoteFilter, NoteHit, NotebookDetail};
+use super::{Backlink, NoteDetail, NotebookDetail};
 
 impl Records<Notebook> {
-    /// What a single read of a notebook adds.
+    /// A notebook with the number of its notes.
     ///
     /// # Errors
     ///
@@ -16,25 +18,25 @@ impl Records<Notebook> {
     pub async fn detail(&self, id: EntityId) -> Result<NotebookDetail> {
         super::notebook_detail(&self.operation(), id).await
     }
+
+    /// A page of notebooks, each with the number of its notes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`notebook_details`](super::notebook_details).
+    pub async fn details(&self, page: PageRequest) -> Result<Page<NotebookDetail>> {
+        super::notebook_details(&self.operation(), page).await
+    }
 }
 
 impl Records<Note> {
-    /// What a single read of a note adds.
+    /// A note with the numbers of its links.
     ///
     /// # Errors
     ///
     /// `NotFound` if it does not exist, and those of the store.
     pub async fn detail(&self, id: EntityId) -> Result<NoteDetail> {
         super::note_detail(&self.operation(), id).await
-    }
-
-    /// A page of the notes with all of these words, each as the beginning of one, the best first.
-    ///
-    /// # Errors
-    ///
-    /// As for [`search`](super::search()).
-    pub async fn search(&self, filter: &NoteFilter, words: &str, page: PageRequest) -> Result<Page<NoteHit>> {
-        super::search(&self.operation(), filter, words, page).await
     }
 
     /// A page of the links from a note.
@@ -77,11 +79,7 @@ impl Records<Note> {
     pub async fn link(&self, id: EntityId, to: LinkTargetType, target: EntityId) -> Result<Stored<NoteLink>> {
         let run = |operation: Operation| async move { super::link(&operation, id, to, target).await };
         let (applied, link) = self.commit(run).await?;
-        let mut links = self.pim.records::<NoteLink>(self.tenant);
-        if let Some(from) = self.operation().valid_from {
-            links = links.valid_from(from);
-        }
-        links.written(link, &applied).await
+        self.of_kind::<NoteLink>().written(link, &applied).await
     }
 
     /// Ends a link that [`link`](Self::link) made.
@@ -125,6 +123,18 @@ impl Records<Note> {
     /// `NotFound` if the note does not exist, `InvalidCursor`, and those of the store.
     pub async fn attachments(&self, id: EntityId, page: PageRequest) -> Result<Page<Stored<Attachment>>> {
         super::attachments(&self.operation(), id, page).await
+    }
+
+    /// Adds an attachment to a note, of its JSON without the note.
+    ///
+    /// # Errors
+    ///
+    /// As for [`attach`](super::attach).
+    pub async fn attach(&self, id: EntityId, body: Value) -> Result<Stored<Attachment>> {
+        let body = &body;
+        let run = |operation: Operation| async move { super::attach(&operation, id, body.clone()).await };
+        let (applied, file) = self.commit(run).await?;
+        self.of_kind::<Attachment>().written(file, &applied).await
     }
 
     /// Ends an attachment of a note.

@@ -54,10 +54,10 @@ async fn change_labels(operation: &Operation, old: &str, new: Option<&str>) -> R
 ///
 /// # Errors
 ///
-/// `NotFound`, `InvalidRequest` at `/name`, and those of the store.
-pub async fn label_task(operation: &Operation, id: EntityId, name: &str) -> Result<Changes> {
+/// `NotFound`, `VersionMismatch`, `InvalidRequest` at `/name`, and those of the store.
+pub async fn label_task(operation: &Operation, id: EntityId, expected: Option<u64>, name: &str) -> Result<Changes> {
     Label::check_name("/name", name)?;
-    edit::<Task>(operation, id, None, |task| {
+    edit::<Task>(operation, id, expected, |task| {
         let mut labels = task.data.labels.clone();
         if labels.iter().any(|label| label == name) {
             return Ok(json!({}));
@@ -72,9 +72,9 @@ pub async fn label_task(operation: &Operation, id: EntityId, name: &str) -> Resu
 ///
 /// # Errors
 ///
-/// `NotFound`, and those of the store.
-pub async fn unlabel_task(operation: &Operation, id: EntityId, name: &str) -> Result<Changes> {
-    edit::<Task>(operation, id, None, |task| {
+/// `NotFound`, `VersionMismatch`, and those of the store.
+pub async fn unlabel_task(operation: &Operation, id: EntityId, expected: Option<u64>, name: &str) -> Result<Changes> {
+    edit::<Task>(operation, id, expected, |task| {
         let labels = || task.data.labels.iter().filter(|label| *label != name);
         Ok(if labels().count() == task.data.labels.len() {
             json!({})
@@ -92,7 +92,9 @@ impl Records<Task> {
     ///
     /// As for [`label_task`].
     pub async fn label(&self, id: EntityId, name: &str) -> Result<Stored<Task>> {
-        let applied = self.commit_all(|operation| async move { label_task(&operation, id, name).await }).await?;
+        let expected = self.expected;
+        let run = |operation: Operation| async move { label_task(&operation, id, expected, name).await };
+        let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }
 
@@ -102,7 +104,9 @@ impl Records<Task> {
     ///
     /// As for [`unlabel_task`].
     pub async fn unlabel(&self, id: EntityId, name: &str) -> Result<Stored<Task>> {
-        let applied = self.commit_all(|operation| async move { unlabel_task(&operation, id, name).await }).await?;
+        let expected = self.expected;
+        let run = |operation: Operation| async move { unlabel_task(&operation, id, expected, name).await };
+        let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
     }
 }

@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::entity::Kind;
 use crate::entity::task::{DueKey, Task};
 use crate::entity::task_status::StatusCategory;
-use crate::pim::{Deleting, Filter, Listing, Operation, Record, Records, Stored, Writing};
+use crate::pim::contacts::of_contact;
+use crate::pim::{Deleting, Filter, Operation, Record, Records, Stored, Writing};
 use crate::recurrence::Moment;
 use crate::store::{ListQuery, SortField};
-use crate::{EntityId, Error, Result};
+use crate::{EntityId, Error, Page, PageRequest, Result};
 
 use super::due::Due;
 use super::parts::place_last;
@@ -28,7 +29,7 @@ pub struct TaskFilter {
     pub status_id: Option<EntityId>,
     /// What the status means; a task without one is to do, done or canceled.
     pub status_category: Option<StatusCategory>,
-    /// The contact who is to do it.
+    /// The contact who is to do it; what was merged is the survivor.
     pub assignee_id: Option<EntityId>,
     /// A label that it has.
     pub label: Option<String>,
@@ -78,11 +79,12 @@ impl Filter for TaskFilter {
             .with("project_id", self.project_id)
             .with("status_id", self.status_id)
             .with("status_category", self.status_category.map(StatusCategory::as_str))
-            .with("assignee_id", self.assignee_id)
             .with("label", self.label.as_ref())
             .with("parent_id", self.parent_id);
+        query = of_contact(query, operation, "assignee_id", self.assignee_id).await?;
         let due = Due::new(operation)?;
         if let Some(is_overdue) = self.overdue {
+            query = query.asked("overdue", is_overdue);
             query = query.within_moving(DueKey::OPEN, if is_overdue { due.overdue() } else { due.in_time() });
         }
         if let Some(moment) = self.due_before {
@@ -161,8 +163,14 @@ impl Records<Task> {
         task_by_identifier(&self.operation(), identifier).await
     }
 
-    /// The parts of a task that are tasks, not theirs.
-    pub fn subtasks(&self, id: EntityId) -> Listing<'_, Task> {
-        self.list(TaskFilter { parent_id: Some(id), ..TaskFilter::default() })
+    /// A page of the parts of a task that are tasks, not theirs.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the task does not exist, and those of the store.
+    pub async fn subtasks(&self, id: EntityId, page: PageRequest) -> Result<Page<Stored<Task>>> {
+        let operation = self.operation();
+        operation.expect::<Task>(id).await?;
+        operation.page(ListQuery { page, ..operation.query::<Task>().with("parent_id", Some(id)) }).await
     }
 }

@@ -58,8 +58,10 @@ pub(super) struct Row<R> {
 }
 
 impl<R> Draft<R> {
-    pub(super) fn execute(&mut self, plan: EntityPlan, at: Timestamp) -> Result<()> {
+    /// Does what `plan` says; `indexes` are those of the bodies that it writes, in order.
+    pub(super) fn execute(&mut self, plan: EntityPlan, indexes: Vec<Indexed>, at: Timestamp) -> Result<()> {
         let key = plan.key;
+        let mut indexes = indexes.into_iter();
         let entity = self.entities.entry(key).or_insert_with(|| {
             self.done.push(Done::Entered(key));
             Drafted::new(at)
@@ -77,7 +79,7 @@ impl<R> Draft<R> {
                         None => None,
                         // A carried slice has the body of the one that was cut, whatever was valid then.
                         Some(_) if slice.carried => rest_of(&entity.closed[closed_before..], &slice),
-                        Some(body) => Some(Arc::new(Indexed::of(key.kind, body)?)),
+                        Some(_) => indexes.next().map(Arc::new),
                     };
                     entity.insert(open, slice, Row { place: None, index });
                     self.done.push(Done::Inserted(key));

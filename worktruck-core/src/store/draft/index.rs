@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::Result;
 use crate::entity::{self, Kind, Term};
-use crate::store::fold;
+use crate::store::searched;
 
 /// What a slice is found by, sorted by and searched for, as the tables keep it.
 ///
@@ -16,7 +16,7 @@ pub struct Indexed {
     pub terms: Vec<Term>,
     /// The value of every sort key that the kind declared; empty where the body has none.
     pub sort: BTreeMap<String, String>,
-    /// The [folded](fold) text; absent where it was loaded and the backend does not keep it by
+    /// The [words](searched) that it is searched by; absent where it was loaded and the backend does not keep it by
     /// slice.
     pub words: Option<String>,
 }
@@ -29,19 +29,20 @@ impl Indexed {
     /// `InvalidRequest` if the body is not one of its kind.
     pub fn of(kind: Kind, body: &Value) -> Result<Self> {
         let index = entity::index(kind, body)?;
+        let words = Some(searched(&index));
         let terms: BTreeSet<Term> = index.terms.into_iter().collect();
         let declared = entity::sort_keys(kind).iter().map(|name| ((*name).to_owned(), String::new()));
         let mut sort: BTreeMap<String, String> = declared.collect();
         sort.extend(index.sort.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        Ok(Self { terms: terms.into_iter().collect(), sort, words: Some(fold(&index.text)) })
+        Ok(Self { terms: terms.into_iter().collect(), sort, words })
     }
 
-    /// The folded text, made of the body if it was not loaded. A body that was stored by a version
+    /// The words that it is searched by, made of the body if it was not loaded. A body that was stored by a version
     /// with other rules, and is not one of its kind any more, can still be found by its terms.
     pub(super) fn words_of(&self, kind: Kind, body: Option<&Value>) -> String {
         self.words.clone().unwrap_or_else(|| {
             let index = body.and_then(|body| entity::index(kind, body).ok());
-            index.map(|index| fold(&index.text)).unwrap_or_default()
+            index.map(|index| searched(&index)).unwrap_or_default()
         })
     }
 }

@@ -19,10 +19,8 @@ use crate::entity::{Kind, Term};
 use crate::temporal::{Slice, Stamp};
 use crate::{EntityId, Error, Result, TenantId, Timestamp};
 
-use super::{
-    Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantCommit, TenantHead, number_after_erasure,
-    plan_changes,
-};
+use super::plan::{PlannedChanges, plan_and_read};
+use super::{Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantCommit, TenantHead, number_after_erasure};
 
 pub use drafted::{Place, Stored};
 pub use index::Indexed;
@@ -42,7 +40,7 @@ use drafted::{Drafted, Row};
 /// Before a commit is made, the draft must hold
 ///
 /// - of every entity that the commit writes or rests on ([`keys`](super::keys)): its head, even if
-///   it has stopped to hold, and the open slices that [`plan_changes`] needs; if it has none, the
+///   it has stopped to hold, and the open slices that [`plan_changes`](super::plan_changes) needs; if it has none, the
 ///   number that its erasure took;
 /// - all open slices of every entity with a scheduled slice that is due at the moment of the
 ///   commit, which may be a microsecond later for every commit made before it in the draft;
@@ -69,7 +67,7 @@ use drafted::{Drafted, Row};
 ///
 /// let rows = draft.rows().expect("there is a commit");
 /// assert_eq!((rows.commits.len(), rows.new_heads.len(), rows.new_slices.len()), (1, 1, 0));
-/// assert_eq!((rows.new_heads[0].key, rows.new_heads[0].words.as_str()), (ada, "ada"));
+/// assert_eq!((rows.new_heads[0].key, rows.new_heads[0].words.as_str()), (ada, "þadað ada"));
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Debug)]
@@ -210,19 +208,20 @@ impl<R> Draft<R> {
     /// After an error only a part of it may have been made.
     fn commit(&mut self, changes: &Changes, provenance: Provenance, now: Timestamp) -> Result<Applied> {
         let stamp = self.head.stamp(now);
-        let (mut plans, mut versions) = plan_changes(changes, &self.open, stamp)?;
+        let planned = plan_and_read(changes, &self.open, stamp, Indexed::of)?;
+        let PlannedChanges { mut plans, read, mut versions } = planned;
         let gone = self.erased.iter().filter(|(key, _)| !self.is_known(**key));
         number_after_erasure(&mut plans, &mut versions, &gone.map(|(key, last)| (*key, *last)).collect());
 
         let mut entities = Vec::with_capacity(plans.len());
-        for plan in plans {
+        for (plan, indexes) in plans.into_iter().zip(read) {
             entities.push(ChangedEntity {
                 kind: plan.key.kind,
                 id: plan.key.id,
                 version: plan.version,
                 operation: plan.operation,
             });
-            self.execute(plan, stamp.sys)?;
+            self.execute(plan, indexes, stamp.sys)?;
         }
         self.check_terms(changes, stamp.sys)?;
         if entities.is_empty() {

@@ -103,7 +103,7 @@ pub struct HeadRow<R> {
     pub slice: Slice,
     /// What it is found by.
     pub index: Arc<Indexed>,
-    /// The [folded](crate::store::fold) text that a search looks at.
+    /// The [words](crate::store::searched) that it is searched by.
     pub words: String,
     /// The newest version of the entity: that of the slice, or of one that is not the head.
     pub newest_version: u64,

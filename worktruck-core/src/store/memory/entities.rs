@@ -4,8 +4,8 @@ use std::sync::Arc;
 use crate::entity::{self, Index, Kind, Term};
 use crate::store::{
     Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Expired, Horizon, OldCommit, Operation, Provenance,
-    TenantCommit, TenantHead, Version, fold, keys, limit_of_runs, limited_by, most_with_term, number_after_erasure,
-    plan_changes, too_many_with_term,
+    TenantCommit, TenantHead, Version, keys, limit_of_runs, limited_by, most_with_term, number_after_erasure,
+    plan_changes, searched, too_many_with_term,
 };
 use crate::temporal::{At, Point, RowOp, Slice};
 use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
@@ -35,7 +35,7 @@ pub(super) struct Entity {
     pub(super) rows: Vec<Row>,
 }
 
-/// A slice, and what it is found by; its text is folded.
+/// A slice, and what it is found by; its text is what it is searched by.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) slice: Slice,
@@ -217,7 +217,7 @@ impl Entity {
                         Some(body) => entity::index(kind, body)?,
                         None => Index::default(),
                     };
-                    index.text = fold(&index.text);
+                    index.text = searched(&index);
                     self.rows.push(Row { slice, index: Arc::new(index) });
                 }
             }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::store::{
     Applied, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance, SortField, SortKey,
-    TenantCommit, Version,
+    TenantCommit, TenantHead, Version,
 };
 use crate::temporal::{At, Slice};
 use crate::{Cursor, EntityId, Page, PageRequest, Result, TenantId, Timestamp};
@@ -37,6 +37,10 @@ impl EntityStore for MemoryStore {
         let point = entities.head.read(at, now)?;
         let Some(entity) = entities.by_key(key) else { return Ok(None) };
         entity.visible(point).map(|row| entities.version(tenant, key, entity, row)).transpose()
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<TenantHead> {
+        Ok(self.state().entities.get(&tenant).map(|entities| entities.head).unwrap_or_default())
     }
 
     async fn list(&self, tenant: TenantId, query: ListQuery, now: Timestamp) -> Result<Page<Version>> {

@@ -109,6 +109,36 @@ fn cursor_belongs_to_one_list_whatever_the_order_of_its_filters() {
 }
 
 #[test]
+fn cursor_is_bound_to_what_was_asked_and_not_to_what_it_stands_for() {
+    let of = |field: SortField, asked: &str, tags: &[&str]| ListQuery {
+        at: At::NOW,
+        ..query(field).asked("contact", asked).with_moving("tag", tags.iter().copied())
+    };
+    let now = at(20);
+    for (field, at, follows) in [
+        (CreatedAt, At::NOW, true),
+        // At a moment that is kept it stands for what it stood for then.
+        (UpdatedAt, At::NOW, false),
+        (UpdatedAt, At::as_of(at(15)), true),
+    ] {
+        let of = |asked: &str, tags: &[&str]| ListQuery { at, ..of(field.clone(), asked, tags) };
+        let mut head = TenantHead::default();
+        let first = ListPlan::new(tenant(1), &of("ada", &["a"]), &mut head, now).unwrap();
+        assert_eq!((first.filter.terms.len(), first.filter.any.len()), (1, 0), "a set of one term is that term");
+        let cursor = first.page(found(&field)).unwrap().next_cursor;
+        let mut opens =
+            |query: &ListQuery| ListPlan::new(tenant(1), &next(query, cursor.clone()), &mut head, now).is_ok();
+        assert!(opens(&of("ada", &["a"])));
+        assert_eq!(opens(&of("ada", &["a", "b"])), follows, "{field:?}");
+        assert!(!opens(&of("bob", &["a"])), "{field:?}");
+        assert!(!opens(&ListQuery { asked: Vec::new(), ..of("ada", &["a"]) }), "{field:?}");
+    }
+    let sets =
+        Filter::of(&of(CreatedAt, "ada", &["a", "b"]).with_any("tag", ["c", "d"]).with_moving("tag", ["b", "a"]));
+    assert_eq!((sets.terms.len(), sets.any.len()), (0, 2), "each set is there once");
+}
+
+#[test]
 fn query_that_no_store_can_answer_is_refused() {
     let mut head = TenantHead::default();
     let mut pointer = |query: ListQuery| {
@@ -119,6 +149,9 @@ fn query_that_no_store_can_answer_is_refused() {
     assert_eq!(pointer(query(Key("shoe_size".to_owned()))).as_deref(), Some("/sort"));
     let with_text = ListQuery { text: Some("ann".to_owned()), at: At::as_of(at(5)), ..query(CreatedAt) };
     assert_eq!(pointer(with_text).as_deref(), Some("/as_of"));
+    assert_eq!(pointer(query(CreatedAt).with("tag", Some("a\0"))).as_deref(), Some("/tag"));
+    assert_eq!(pointer(query(CreatedAt).with_any("kind", ["a", "\0"])).as_deref(), Some("/kind"));
+    assert_eq!(pointer(query(CreatedAt).with_moving("tag", ["\0"])).as_deref(), Some("/tag"));
     assert_eq!(pointer(ListQuery { at: At::as_of(at(21)), ..query(CreatedAt) }).as_deref(), Some("/as_of"));
 }
 

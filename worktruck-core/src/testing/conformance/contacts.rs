@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario is a test that other crates run")]
 
 mod links;
+mod lists;
 mod merging;
 mod parts;
 mod proposals;
@@ -10,6 +11,7 @@ mod town;
 mod unmerging;
 
 pub use links::*;
+pub use lists::*;
 pub use merging::*;
 pub use parts::*;
 pub use proposals::*;

@@ -15,6 +15,7 @@ pub use deals::{
     amounts_of_deals_are_exact_and_sort, bad_deal_is_refused_at_its_place, contacts_linked_at_once_are_all_kept,
     contacts_of_a_deal_are_linked_and_unlinked, deal_begins_in_the_first_stage_of_the_default_pipeline,
     deals_are_filtered_at_any_moment, deals_are_found_by_words, detail_of_a_deal_is_that_of_its_moment,
+    walk_over_open_deals_goes_on_when_stages_change,
 };
 pub use moves::{
     deal_does_not_get_into_a_pipeline_that_goes, deal_moved_by_many_at_once_leaves_no_gap,

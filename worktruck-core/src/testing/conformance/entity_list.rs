@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::entity::{Kind, Term};
-use crate::store::{Changes, ListQuery, Sort, SortField, Version};
+use crate::store::{Changes, ListQuery, Sort, SortField, Titled, Version};
 use crate::temporal::{At, WriteOp};
 use crate::{Cursor, ErrorKind, TenantId, Timestamp};
 
@@ -298,6 +298,40 @@ pub async fn search_takes_any_text(stage: Stage) {
         assert!(!names.contains(&"Ada O'Brien".to_owned()), "searching {text:?} found {names:?}");
     }
     assert_eq!(stage.walk(tenant, &searching("o'brien"), 10, at(20)).await, ["Ada O'Brien"]);
+}
+
+/// A list may ask for words of titles: all or some of them, at the beginning, or no others.
+pub async fn list_asks_for_words_of_titles(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    for (n, name) in (1..).zip(["Zo\u{eb} M\u{fc}ller", "Zoe Muller-Lang", "Anna Zoe", "Muller"]) {
+        let tags = if n == 3 { vec!["vip"] } else { vec![] };
+        let body = json!({ "display_name": name, "bio": "Zoe Muller, Anna", "tags": tags });
+        stage.create(tenant, n, body, at(10)).await;
+    }
+    let (zoe, long, anna, muller) = ("Zo\u{eb} M\u{fc}ller", "Zoe Muller-Lang", "Anna Zoe", "Muller");
+    let expected = [
+        (Titled::As("ZOE muller".to_owned()), vec![zoe]),
+        (Titled::As("zoe mull".to_owned()), vec![]),
+        (Titled::Beginning("zo\u{eb} mull".to_owned()), vec![zoe, long]),
+        (Titled::Beginning("mull".to_owned()), vec![muller]),
+        (Titled::WithAll("mull zo".to_owned()), vec![zoe, long]),
+        (Titled::WithSome("mull ann".to_owned()), vec![zoe, long, anna, muller]),
+        (Titled::WithSome("lang ann".to_owned()), vec![long, anna]),
+        (Titled::WithAll("nobody".to_owned()), vec![]),
+        (Titled::WithAll("-".to_owned()), vec![zoe, long, anna, muller]),
+    ];
+    for (title, names) in &expected {
+        let query = ListQuery { title: Some(title.clone()), ..contacts() };
+        assert_eq!(stage.walk(tenant, &query, 10, at(20)).await, *names, "{title:?}");
+        assert_eq!(stage.walk(tenant, &query, 1, at(20)).await, *names, "{title:?} in pages of one");
+        let too = ListQuery { text: Some("bio".to_owned()), ..query };
+        assert!(stage.walk(tenant, &too, 10, at(20)).await.is_empty(), "{title:?} beside a word that nothing has");
+    }
+    let of_tag = ListQuery { title: Some(Titled::WithAll("zoe".to_owned())), ..with_tags(&["vip"]) };
+    assert_eq!(stage.walk(tenant, &of_tag, 10, at(20)).await, [anna]);
+    let past = ListQuery { at: At::as_of(at(20)), ..of_tag };
+    let refused = stage.store.list(tenant, past, at(40)).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.pointer()), (ErrorKind::InvalidRequest, Some("/as_of")));
 }
 
 /// Filters look at the entity as it was at the moment asked for.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::entity::Kind;
-use crate::store::{ListQuery, Version};
+use crate::store::{ListQuery, TenantHead, Version};
 use crate::temporal::{At, WriteOp};
 use crate::{ErrorKind, Period};
 
@@ -62,6 +62,27 @@ pub async fn retraction_keeps_the_old_belief(stage: Stage) {
         assert_eq!(stage.name(tenant, 1, valid_at(at(moment)), at(300)).await, None, "it never was");
     }
     assert_eq!(stage.name(tenant, 1, known_at(at(150), at(120)), at(300)).await.as_deref(), Some("Ada"));
+}
+
+/// Reads as of the head see what was committed by then, fix nothing anew, and never see what is committed later.
+pub async fn reads_as_of_the_head_are_of_one_moment(stage: Stage) {
+    let (tenant, other) = (stage.tenant(1).await, stage.tenant(2).await);
+    let head = async || stage.store.head(tenant).await.expect("the head is read");
+    assert_eq!(head().await, TenantHead::default(), "nothing was committed");
+    stage.create(other, 1, named("Bob"), at(500)).await;
+    let created = stage.create(tenant, 1, named("Ada"), at(100)).await;
+    let first = head().await;
+    assert_eq!((first.tx_id, first.floor), (created.tx_id, created.at));
+    let seen = async |n| stage.name(tenant, n, known_at(first.floor, at(900)), at(900)).await;
+    assert_eq!(seen(1).await.as_deref(), Some("Ada"));
+    assert_eq!(head().await, first, "such a read fixes nothing");
+    stage.write(tenant, 1, WriteOp::Put(named("Augusta")), at(50)).await;
+    stage.create(tenant, 2, named("Cyd"), at(50)).await;
+    assert_eq!((seen(1).await.as_deref(), seen(2).await), (Some("Ada"), None));
+    assert_eq!(head().await.tx_id, 3);
+    // What is fixed is before what is committed next.
+    stage.read(tenant, 1, At::as_of(at(200)), at(900)).await;
+    assert_eq!(head().await, TenantHead { tx_id: 3, floor: at(200), ..first });
 }
 
 /// A read with a fixed `as_of` pushes later commits behind it, whatever their clock says.

@@ -54,10 +54,12 @@ pub mod periods;
 pub mod programs;
 pub mod records;
 pub mod retention;
+pub mod search;
 pub mod selection;
 pub mod signal;
 pub mod tasks;
 pub mod tenant;
+pub mod travel;
 pub mod turns;
 pub mod wake;
 

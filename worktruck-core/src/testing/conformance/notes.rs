@@ -4,13 +4,11 @@
 
 mod links;
 mod lists;
-mod search;
 mod text;
 mod together;
 
 pub use links::*;
 pub use lists::*;
-pub use search::*;
 pub use text::*;
 pub use together::*;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::entity::Kind;
 use crate::entity::contact::Contact;
-use crate::pim::Records;
+use crate::pim::{Records, Temporal};
 use crate::store::{Changes, EntityKey, ListQuery, Provenance};
 use crate::temporal::{At, FieldEvent, Slice, Write, WriteOp, apply_diff, fold_timeline, merge_patch, timeline};
 use crate::testing::Dice;
@@ -163,9 +163,17 @@ pub async fn differences_and_timelines_add_up(stage: Stage) {
             let mut slices: Vec<Slice> = Vec::new();
             let mut cursor = None;
             loop {
-                let page =
-                    contacts.history(id, PageRequest::new(7, cursor).expect("a page")).await.expect("it has one");
-                slices.extend(page.data.into_iter().map(|version| version.slice));
+                let page = PageRequest::new(7, cursor).expect("a page");
+                let page = contacts.history(id, (None, None), page).await.expect("it has one");
+                for entry in &page.data {
+                    let Temporal { as_of, valid_at, .. } = entry.temporal;
+                    let read = contacts.clone().as_of(as_of).valid_at(valid_at).get(id).await.ok();
+                    let read = read.map(|read| (read.data, read.stored.slice.version, read.temporal));
+                    let temporal = Some(Temporal { sys_to: None, ..entry.temporal.clone() });
+                    let told = entry.data.clone().map(|data| (data, entry.version(), temporal));
+                    assert_eq!(read, told, "seed {seed}, what {id} was at the two times of an entry");
+                }
+                slices.extend(page.data.into_iter().map(|entry| entry.stored.slice));
                 cursor = page.next_cursor;
                 if cursor.is_none() {
                     break;

@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario panics where a store breaks its promise")]
 
+mod bounds;
+mod purges;
+
+pub use bounds::*;
+pub use purges::*;
+
 use serde_json::{Value, json};
 
-use crate::entity::affiliation::Affiliation;
 use crate::entity::contact::Contact;
 use crate::entity::note::Note;
 use crate::entity::note_link::LinkTargetType;
-use crate::pim::Stored;
 use crate::pim::contacts::{ContactFilter, ContactSort, Merge};
+use crate::pim::{HistoryEntry, Stored};
 use crate::{ErrorKind, PageRequest, Timestamp};
 
 use super::Stage;
@@ -93,8 +98,8 @@ pub async fn write_changes_its_part_of_the_valid_axis(stage: Stage) {
     let as_known = contacts.clone().as_of(second).get(ada.id).await.unwrap();
     assert_eq!(as_known.data.nickname, None, "it was not known then");
     // One write is one version.
-    let history = contacts.history(ada.id, PageRequest::default()).await.unwrap().data;
-    assert_eq!(history.iter().map(|version| version.slice.version).collect::<Vec<_>>(), [3, 3, 2, 1]);
+    let history = contacts.history(ada.id, (None, None), PageRequest::default()).await.unwrap().data;
+    assert_eq!(history.iter().map(HistoryEntry::version).collect::<Vec<_>>(), [3, 3, 2, 1]);
     let scheduled = contacts.clone().valid_from(desk.wait(0).after(std::time::Duration::from_secs(500)));
     scheduled.update(ada.id, json!({ "display_name": "Countess" })).await.unwrap();
     assert_eq!(contacts.get(ada.id).await.unwrap().data.display_name, "Ada");
@@ -164,27 +169,6 @@ pub async fn list_is_filtered_and_sorted_at_any_moment(stage: Stage) {
     assert_eq!(names(contacts.clone().as_of(then).list(tagged).all().await.unwrap()), ["Bob", "Ada"]);
     let past = contacts.as_of(then);
     assert_eq!(refusal(past.list(ContactFilter::default()).search("x").await).1, "/as_of");
-}
-
-/// A purge erases an entity and what was only part of it, and nothing of it can be read at any moment.
-pub async fn purge_erases_an_entity_with_its_parts(stage: Stage) {
-    let desk = Desk::new(&stage);
-    let (contacts, affiliations) = (desk.of::<Contact>(), desk.of::<Affiliation>());
-    let ada = desk.create::<Contact>(json!({ "display_name": "Ada" })).await;
-    let acme = desk.create::<Contact>(json!({ "display_name": "Acme", "kind": "organization" })).await;
-    let body = json!({ "contact_id": ada.id, "organization_id": acme.id, "title": "Countess" });
-    let at_acme = desk.create::<Affiliation>(body).await;
-    let then = desk.wait(10);
-    contacts.purge(ada.id).await.unwrap();
-    assert_eq!(refusal(contacts.clone().as_of(then).get(ada.id).await).0, ErrorKind::NotFound);
-    assert_eq!(refusal(affiliations.clone().as_of(then).get(at_acme.id).await).0, ErrorKind::NotFound);
-    assert_eq!(refusal(contacts.history(ada.id, PageRequest::default()).await).0, ErrorKind::NotFound);
-    assert_eq!(refusal(contacts.purge(ada.id).await).0, ErrorKind::NotFound);
-    assert_eq!(contacts.get(acme.id).await.unwrap().data.display_name, "Acme");
-    // What was deleted before is erased too.
-    contacts.delete(acme.id).await.unwrap();
-    contacts.purge(acme.id).await.unwrap();
-    assert_eq!(refusal(contacts.history(acme.id, PageRequest::default()).await).0, ErrorKind::NotFound);
 }
 
 /// A link in the text of a note leads to what a contact was merged into, also when the note is written again.

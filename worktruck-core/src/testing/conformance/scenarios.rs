@@ -45,6 +45,7 @@ macro_rules! conformance_scenarios {
                 reader_with_a_late_clock_sees_the_newest_commit
                 scheduled_slice_shows_when_its_time_comes
                 unknown_entity_reads_as_nothing
+                reads_as_of_the_head_are_of_one_moment
                 history_is_newest_first_and_complete
             }
             periods {
@@ -77,6 +78,7 @@ macro_rules! conformance_scenarios {
                 list_filters_by_every_term
                 list_searches_words_without_case_and_accents
                 search_takes_any_text
+                list_asks_for_words_of_titles
                 list_as_of_filters_as_it_was
                 list_sorts_by_key_and_by_the_times_of_writes
                 list_shows_what_exists_of_its_kind
@@ -240,8 +242,21 @@ macro_rules! operation_scenarios {
                 difference_and_timeline_tell_what_changed
                 list_is_filtered_and_sorted_at_any_moment
                 purge_erases_an_entity_with_its_parts
+                purge_erases_what_ended_before
+                purge_of_a_contact_erases_what_was_merged_into_it
+                unknown_and_missing_fields_are_named
+                filter_with_a_nul_is_refused
+                what_concerns_too_many_is_refused
                 link_to_a_merged_contact_leads_to_the_survivor
                 pages_at_a_moment_stay_while_others_write
+            }
+            travel {
+                answers_about_another_moment_say_where_they_stand
+                answers_of_several_reads_are_of_one_moment
+                history_is_cut_to_a_stretch_of_time
+                history_shows_what_was_and_that_it_ended
+                wrong_question_about_the_past_is_named
+                pages_of_a_timeline_stay_while_history_expires
             }
             programs {
                 every_point_reads_as_it_was_written_last
@@ -270,6 +285,10 @@ macro_rules! operation_scenarios {
                 contact_is_found_by_channel
                 contacts_are_filtered_by_group_and_organization
                 merged_ids_are_not_written
+                contacts_are_found_by_words
+                lists_by_a_merged_contact_are_those_by_the_survivor
+                reference_to_a_merged_contact_is_refused
+                walk_goes_on_when_its_contact_is_merged
                 proposal_is_decided_once
                 one_of_many_decides_on_a_proposal
                 proposal_becomes_stale_with_its_contacts
@@ -278,6 +297,7 @@ macro_rules! operation_scenarios {
                 contacts_part_in_any_order
                 unmerge_of_what_was_not_merged_is_refused
                 unmerge_restores_what_is_scheduled
+                merge_moves_what_is_scheduled
             }
             crm {
                 one_pipeline_is_the_default
@@ -292,6 +312,7 @@ macro_rules! operation_scenarios {
                 bad_deal_is_refused_at_its_place
                 deals_are_filtered_at_any_moment
                 deals_are_found_by_words
+                walk_over_open_deals_goes_on_when_stages_change
                 contacts_of_a_deal_are_linked_and_unlinked
                 contacts_linked_at_once_are_all_kept
                 detail_of_a_deal_is_that_of_its_moment
@@ -355,6 +376,7 @@ macro_rules! operation_scenarios {
                 comment_is_by_whoever_wrote_it
                 task_has_links
                 new_status_can_be_chosen
+                what_a_status_means_is_not_shown
             }
             calendar {
                 first_calendar_is_primary_until_another_is
@@ -368,7 +390,7 @@ macro_rules! operation_scenarios {
                 event_changes_between_days_and_times
                 event_list_shows_what_overlaps_a_window
                 all_day_event_is_the_same_day_in_every_zone
-                events_are_searched_by_words
+                occurrences_are_searched_by_words
                 series_says_when_it_is_next
                 occurrences_keep_to_the_clocks_of_their_zone
                 occurrence_has_its_shape
@@ -393,6 +415,9 @@ macro_rules! operation_scenarios {
                 parts_of_a_series_are_changed_at_once
                 attendee_is_asked_once_and_answers
                 attendee_asked_at_once_is_asked_once
+                attendee_of_a_series_is_asked_to_what_differs
+                attendees_asked_while_an_occurrence_comes_to_differ_are_asked_there
+                parts_of_an_event_are_its_own
                 event_link_needs_what_it_names
                 event_detail_has_attendees_and_links
                 event_is_deleted_with_its_parts
@@ -417,9 +442,6 @@ macro_rules! operation_scenarios {
                 tag_of_a_note_is_set_and_taken_once
                 renamed_tag_is_renamed_on_its_notes
                 attachments_go_with_their_note
-                search_shows_the_best_match_first
-                search_finds_a_title_among_very_many_texts
-                search_of_notes_takes_any_query
                 text_is_kept_byte_for_byte
                 front_matter_is_in_the_metadata
                 broken_front_matter_is_a_part_of_the_text
@@ -430,6 +452,17 @@ macro_rules! operation_scenarios {
                 notes_that_take_one_title_at_once_agree_on_the_oldest
                 nothing_is_left_of_a_note_that_is_deleted_at_once
                 notes_tagged_while_a_tag_is_renamed_have_its_new_name_or_the_old
+            }
+            search {
+                search_of_contacts_shows_names_first
+                search_of_tasks_shows_titles_first
+                search_of_events_shows_titles_first
+                search_of_deals_shows_names_first
+                search_of_notes_shows_titles_first
+                pages_of_a_search_are_one_list
+                search_finds_titles_first_and_then_all
+                search_finds_the_exact_title
+                search_takes_any_query
             }
         }
     };

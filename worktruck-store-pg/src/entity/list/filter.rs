@@ -132,12 +132,15 @@ impl Parts<'_> {
         format!(" AND d.value >= {from} AND d.value < {to}")
     }
 
-    /// Every word as the beginning of one, or a text of which not all words are kept. Folded words are
+    /// Of every set a word as the beginning of one, or a text of which not all words are kept. Folded words are
     /// letters and digits: in quotes they are never taken for operators.
     pub(super) fn words(&mut self) -> String {
         let mark = mark(self.list.tenant, self.list.query.kind);
-        let words: Vec<String> =
-            self.list.plan.filter.words.iter().map(|word| format!("'{mark}{}':*", shorten(word))).collect();
+        let one_of = |set: &Vec<String>| {
+            let set: Vec<String> = set.iter().map(|word| format!("'{mark}{}':*", shorten(word))).collect();
+            format!("({})", set.join(" | "))
+        };
+        let words: Vec<String> = self.list.plan.filter.words.iter().map(one_of).collect();
         let words = self.statement.bind(format!("({}) | '{mark}{MORE}'", words.join(" & ")));
         format!("{words}::tsquery")
     }

@@ -5,6 +5,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, QueryBuilder, Sq
 use worktruck_agents::import::Parsed;
 use worktruck_benches::Result;
 use worktruck_core::EntityId;
+use worktruck_core::entity::Entity as _;
 
 /// How many rows one transaction inserts: as many as a commit of the import.
 pub(super) const BATCH: usize = 1_000;
@@ -22,7 +23,7 @@ pub(super) fn rows(parsed: &Parsed) -> Result<Vec<Row>> {
     let ids = worktruck_agents::clock::RandomIds::new();
     let row = |contact: &worktruck_core::entity::contact::Contact| {
         let id = EntityId::new(&ids, worktruck_core::Timestamp::EPOCH).as_uuid().as_bytes().to_vec();
-        Ok(Row { id, body: serde_json::to_string(contact)?, text: contact.index().text })
+        Ok(Row { id, body: serde_json::to_string(contact)?, text: contact.texts().joined() })
     };
     parsed.contacts.iter().map(|imported| row(&imported.contact)).collect()
 }

@@ -37,7 +37,7 @@ impl Merged {
         let Some((at, last)) = last_state(operation, source, None).await? else {
             return refused(format!("nothing is kept of contact {source} from before it was merged"));
         };
-        let mut merge = Self { at, before: previous(at), source: last, undone: Vec::new() };
+        let mut merge = Self { at, before: at.previous(), source: last, undone: Vec::new() };
         let (before, merged) = merge.beliefs(operation, survivor.key(), at).await?;
         let had = |version: Option<Version>| -> Result<Vec<EntityId>> {
             Ok(version.as_ref().map(read_body).transpose()?.map(|contact| contact.merged_ids).unwrap_or_default())
@@ -46,7 +46,7 @@ impl Merged {
         if !before.contains(&source) && merged.contains(&source) {
             for id in before.into_iter().filter(|id| !survivor.data.merged_ids.contains(id)) {
                 if let Some((at, source)) = last_state(operation, id, Some(merge.before)).await? {
-                    merge.undone.push(Self { at, before: previous(at), source, undone: Vec::new() });
+                    merge.undone.push(Self { at, before: at.previous(), source, undone: Vec::new() });
                 }
             }
             merge.undone.sort_by_key(|earlier| std::cmp::Reverse(earlier.at));
@@ -154,15 +154,11 @@ pub(super) async fn last_state(
     };
     let Some(end) = newest.filter(|version| version.slice.body.is_none()) else { return Ok(None) };
     let at = end.sys().from();
-    for valid_at in [operation.now().max(at), previous(at)] {
-        let at_both = At { as_of: Some(previous(at)), valid_at: Some(valid_at) };
+    for valid_at in [operation.now().max(at), at.previous()] {
+        let at_both = At { as_of: Some(at.previous()), valid_at: Some(valid_at) };
         if let Some(version) = operation.view.entity(key, at_both).await? {
             return Ok(Some((at, version)));
         }
     }
     Ok(None)
-}
-
-fn previous(at: Timestamp) -> Timestamp {
-    Timestamp::from_micros(at.as_micros() - 1)
 }

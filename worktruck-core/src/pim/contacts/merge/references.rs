@@ -9,7 +9,7 @@ use crate::entity::{Kind, Term, index};
 use crate::pim::{MOST_TOGETHER, Operation};
 use crate::store::{Changes, ListQuery, Require, Version};
 use crate::temporal::{At, WriteOp};
-use crate::{EntityId, Error, PageRequest, Result};
+use crate::{EntityId, Error, PageRequest, Result, Timestamp};
 
 use super::slices::{over, slices};
 
@@ -115,7 +115,12 @@ fn with_ids(members: &Map<String, Value>, is_gone: &impl Fn(&Value) -> bool, sur
     members
 }
 
-/// Makes everything that refers to `sources` refer to `survivor`.
+/// The end of the years that are written, where what was written for a time to come, and does not end again, holds.
+pub(super) const LATER: At = At { as_of: None, valid_at: Some(Timestamp::from_micros(253_402_300_799_999_999)) };
+
+/// Makes everything that refers to `sources` refer to `survivor`, now or from a later time on.
+///
+/// What refers to a source only for a while that is yet to come keeps doing so. That reads as the survivor.
 pub(super) async fn repoint(operation: &Operation, survivor: EntityId, sources: &[EntityId]) -> Result<Changes> {
     let mut changes = Changes::none();
     for reference in REFERENCES {
@@ -125,7 +130,11 @@ pub(super) async fn repoint(operation: &Operation, survivor: EntityId, sources: 
                 said.extend(reference.unique_part(version.slice.body.as_ref())?);
             }
         }
-        for version in referring(operation, reference, sources, At::NOW).await?.into_values() {
+        let found = referring(operation, reference, sources, At::NOW).await?;
+        let mut later = referring(operation, reference, sources, LATER).await?;
+        later.retain(|id, _| !found.contains_key(id));
+        changes = changes.and(repoint_later(operation, survivor, sources, later).await?);
+        for version in found.into_values() {
             let key = version.key;
             changes.requires.push(Require::Version { key, version: version.slice.version });
             let body = rewritten(version.slice.body.as_ref().unwrap_or(&Value::Null), sources, survivor);
@@ -148,6 +157,38 @@ pub(super) async fn repoint(operation: &Operation, survivor: EntityId, sources: 
         }
         let terms = sources.iter().flat_map(|id| reference.terms_of(*id));
         changes.requires.extend(terms.map(|term| Require::NoTerm { kind: reference.kind, term }));
+    }
+    Ok(changes)
+}
+
+/// Makes what refers to `sources` not now but later refer to `survivor`. What would then be there twice is left as it
+/// is.
+async fn repoint_later(
+    operation: &Operation,
+    survivor: EntityId,
+    sources: &[EntityId],
+    later: BTreeMap<EntityId, Version>,
+) -> Result<Changes> {
+    let mut changes = Changes::none();
+    for last in later.into_values() {
+        let key = last.key;
+        let all = match operation.view.entity(key, At::NOW).await? {
+            Some(present) => {
+                changes.requires.push(Require::Version { key, version: present.slice.version });
+                slices(operation, present, None).await?
+            }
+            None => {
+                changes.requires.push(Require::Absent { key });
+                vec![last]
+            }
+        };
+        for slice in all {
+            let Some(was) = &slice.slice.body else { continue };
+            let body = rewritten(was, sources, survivor);
+            if body != *was && !is_about_itself(key.kind, &body) {
+                changes = changes.write_valid(key, over(operation, &slice, WriteOp::Put(body)));
+            }
+        }
     }
     Ok(changes)
 }

@@ -17,7 +17,7 @@ use super::combine::read_body;
 use super::from_now_on;
 use super::give_back::{Leaving, given_back};
 use super::merged::{Merged, last_state};
-use super::references::{PROPOSALS, REFERENCES, referring, rewritten};
+use super::references::{LATER, PROPOSALS, REFERENCES, referring, rewritten};
 use super::slices::{over, slices};
 
 /// Makes `source`, which was merged into `survivor`, a contact of its own again, from now on and in one commit.
@@ -68,7 +68,10 @@ pub async fn unmerge(
         changes = changes.write_valid(kept.key(), over(operation, &slice, WriteOp::Put(body)));
     }
     for reference in REFERENCES.iter().chain([&PROPOSALS]) {
-        for was in referring(operation, reference, &[source], At::as_of(merge.before)).await?.into_values() {
+        let mut referred = referring(operation, reference, &[source], At::as_of(merge.before)).await?;
+        let later = At { as_of: Some(merge.before), ..LATER };
+        referred.extend(referring(operation, reference, &[source], later).await?);
+        for was in referred.into_values() {
             changes = changes.and(merge.give_back(operation, was.key, (survivor, &still)).await?);
         }
     }
@@ -87,7 +90,9 @@ impl Merged {
         (survivor, still): (EntityId, &[EntityId]),
     ) -> Result<Changes> {
         let mut changes = Changes::none();
-        let Some(now) = operation.view.entity(key, At::NOW).await? else {
+        let now = operation.view.entity(key, At::NOW).await?;
+        let later = if now.is_none() { operation.view.entity(key, LATER).await? } else { None };
+        let Some(first) = now.as_ref().or(later.as_ref()).cloned() else {
             let (before, merged) = self.beliefs(operation, key, operation.now()).await?;
             return match (before, merged) {
                 (Some(before), None) => self.restore(operation, before, (survivor, still)).await,
@@ -95,8 +100,11 @@ impl Merged {
                 _ => Ok(changes),
             };
         };
-        let version = now.slice.version;
-        for slice in slices(operation, now, None).await? {
+        let require = match &now {
+            Some(now) => Require::Version { key, version: now.slice.version },
+            None => Require::Absent { key },
+        };
+        for slice in slices(operation, first, None).await? {
             let (before, merged) = self.bodies(operation, &slice, (survivor, still)).await?;
             let (Some(before), Some(now)) = (before, &slice.slice.body) else { continue };
             let source = self.source.key.id;
@@ -110,7 +118,7 @@ impl Merged {
                 changes = changes.write_valid(key, over(operation, &slice, WriteOp::Put(back)));
             }
         }
-        if changes.writes.is_empty() { Ok(changes) } else { Ok(changes.require(Require::Version { key, version })) }
+        if changes.writes.is_empty() { Ok(changes) } else { Ok(changes.require(require)) }
     }
 
     /// What ended by the merge, if what it is about exists.

@@ -173,6 +173,8 @@ pub async fn interaction_is_listed_with_each_contact(stage: Stage) {
     assert_eq!(ids(interactions.list(of(ada)).await.unwrap().data), [meeting.id, early.id]);
     let newest = interactions.list(of(bob)).sort(InteractionSort::OccurredAt).descending().await.unwrap();
     assert_eq!(ids(newest.data), [late.id, meeting.id]);
+    // Nobody asks for this order by name.
+    assert!(serde_json::from_value::<InteractionSort>(json!("occurred_at")).is_err());
     let spring = InteractionFilter {
         from: Some("2026-03-01T10:00:00Z".parse().unwrap()),
         to: Some("2026-05-01T10:00:00Z".parse().unwrap()),

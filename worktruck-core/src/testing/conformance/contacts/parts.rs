@@ -102,7 +102,7 @@ pub async fn part_is_added_changed_and_removed(stage: Stage) {
         (json!({ "type": "email", "value": "ADA@Y.org" }), Conflict, "/value"),
         (json!({ "type": "email", "value": "nobody" }), InvalidRequest, "/value"),
         (json!({ "type": "fax", "value": "x" }), InvalidRequest, "/type"),
-        (json!({ "value": "x" }), InvalidRequest, ""),
+        (json!({ "value": "x" }), InvalidRequest, "/type"),
         (json!({ "type": "email", "value": "b@x.org", "id": mail.id }), InvalidRequest, "/id"),
         (json!([]), InvalidRequest, ""),
     ] {
@@ -149,7 +149,9 @@ pub async fn tag_is_put_and_taken_idempotently(stage: Stage) {
     assert_eq!(contacts.tag(ada.id, "a").await.unwrap().version(), 2, "nothing is written");
     assert_eq!(contacts.untag(ada.id, "b").await.unwrap().data.tags, ["a"]);
     assert_eq!(contacts.untag(ada.id, "b").await.unwrap().version(), 3);
-    assert_eq!(refusal(contacts.tag(ada.id, " ").await), (InvalidRequest, String::new()));
+    for name in [" ", "a\0", &"x".repeat(513)] {
+        assert_eq!(refusal(contacts.tag(ada.id, name).await), (InvalidRequest, "/name".to_owned()));
+    }
     assert_eq!(refusal(contacts.clone().if_version(1).tag(ada.id, "c").await).0, VersionMismatch);
     contacts.delete(ada.id).await.unwrap();
     assert_eq!(refusal(contacts.tag(ada.id, "a").await).0, NotFound);

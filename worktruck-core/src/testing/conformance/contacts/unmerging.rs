@@ -7,7 +7,9 @@ use crate::entity::group::Group;
 use crate::entity::interaction::Interaction;
 use crate::entity::merge_proposal::MergeProposal;
 use crate::entity::relationship::Relationship;
+use crate::entity::task::Task;
 use crate::pim::contacts::{ContactFilter, Merge, RelationshipFilter};
+use crate::pim::tasks::TaskFilter;
 use crate::{Clock as _, PageRequest};
 
 use super::super::Stage;
@@ -178,4 +180,42 @@ pub async fn unmerge_restores_what_is_scheduled(stage: Stage) {
     assert_eq!((then.bio.as_deref(), then.merged_ids.as_slice()), (Some("Later"), &[][..]));
     let then = calls.get(call).await.unwrap().data;
     assert_eq!((then.body.as_deref(), then.contact_ids), (Some("Later"), vec![two]));
+}
+
+/// What is to refer to a contact from a later time on refers to the survivor then, until that is undone; lists of that
+/// time find by either what keeps the old name.
+pub async fn merge_moves_what_is_scheduled(stage: Stage) {
+    let desk = Desk::new(&stage);
+    let contacts = desk.of::<Contact>();
+    let (ada, two) = (person(&desk, "Ada").await, person(&desk, "Two").await);
+    let soon = desk.clock.now().after(std::time::Duration::from_secs(50));
+    let later = desk.clock.now().after(std::time::Duration::from_secs(100));
+    let (tasks, then) = (desk.of::<Task>(), desk.of::<Task>().valid_at(later));
+    let old = desk.create::<Task>(json!({ "title": "old" })).await.id;
+    tasks.clone().valid_from(later).update(old, json!({ "assignee_id": two })).await.unwrap();
+    let body = json!({ "title": "new", "assignee_id": two });
+    let new = tasks.clone().valid_from(later).create_from(body).await.unwrap().id;
+    let between = desk.create::<Task>(json!({ "title": "between" })).await.id;
+    let while_away = tasks.clone().valid_from(soon).valid_to(later);
+    while_away.update(between, json!({ "assignee_id": two })).await.unwrap();
+    let assignees =
+        async || [then.get(old).await, then.get(new).await].map(|task| task.unwrap().data.assignee_id.unwrap());
+    let of = |id| TaskFilter { assignee_id: Some(id), ..TaskFilter::default() };
+    assert_eq!(assignees().await, [two, two]);
+    desk.wait(1);
+    contacts.merge(ada, &Merge::of([two])).await.unwrap();
+    assert_eq!(assignees().await, [ada, ada]);
+    assert_eq!(tasks.get(old).await.unwrap().data.assignee_id, None, "it is not so yet");
+    assert_eq!(refusal(tasks.get(new).await).0, NotFound);
+    for id in [ada, two] {
+        assert_eq!(then.list(of(id)).all().await.unwrap().len(), 2);
+        let found = desk.of::<Task>().valid_at(soon).list(of(id)).all().await.unwrap();
+        assert_eq!(found.into_iter().map(|task| task.id).collect::<Vec<_>>(), [between]);
+    }
+    desk.wait(1);
+    contacts.unmerge(ada, two).await.unwrap();
+    assert_eq!(assignees().await, [two, two]);
+    desk.wait(100);
+    assert_eq!(tasks.list(of(two)).all().await.unwrap().len(), 2);
+    assert!(tasks.list(of(ada)).await.unwrap().data.is_empty());
 }

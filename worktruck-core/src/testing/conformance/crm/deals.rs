@@ -101,7 +101,8 @@ pub async fn bad_deal_is_refused_at_its_place(stage: Stage) {
         (json!({ "contact_id": nobody }), "/contact_id"),
         (json!({ "organization_id": nobody }), "/organization_id"),
         (json!({ "contacts": [{ "contact_id": nobody }] }), "/contacts/0/contact_id"),
-        (json!({ "contacts": [{}] }), "/contacts/0"),
+        (json!({ "contacts": [{}] }), "/contacts/0/contact_id"),
+        (json!({ "price": 1 }), "/price"),
         (json!({ "lost_reason": "\0" }), "/lost_reason"),
     ];
     for (fields, pointer) in &wrong {
@@ -172,6 +173,32 @@ pub async fn deals_are_filtered_at_any_moment(stage: Stage) {
     }
 }
 
+/// A walk over the deals of a type of stage goes on when there are other stages of it, but for one that keeps its
+/// moment, and its cursor is good for no other type.
+pub async fn walk_over_open_deals_goes_on_when_stages_change(stage: Stage) {
+    let shop = Shop::new(&stage).await;
+    let deals = shop.deals();
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(shop.deal(json!({})).await.id);
+        shop.desk.wait(1);
+    }
+    let of = |stage_type| DealFilter { stage_type: Some(stage_type), ..DealFilter::default() };
+    let first = deals.list(of(StageType::Open)).limit(2).await.unwrap();
+    let cursor = first.next_cursor.unwrap();
+    let foreign = deals.list(of(StageType::Won)).limit(2).after(cursor.clone()).await;
+    assert_eq!(refusal(foreign).0, ErrorKind::InvalidCursor);
+    let sorted = deals.list(of(StageType::Open)).sort(DealSort::Amount).limit(2).await.unwrap();
+    shop.desk.create::<DealStage>(json!({ "pipeline_id": shop.pipeline, "name": "Offer" })).await;
+    shop.desk.of::<DealStage>().delete(shop.talk).await.unwrap();
+    let rest = deals.list(of(StageType::Open)).limit(2).after(cursor).await.unwrap();
+    let seen: Vec<_> = first.data.iter().chain(&rest.data).map(|deal| deal.id).collect();
+    assert_eq!((seen, rest.has_more), (ids, false));
+    // Which stages were open at its moment is not known any more.
+    let sorted = deals.list(of(StageType::Open)).sort(DealSort::Amount).limit(2).after(sorted.next_cursor.unwrap());
+    assert_eq!(refusal(sorted.await).0, ErrorKind::InvalidCursor);
+}
+
 /// Deals are found by the words of their name, description, next step and source.
 pub async fn deals_are_found_by_words(stage: Stage) {
     let shop = Shop::new(&stage).await;
@@ -210,6 +237,9 @@ pub async fn contacts_of_a_deal_are_linked_and_unlinked(stage: Stage) {
     assert_eq!(json!(deal.data.contacts), contacts);
     let of = |id| DealFilter { contact_id: Some(id), ..DealFilter::default() };
     assert_eq!(deals.list(of(bob)).await.unwrap().data.len(), 1);
+    let stale = deals.clone().if_version(1);
+    assert_eq!(refusal(stale.add_contact(deal.id, DealContact::new(bob)).await).0, ErrorKind::VersionMismatch);
+    assert_eq!(refusal(stale.remove_contact(deal.id, ada).await).0, ErrorKind::VersionMismatch);
     let again = deals.add_contact(deal.id, DealContact::new(bob)).await;
     assert_eq!(refusal(again), (ErrorKind::Conflict, "/contact_id".to_owned()));
     let nobody = shop.pipeline;

@@ -4,8 +4,8 @@ use super::*;
 use crate::entity::attachment::Attachment;
 use crate::entity::note_tag::NoteTag;
 use crate::entity::notebook::Notebook;
-use crate::pim::notes::{NoteFilter, NoteSort};
-use crate::{ErrorKind, Timestamp};
+use crate::pim::notes::{NoteFilter, NoteSort, NotebookDetail};
+use crate::{ErrorKind, Page, Timestamp};
 
 /// Notes are filtered by tag, notebook, pin and archive, and sorted by title, at any moment.
 pub async fn notes_are_filtered_and_sorted(stage: Stage) {
@@ -71,7 +71,15 @@ pub async fn notes_of_a_deleted_notebook_stay(stage: Stage) {
     }
     write(&desk, "outside", "").await;
     notes.delete(inside.pop().unwrap().id).await.unwrap();
-    assert_eq!(notebooks.detail(notebook.id).await.unwrap().note_count, 2);
+    let detail = notebooks.detail(notebook.id).await.unwrap();
+    let mut shown = json!(detail.notebook);
+    shown["note_count"] = json!(2);
+    assert_eq!(json!(detail), shown);
+    let empty = desk.create::<Notebook>(json!({ "name": "Empty" })).await;
+    let page = notebooks.details(PageRequest::new(1, None).unwrap()).await.unwrap();
+    let rest = notebooks.details(PageRequest::new(1, page.next_cursor.clone()).unwrap()).await.unwrap();
+    let counts = |page: &Page<NotebookDetail>| (page.data[0].notebook.id, page.data[0].note_count, page.has_more);
+    assert_eq!((counts(&page), counts(&rest)), ((notebook.id, 2, true), (empty.id, 0, false)));
     let then = pause(&desk);
     notebooks.delete(notebook.id).await.unwrap();
     for note in &inside {
@@ -150,7 +158,11 @@ pub async fn attachments_go_with_their_note(stage: Stage) {
     let mut file = json!({ "note_id": note.id, "url": "https://example.org/a.png", "size_bytes": 7 });
     file["media_type"] = json!("image/png");
     let one = desk.create::<Attachment>(file.clone()).await;
-    let two = desk.create::<Attachment>(json!({ "note_id": note.id, "url": "https://example.org/b" })).await;
+    let two = notes.attach(note.id, json!({ "url": "https://example.org/b" })).await.unwrap();
+    assert_eq!(two.data.note_id, note.id);
+    assert_eq!(refusal(notes.attach(one.id, json!({ "url": "https://example.org/b" })).await).0, ErrorKind::NotFound);
+    let elsewhere = json!({ "note_id": other.id, "url": "https://example.org/b" });
+    assert_eq!(refusal(notes.attach(note.id, elsewhere).await), (ErrorKind::InvalidRequest, "/note_id".to_owned()));
     desk.create::<Attachment>(json!({ "note_id": other.id, "url": "https://example.org/c" })).await;
     let list = async |notes: &Records<Note>| {
         let page = notes.attachments(note.id, PageRequest::default()).await.unwrap();

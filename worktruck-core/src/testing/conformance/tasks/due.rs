@@ -1,11 +1,11 @@
 use serde_json::json;
 
-use crate::ErrorKind;
 use crate::entity::Locale;
 use crate::entity::task::Task;
 use crate::entity::task_status::StatusCategory;
 use crate::pim::tasks::{TaskFilter, TaskSort};
 use crate::testing::conformance::Stage;
+use crate::{ErrorKind, PageRequest};
 
 use super::super::desk::refusal;
 use super::board::{Board, moment, titles};
@@ -51,6 +51,8 @@ pub async fn overdue_depends_on_where_and_when(stage: Stage) {
     assert_eq!(titles(&tasks.list(overdue(true)).all().await.unwrap()), ["today", "passed", "now"]);
     // Time passes between the pages of a walk.
     let first = tasks.list(overdue(true)).limit(2).await.unwrap();
+    let foreign = tasks.list(overdue(false)).limit(2).after(first.next_cursor.clone().unwrap()).await;
+    assert_eq!(refusal(foreign).0, ErrorKind::InvalidCursor);
     board.desk.wait(1);
     let rest = tasks.list(overdue(true)).limit(2).after(first.next_cursor.unwrap()).await.unwrap();
     assert_eq!((titles(&first.data), titles(&rest.data)), (vec!["today", "passed"], vec!["now"]));
@@ -180,7 +182,9 @@ pub async fn tasks_are_filtered(stage: Stage) {
     for (filter, expected) in &table {
         assert_eq!(titles(&tasks.list(filter.clone()).all().await.unwrap()), *expected, "{filter:?}");
     }
-    assert_eq!(titles(&tasks.subtasks(parent.id).await.unwrap().data), ["part"]);
+    let parts = async |id| tasks.subtasks(id, PageRequest::default()).await;
+    assert_eq!(titles(&parts(parent.id).await.unwrap().data), ["part"]);
+    assert_eq!(refusal(parts(ada).await).0, ErrorKind::NotFound, "it is no task");
     assert_eq!(titles(&tasks.list(all.clone()).search("elan rel").await.unwrap().data), ["web"]);
     assert_eq!(titles(&tasks.list(all.clone()).search("web-1").await.unwrap().data), ["web"]);
     for task in tasks.list(all).all().await.unwrap() {

@@ -69,7 +69,7 @@ pub async fn task_is_found_by_its_identifier(stage: Stage) {
     }
     tasks.delete(task.id).await.unwrap();
     assert_eq!(refusal(tasks.by_identifier("API-1").await).0, ErrorKind::NotFound);
-    assert_eq!(tasks.as_of(then).by_identifier("API-1").await.unwrap().resource(), task.resource());
+    assert_eq!(tasks.as_of(then).by_identifier("API-1").await.unwrap().stored.resource(), task.stored.resource());
 }
 
 /// A project that is renamed leaves the identifiers of its tasks alone, and numbers the next ones anew.

@@ -25,6 +25,9 @@ pub async fn task_is_labelled_once(stage: Stage) {
     }
     assert_eq!(refusal(tasks.label(board.project.id, "a").await).0, ErrorKind::NotFound);
     assert_eq!(refusal(tasks.unlabel(board.project.id, "a").await).0, ErrorKind::NotFound);
+    let stale = tasks.clone().if_version(1);
+    assert_eq!(refusal(stale.label(task.id, "c").await).0, ErrorKind::VersionMismatch);
+    assert_eq!(refusal(stale.unlabel(task.id, "b").await).0, ErrorKind::VersionMismatch);
     let shared = tasks.clone();
     stage
         .in_parallel(8, move |n, _| {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use crate::entity::comment::Comment;
+use crate::entity::contact::Contact;
 use crate::entity::milestone::Milestone;
 use crate::entity::project_member::ProjectMember;
 use crate::entity::section::Section;
@@ -9,7 +10,7 @@ use crate::entity::task_link::TaskLink;
 use crate::entity::task_status::{StatusCategory, TaskStatus};
 use crate::pim::tasks::{OfProject, OfTask};
 use crate::testing::conformance::Stage;
-use crate::{EntityId, ErrorKind};
+use crate::{EntityId, ErrorKind, PageRequest};
 
 use super::super::desk::refusal;
 use super::board::{Board, moment};
@@ -89,12 +90,17 @@ pub async fn contact_is_a_member_once(stage: Stage) {
     assert_eq!(members.update(member, json!({ "role": "guest" })).await.unwrap().data.role, "guest");
     members.delete(member).await.unwrap();
     members.create(ProjectMember::new(board.project.id, ada, "lead")).await.unwrap();
+    board.desk.of::<Contact>().delete(board.contact("Bob").await).await.unwrap();
+    let of_web = OfProject { project_id: Some(web) };
+    assert_eq!(members.list(of_web).await.unwrap().data.len(), 1);
     for (project, contact, role, pointer) in
         [(web, web, "x", "/contact_id"), (ada, ada, "x", "/project_id"), (web, ada, "", "/role")]
     {
         let refused = members.create(ProjectMember::new(project, contact, role)).await;
         assert_eq!(refusal(refused), (ErrorKind::InvalidRequest, pointer.to_owned()));
     }
+    board.desk.of::<Contact>().delete(ada).await.unwrap();
+    assert!(members.list(OfProject::default()).await.unwrap().data.is_empty(), "it ends with the contact");
 }
 
 /// A comment is by whoever wrote it first, and stays with its task.
@@ -107,7 +113,7 @@ pub async fn comment_is_by_whoever_wrote_it(stage: Stage) {
     let then = moment(&board.desk);
     let edited = comments.clone().by("bob").update(said.id, json!({ "body": "Now!" })).await.unwrap();
     assert_eq!((edited.data.author.as_deref(), edited.data.body.as_str()), (Some("ada"), "Now!"));
-    assert_eq!(comments.clone().as_of(then).get(said.id).await.unwrap().resource(), said.resource());
+    assert_eq!(comments.clone().as_of(then).get(said.id).await.unwrap().stored.resource(), said.stored.resource());
     let same = comments.clone().by("bob").update(said.id, json!({ "author": "ada" })).await;
     assert_eq!(same.unwrap().version(), 2);
     let at = |pointer: &str| (ErrorKind::InvalidRequest, pointer.to_owned());
@@ -161,4 +167,31 @@ pub async fn new_status_can_be_chosen(stage: Stage) {
     let first = json!({ "project_id": board.project.id, "name": "Shipped", "category": "done", "position": -1 });
     let first = board.desk.create::<TaskStatus>(first).await.id;
     assert_eq!(board.desk.of::<Task>().complete(task.id).await.unwrap().data.status_id, Some(first));
+}
+
+/// What the status of a task means is what lists are filtered by, and nothing that the task shows, now or in its past.
+pub async fn what_a_status_means_is_not_shown(stage: Stage) {
+    let board = Board::new(&stage).await;
+    let tasks = board.desk.of::<Task>();
+    let (before, task) = (moment(&board.desk), board.task(json!({})).await);
+    board.desk.wait(1);
+    let done = tasks.complete(task.id).await.unwrap();
+    assert_eq!(done.data.category(), StatusCategory::Done);
+    let then = moment(&board.desk);
+    let shown = |resource: serde_json::Value| resource.get("status_category").is_some();
+    assert!(!shown(task.resource()) && !shown(done.resource()));
+    assert!(!shown(tasks.clone().as_of(then).get(task.id).await.unwrap().resource()));
+    let history = tasks.history(task.id, (None, None), PageRequest::default()).await.unwrap().data;
+    assert!(history.iter().all(|version| !shown(json!(version))));
+    let fields = tasks.diff(task.id, before, then).await.unwrap().changes;
+    assert!(fields.iter().all(|change| change.field != "/status_category"), "{fields:?}");
+    let told = tasks.timeline(task.id, (None, None), &[], PageRequest::default()).await.unwrap().data;
+    let told: Vec<_> = told.iter().map(|entry| entry.change.field.as_str()).collect();
+    assert!(told.contains(&"/completed_at") && !told.contains(&"/status_category"), "{told:?}");
+    // What is shown can be written back.
+    let mut body = done.resource();
+    for field in ["id", "tenant_id", "created_at", "updated_at", "version"] {
+        body.as_object_mut().unwrap().remove(field);
+    }
+    assert_eq!(tasks.update(task.id, body).await.unwrap(), done);
 }

@@ -69,8 +69,8 @@ pub async fn completed_task_makes_its_next_occurrence(stage: Stage) {
     assert!(tasks.dependencies(next.id, PageRequest::default()).await.unwrap().data.is_empty());
     assert_eq!(tasks.dependencies(task.id, PageRequest::default()).await.unwrap().data.len(), 1);
     assert!(board.desk.of::<Comment>().list(OfTask { task_id: Some(next.id) }).await.unwrap().data.is_empty());
-    assert!(tasks.subtasks(next.id).await.unwrap().data.is_empty());
-    assert_eq!(titles(&tasks.subtasks(task.id).await.unwrap().data), ["part"]);
+    assert!(tasks.subtasks(next.id, PageRequest::default()).await.unwrap().data.is_empty());
+    assert_eq!(titles(&tasks.subtasks(task.id, PageRequest::default()).await.unwrap().data), ["part"]);
 }
 
 /// The next occurrence follows when the task was due or when it was done, on the clocks of the tenant.
