@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod approvals;
 pub mod blueprint;
 pub mod blueprints;
 pub mod clock;

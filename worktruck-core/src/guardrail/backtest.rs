@@ -16,8 +16,6 @@ pub struct Recorded<'a> {
     pub run: &'a Run,
     /// Its journal.
     pub journal: &'a Journal,
-    /// The time zone of its tenant, where the journal does not say.
-    pub zone: Tz,
 }
 
 /// What rules would have decided about recorded calls.
@@ -68,24 +66,20 @@ pub enum Tested {
     Block,
 }
 
-/// Tries `rules` on the first `limit` calls of recorded runs.
-///
-/// Each run is followed as it went: what it did before a call is what it did then, also where the rules would have
-/// stopped it earlier. Rules about what comes out are tried where a call came back.
-#[must_use]
-pub fn backtest<'a>(rules: &RuleSet, runs: impl IntoIterator<Item = Recorded<'a>>, limit: usize) -> Backtest {
-    let mut backtest = Backtest::default();
-    let mut left = limit;
-    for run in runs {
-        backtest.follow(rules, &run, &mut left);
-    }
-    backtest
-}
-
 impl Backtest {
-    fn follow(&mut self, rules: &RuleSet, Recorded { run, journal, zone }: &Recorded<'_>, left: &mut usize) {
+    /// Whether as many calls were tried.
+    #[must_use]
+    pub fn is_full(&self, limit: usize) -> bool {
+        usize::try_from(self.evaluated).is_ok_and(|evaluated| evaluated >= limit)
+    }
+
+    /// Tries `rules` on the calls of a recorded run, until `limit` calls were tried in all.
+    ///
+    /// The run is followed as it went: what it did before a call is what it did then, also where the rules would have
+    /// stopped it earlier. Rules about what comes out are tried where a call came back.
+    pub fn follow(&mut self, rules: &RuleSet, Recorded { run, journal }: &Recorded<'_>, limit: usize) {
         let pinned = journal.snapshot.as_ref();
-        let zone = pinned.and_then(|it| it.timezone.as_ref()).and_then(|it| it.parse().ok()).unwrap_or(*zone);
+        let zone = pinned.and_then(|it| it.timezone.as_ref()).and_then(|it| it.parse().ok()).unwrap_or(Tz::UTC);
         let is_untrusted =
             |name: &str| pinned.is_some_and(|it| it.tools.iter().any(|tool| tool.is_untrusted && tool.name == name));
         let (mut history, mut asked_at, mut heard) = (History::default(), Timestamp::EPOCH, false);
@@ -97,10 +91,9 @@ impl Backtest {
                 }
                 continue;
             }
-            if *left == 0 {
+            if self.is_full(limit) {
                 return;
             }
-            *left -= 1;
             let call = Call { tool: &step.name, input: &step.input, now: asked_at, zone, history: &history };
             let recorded = match step.outcome {
                 StepOutcome::Blocked => Tested::Block,

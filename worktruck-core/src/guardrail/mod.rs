@@ -16,7 +16,7 @@ pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use backtest::{Backtest, Recorded, Tested, Tried, backtest};
+pub use backtest::{Backtest, Recorded, Tested, Tried};
 pub use check::check;
 pub use evaluate::{Call, Decided, Decision, Outcome, RuleRef, RuleSet, Verdict};
 pub use history::History;

@@ -283,6 +283,197 @@ fn a_tool_is_offered_unless_it_can_never_run() {
     }
 }
 
+/// What happens to a call of a run with a history, at a moment.
+fn outcome_at(rules: &Value, (tool, input): (&str, &Value), at: &str, history: &History) -> String {
+    let rules = RuleSet::new(self::rules(rules));
+    let now = at.parse().unwrap();
+    match rules.evaluate(&Call { tool, input, now, zone: chrono_tz::Europe::London, history }).outcome {
+        Outcome::Allow => "allow".to_owned(),
+        Outcome::Suspend { rule, .. } => format!("suspend by {}", rule.rule_index),
+        Outcome::Block { reason, .. } => reason,
+    }
+}
+
+#[test]
+fn a_rate_is_that_of_one_tool_in_a_sliding_stretch() {
+    let rules =
+        json!([{"type": "rate_limit", "mode": "enforce", "tools": ["mail_*"], "max_calls": 2, "window_secs": 60}]);
+    let mut history = History::default();
+    let at = |seconds: u32| format!("2026-06-06T12:00:{seconds:02}Z");
+    let ask =
+        |tool: &str, seconds: u32, history: &History| outcome_at(&rules, (tool, &json!({})), &at(seconds), history);
+    for second in [0, 10] {
+        assert_eq!(ask("mail_send", second, &history), "allow");
+        history.record("mail_send", at(second).parse().unwrap());
+    }
+    assert_eq!(ask("mail_send", 59, &history), "mail_send may be called 2 times in 60 seconds");
+    assert_eq!(ask("mail_draft", 59, &history), "allow", "another tool has its own");
+    assert_eq!(ask("page_publish", 59, &history), "allow", "the rule is about other tools");
+    let next_minute = "2026-06-06T12:01:00Z";
+    assert_eq!(
+        outcome_at(&rules, ("mail_send", &json!({})), next_minute, &history),
+        "allow",
+        "the first is a minute old"
+    );
+    let never = json!([{"type": "rate_limit", "mode": "enforce", "max_calls": 0, "window_secs": 1}]);
+    assert!(!is_offerable(&self::rules(&never), "mail_send"));
+    assert_eq!(
+        outcome_at(&never, ("mail_send", &json!({})), next_minute, &History::default()),
+        "mail_send may be called 0 times in 1 seconds"
+    );
+}
+
+#[test]
+fn calls_are_made_at_certain_hours() {
+    let hours = |block: &str| json!([{"type": "quiet_hours", "mode": "enforce", "from": "07:00", "to": "22:00", "block": block}]);
+    let ask = |block: &str, at: &str| outcome_at(&hours(block), ("a", &json!({})), at, &History::default());
+    // It is summer in London.
+    assert_eq!(ask("outside", "2026-06-06T06:00:00Z"), "allow");
+    assert_eq!(ask("outside", "2026-06-06T05:59:59Z"), "a may be called from 07:00 to 22:00 only");
+    assert_eq!(ask("outside", "2026-06-06T21:00:00Z"), "a may be called from 07:00 to 22:00 only");
+    assert_eq!(ask("inside", "2026-06-06T06:00:00Z"), "a may not be called from 07:00 to 22:00");
+    assert_eq!(ask("inside", "2026-06-06T21:00:00Z"), "allow");
+}
+
+#[test]
+fn people_decide_where_nothing_is_blocked() {
+    let gate = json!({"type": "approval_gate", "mode": "enforce", "tools": ["mail_*"]});
+    let (deny, soft) = (
+        rule("denylist", "enforce", &["mail_send"], "fail_run"),
+        rule("denylist", "enforce", &["mail_send"], "refuse_call"),
+    );
+    let table = [
+        (json!([gate]), "mail_send", "suspend by 0 | S"),
+        (json!([gate]), "page_publish", "allow | -"),
+        (json!([gate, deny]), "mail_send", "fail by 1 | SB"),
+        (json!([soft, gate]), "mail_send", "refuse by 0 | BS"),
+        (json!([gate, gate]), "mail_send", "suspend by 0 | SS"),
+        (
+            json!([{"type": "approval_gate", "mode": "shadow"}, rule("allowlist", "enforce", &["*"], "fail_run")]),
+            "a",
+            "allow | SA",
+        ),
+    ];
+    for (rules, tool, expected) in table {
+        assert_eq!(decided(&rules, tool, &json!({})), expected, "{rules}");
+    }
+}
+
+#[test]
+fn what_goes_in_and_what_comes_out_fits_a_schema() {
+    let schema = json!({"properties": {"to": {"type": "string", "pattern": "@example\\.org$"}}, "required": ["to"]});
+    let rules = json!([
+        {"type": "io_validation", "mode": "enforce", "tools": ["mail_*"], "schema": schema},
+        {"type": "io_validation", "mode": "enforce", "tools": ["mail_*"], "schema": {"type": "object"}, "target": "output"},
+    ]);
+    let ask = |input: Value| outcome_at(&rules, ("mail_send", &input), "2026-06-06T12:00:00Z", &History::default());
+    assert_eq!(ask(json!({"to": "ada@example.org"})), "allow");
+    assert!(ask(json!({"to": "ada@example.com"})).starts_with("the input does not fit the rule's schema: "));
+    assert!(ask(json!({})).contains("\"to\" is a required property"));
+    let set = RuleSet::new(self::rules(&rules));
+    let (input, history) = (json!({}), History::default());
+    let call = Call { tool: "mail_send", input: &input, now: Timestamp::EPOCH, zone: Tz::UTC, history: &history };
+    assert!(set.evaluate_output(&call, &json!({"sent": true})).outcome.is_allow());
+    assert!(!set.evaluate_output(&call, &json!("sent")).outcome.is_allow());
+    assert!(set.evaluate_output(&Call { tool: "a", ..call }, &json!("sent")).outcome.is_allow());
+}
+
+#[test]
+fn conditions_ask_for_what_the_run_did() {
+    let rules = json!([{"type": "approval_gate", "mode": "enforce", "tools": ["mail_*"],
+        "when": [{"context": "untrusted", "op": "eq", "value": true}]}]);
+    let often =
+        json!([{"type": "denylist", "mode": "enforce", "when": [{"context": "calls", "op": "gte", "value": 2}]}]);
+    let (mut history, at, mail) = (History::default(), "2026-06-06T12:00:00Z", ("mail_send", &json!({})));
+    assert_eq!(outcome_at(&rules, mail, at, &history), "allow");
+    history.taint();
+    assert_eq!(outcome_at(&rules, mail, at, &history), "suspend by 0");
+    for _ in 0..2 {
+        assert_eq!(outcome_at(&often, mail, at, &history), "allow");
+        history.record("mail_send", at.parse().unwrap());
+    }
+    assert_eq!(outcome_at(&often, mail, at, &history), "mail_send is on the denylist for calls like this one");
+    assert_eq!(outcome_at(&often, ("page_publish", &json!({})), at, &history), "allow");
+}
+
+#[test]
+fn a_rule_of_each_type_is_read_written_and_checked() {
+    let at = |field: &str| Some(format!("/guardrails/0/{field}"));
+    let gate = |more: Value| merged(json!({"type": "approval_gate", "mode": "enforce"}), more);
+    let rate =
+        |more: Value| merged(json!({"type": "rate_limit", "mode": "enforce", "max_calls": 1, "window_secs": 1}), more);
+    let hours =
+        |more: Value| merged(json!({"type": "quiet_hours", "mode": "enforce", "from": "07:00", "to": "22:00"}), more);
+    let schema = |schema: Value| json!({"type": "io_validation", "mode": "enforce", "schema": schema});
+    let when = |condition: Value| json!({"type": "denylist", "mode": "enforce", "when": [condition]});
+    let table = [
+        (gate(json!({})), None),
+        (gate(json!({"expires_secs": 0})), at("expires_secs")),
+        (gate(json!({"summary": ""})), at("summary")),
+        (gate(json!({"summary": "x".repeat(513)})), at("summary")),
+        (gate(json!({"on_expiry": "approve", "summary": "é".repeat(512)})), None),
+        (rate(json!({"max_calls": 0})), None),
+        (rate(json!({"window_secs": 0})), at("window_secs")),
+        (hours(json!({"days": ["mon", "sun"], "timezone": "Europe/Berlin", "block": "inside"})), None),
+        (hours(json!({"to": "07:00"})), at("to")),
+        (hours(json!({"days": []})), at("days")),
+        (hours(json!({"timezone": "Berlin"})), at("timezone")),
+        (schema(json!({"type": "object"})), None),
+        (schema(json!({"$ref": "https://example.org"})), at("schema/$ref")),
+        (schema(json!({"type": 1})), at("schema")),
+        (when(json!({"context": "untrusted", "op": "eq", "value": true})), None),
+        (when(json!({"context": "untrusted", "op": "gt", "value": true})), at("when/0/op")),
+        (when(json!({"context": "untrusted", "op": "eq", "value": 1})), at("when/0/value")),
+        (when(json!({"context": "calls", "op": "gte", "value": 3})), None),
+        (when(json!({"context": "calls", "op": "gte", "value": "3"})), at("when/0/value")),
+        (when(json!({"context": "calls", "op": "exists"})), at("when/0/op")),
+    ];
+    for (json, expected) in table {
+        let rules = rules(&json!([json]));
+        let found = check(&rules).err().and_then(|error| error.pointer().map(str::to_owned));
+        assert_eq!(found, expected, "{json}");
+        assert_eq!(from_value::<Vec<Rule>>(json!(rules)).unwrap(), rules, "{json}");
+    }
+    let wrong = [
+        (gate(json!({"max_calls": 1})), "max_calls belongs to rules of type rate_limit"),
+        (json!({"type": "rate_limit", "mode": "enforce", "max_calls": 1}), "needs the field window_secs"),
+        (json!({"type": "io_validation", "mode": "enforce"}), "needs the field schema"),
+        (hours(json!({"from": "7:00"})), "HH:MM"),
+        (hours(json!({"days": ["monday"]})), "monday"),
+        (when(json!({"op": "eq", "value": 1})), "either a pointer or a context"),
+        (when(json!({"pointer": "", "context": "calls", "op": "eq", "value": 1})), "either a pointer or a context"),
+        (when(json!({"context": "calls", "op": "eq", "value": 1, "x": 1})), "unknown field `x`"),
+    ];
+    for (json, expected) in wrong {
+        let error = from_value::<Rule>(json.clone()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} for {json}");
+    }
+}
+
+fn merged(mut rule: Value, more: Value) -> Value {
+    let more = more.as_object().unwrap().clone();
+    rule.as_object_mut().unwrap().extend(more);
+    rule
+}
+
+#[test]
+fn hostile_calls_are_decided_without_harm() {
+    let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
+    let long = json!({"text": "a".repeat(1 << 20)});
+    let rules = json!([
+        {"type": "allowlist", "mode": "enforce", "tools": ["*a*a*a*a*a*a*a*a*b", "mail_send"]},
+        {"type": "denylist", "mode": "enforce", "tools": ["mail_send"],
+         "when": [{"pointer": "/text", "op": "matches", "value": "^(a+)+$"}, {"pointer": "/text", "op": "ne", "value": deep}]},
+    ]);
+    assert_eq!(decided(&rules, "mail_send", &long), "fail by 1 | AB");
+    assert_eq!(decided(&rules, "mail_send", &deep), "allow | A-");
+    assert_eq!(decided(&rules, &"a".repeat(100_000), &json!({})), "fail by 0 | B-");
+    // The letter is Cyrillic.
+    assert_eq!(decided(&rules, "m\u{430}il_send", &json!({})), "fail by 0 | B-");
+    let unusable = json!([{"type": "io_validation", "mode": "enforce", "schema": {"$ref": "file:///etc/passwd"}}]);
+    assert_eq!(decided(&unusable, "a", &json!({})), "fail by 0 | B", "what cannot be evaluated blocks");
+}
+
 fn any_condition() -> impl Strategy<Value = Condition> {
     let op = prop_oneof![
         Just(ConditionOp::Eq),

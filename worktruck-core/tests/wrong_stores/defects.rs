@@ -461,6 +461,31 @@ wrong_stores! {
     actor_forgotten_is_noticed, ActorForgotten: [
         cancel_ends_a_queued_run_at_once cancel_ends_a_run_without_a_live_lease cancel_ends_a_waiting_run
     ],
+    /// An answer is taken and not kept.
+    answer_forgotten_is_noticed, AnswerForgotten: [
+        answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost approval_is_answered_once
+        approvals_are_listed_as_they_were_asked_for end_of_a_run_takes_its_approvals_back
+        run_waits_for_an_answer_until_it_is_too_late
+    ],
+    /// A second answer is taken too, and so is one that comes too late.
+    answered_again_is_noticed, AnsweredAgain: [
+        approval_is_answered_once end_of_a_run_takes_its_approvals_back run_waits_for_an_answer_until_it_is_too_late
+    ],
+    /// A question stays open for ever.
+    nobody_too_late_is_noticed, NobodyTooLate: [
+        answer_lets_a_waiting_run_go_on run_waits_for_an_answer_until_it_is_too_late
+    ],
+    /// A run that waits again asks again.
+    questions_asked_anew_is_noticed, QuestionsAskedAnew: [
+        answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost
+        approvals_are_listed_as_they_were_asked_for run_waits_for_an_answer_until_it_is_too_late
+    ],
+    /// What a run asked stays open when it ends.
+    approvals_stay_open_is_noticed, ApprovalsStayOpen: [end_of_a_run_takes_its_approvals_back],
+    /// A page of approvals has the newest first.
+    approvals_newest_first_is_noticed, ApprovalsNewestFirst: [approvals_are_listed_as_they_were_asked_for],
+    /// The tenant is left out of `approval`.
+    approval_of_any_tenant_is_noticed, ApprovalOfAnyTenant: [approval_is_answered_once],
     /// A signal to no run is answered as if there were one.
     signal_to_nothing_is_noticed, SignalToNothing: [
         expired_run_is_gone_with_all_that_is_its signal_does_not_reach_another_tenant

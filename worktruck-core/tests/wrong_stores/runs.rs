@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Journal};
 use worktruck_core::run::{
-    Approval, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Lease, NewRun, Renewal, Run,
-    RunStatus, Signal, Transition,
+    Answer, Approval, ApprovalStatus, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Lease, NewRun,
+    Renewal, Run, RunStatus, Signal, Transition,
 };
 use worktruck_core::store::{ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
 use worktruck_core::{ApprovalId, Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -165,6 +165,15 @@ impl RunStore for Broken {
             _ => lease.clone(),
         };
         match self.defect {
+            NobodyTooLate => {
+                let pending = commit.approvals.iter_mut().filter(|approval| approval.is_pending());
+                pending.for_each(|approval| approval.expires_at = Timestamp::FOREVER);
+            }
+            QuestionsAskedAnew => {
+                for approval in &mut commit.approvals {
+                    approval.step_seq += 100 * u32::try_from(commit.number).expect("a few commits");
+                }
+            }
             ChangesDropped => commit.steps.iter_mut().for_each(|step| step.changes = Changes::none()),
             StepsRestOnNothing => commit.steps.iter_mut().for_each(|step| step.changes.requires.clear()),
             ChangesFirst => {
@@ -259,7 +268,22 @@ impl RunStore for Broken {
                 let now = last.filter(|last| running && *last < now).unwrap_or(now);
                 self.inner.signal(tenant, run, signal, now).await
             }
-            ActorForgotten => self.inner.signal(tenant, run, Signal::Cancel { actor: None }, now).await,
+            ActorForgotten => {
+                let signal = match signal {
+                    Signal::Cancel { .. } => Signal::Cancel { actor: None },
+                    Signal::Decide(answer) => Signal::Decide(Answer { actor: None, ..answer }),
+                };
+                self.inner.signal(tenant, run, signal, now).await
+            }
+            AnswerForgotten if matches!(signal, Signal::Decide(_)) => {
+                Ok(self.inner.run(tenant, run).await?.expect("the scenarios answer runs that exist"))
+            }
+            AnsweredAgain => match self.inner.signal(tenant, run, signal.clone(), now).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && matches!(signal, Signal::Decide(_)) => {
+                    Ok(self.inner.run(tenant, run).await?.expect("the scenarios answer runs that exist"))
+                }
+                answer => answer,
+            },
             SignalToNothing => match self.inner.signal(tenant, run, signal, now).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     Ok(NewRun::new(run, "contact_deduper", Value::Null).accept(tenant, now))
@@ -333,11 +357,22 @@ impl RunStore for Broken {
     }
 
     async fn approval(&self, tenant: TenantId, id: ApprovalId) -> Result<Option<Approval>> {
-        self.inner.approval(tenant, id).await
+        let approval = match self.defect {
+            ApprovalOfAnyTenant => of_any!(self, tenant, Option::is_some, self.inner.approval(tenant, id).await)?,
+            _ => self.inner.approval(tenant, id).await?,
+        };
+        Ok(approval.map(|approval| match (self.defect, approval.status) {
+            (ApprovalsStayOpen, ApprovalStatus::Expired) => Approval { status: ApprovalStatus::Pending, ..approval },
+            _ => approval,
+        }))
     }
 
     async fn approvals(&self, tenant: TenantId, query: ApprovalQuery) -> Result<Page<Approval>> {
-        self.inner.approvals(tenant, query).await
+        let mut page = self.inner.approvals(tenant, query).await?;
+        if self.defect == ApprovalsNewestFirst {
+            page.data.reverse();
+        }
+        Ok(page)
     }
 
     async fn wait_for_work(&self, seen: u64) -> Result<u64> {
