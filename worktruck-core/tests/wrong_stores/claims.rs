@@ -275,6 +275,7 @@ fn ended() -> Commit {
         snapshot: None,
         steps: Vec::new(),
         calls: Vec::new(),
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
