@@ -310,9 +310,7 @@ pub trait ModelProvider: fmt::Debug + Send + Sync + 'static {
 
     /// What it holds that must not be shown, its key above all: a runtime replaces these values in
     /// journals and failures. A provider that hands requests on to another one names its secrets, too.
-    fn secrets(&self) -> Vec<Secret> {
-        Vec::new()
-    }
+    fn secrets(&self) -> Vec<Secret>;
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! What a server says beside text and calls, and wants to have back.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// An opaque block with `fields` of an answer, or of one of its calls; they go back to `model` alone.
 pub(super) fn block(model: &str, call: Option<&str>, fields: Map<String, Value>) -> Value {
-    let mut block = json!({ "type": KIND, "model": model, "fields": fields });
-    if let Some(call) = call {
-        block["call"] = call.into();
-    }
-    block
+    let named = [("type", KIND.into()), ("model", model.into()), ("fields", Value::Object(fields))];
+    let of_call = call.map(|call| ("call", call.into()));
+    named.into_iter().chain(of_call).map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect()
 }
 
 /// Whether an opaque block is one of this provider.
@@ -63,6 +61,8 @@ const GROWING: [&str; 3] = ["text", "summary", "data"];
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -25,7 +25,7 @@ fn assembled(parts: &[Value]) -> Result<ModelReply, ModelError> {
     assembly.finish(&request())
 }
 
-fn said(delta: Value) -> Value {
+fn said(delta: &Value) -> Value {
     json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}], "usage": null})
 }
 
@@ -57,11 +57,11 @@ fn every_finish_reason_is_understood_or_kept() {
 #[test]
 fn texts_of_every_form_are_joined_and_other_choices_passed_over() {
     let reply = assembled(&[
-        said(json!({"role": "assistant", "content": "", "refusal": null, "tool_calls": null})),
-        said(json!({"content": "Zo"})),
-        said(json!({"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "ë"}]})),
+        said(&json!({"role": "assistant", "content": "", "refusal": null, "tool_calls": null})),
+        said(&json!({"content": "Zo"})),
+        said(&json!({"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "ë"}]})),
         json!({"choices": [{"index": 1, "delta": {"content": "another"}}]}),
-        said(json!({"content": null})),
+        said(&json!({"content": null})),
         json!({"choices": null}),
         json!({"id": "keep-alive"}),
         ended("stop"),
@@ -73,16 +73,16 @@ fn texts_of_every_form_are_joined_and_other_choices_passed_over() {
 #[test]
 fn a_refusal_is_one_whatever_the_reason_says() {
     let reply =
-        assembled(&[said(json!({"refusal": "I "})), said(json!({"refusal": "cannot"})), ended("stop")]).unwrap();
+        assembled(&[said(&json!({"refusal": "I "})), said(&json!({"refusal": "cannot"})), ended("stop")]).unwrap();
     assert_eq!((reply.content, reply.stop_reason), (vec![text("I cannot")], StopReason::Refusal));
 }
 
 #[test]
 fn thoughts_are_kept_for_their_model() {
     let reply = assembled(&[
-        said(json!({"reasoning_content": "one "})),
-        said(json!({"reasoning_content": "two"})),
-        said(json!({"content": "done", "audio": {"id": 1}})),
+        said(&json!({"reasoning_content": "one "})),
+        said(&json!({"reasoning_content": "two"})),
+        said(&json!({"content": "done", "audio": {"id": 1}})),
         ended("stop"),
     ])
     .unwrap();
@@ -145,7 +145,7 @@ fn the_counts_of_caches_are_parts_of_the_prompt() {
 
 #[test]
 fn who_counts_nothing_is_charged_the_most_that_can_have_been() {
-    let usage = assembled(&[said(json!({"content": "hi"})), ended("stop")]).unwrap().usage;
+    let usage = assembled(&[said(&json!({"content": "hi"})), ended("stop")]).unwrap().usage;
     assert_eq!(usage.output_tokens, 64);
     let request = request();
     let words = request.system.len() + serde_json::to_string(&*request.messages[0]).unwrap().len();
@@ -155,14 +155,14 @@ fn who_counts_nothing_is_charged_the_most_that_can_have_been() {
 
 #[test]
 fn what_is_no_answer_is_an_unavailable_provider() {
-    for parts in [vec![], vec![said(json!({"content": "half"}))], vec![json!("text")], vec![json!(7)], vec![json!({})]]
+    for parts in [vec![], vec![said(&json!({"content": "half"}))], vec![json!("text")], vec![json!(7)], vec![json!({})]]
     {
         let error = assembled(&parts).unwrap_err();
         assert_eq!(error.category, ModelErrorCategory::ProviderUnavailable, "{parts:?}");
     }
     assert!(Assembly::default().feed("{\"choices\": ", &Secret::new("")).is_err());
     let nameless = json!({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]});
-    assert!(assembled(&[said(nameless), ended("tool_calls")]).is_err());
+    assert!(assembled(&[said(&nameless), ended("tool_calls")]).is_err());
 }
 
 #[test]
