@@ -16,7 +16,7 @@ use worktruck_agents::{Runtime, WorkerOptions, blueprints, tools};
 use worktruck_core::entity::agent_config::AgentConfig;
 use worktruck_core::run::RunStatus;
 use worktruck_core::store::RunStore as _;
-use worktruck_core::{Clock as _, Digest, Error, Result, Secret, pricing};
+use worktruck_core::{Clock as _, Digest, Error, Result, pricing};
 use worktruck_examples::place::Place;
 use worktruck_examples::progress::{bar, until_ended};
 use worktruck_examples::report::{Report, print, print_problems};
@@ -106,8 +106,7 @@ async fn dedupe(args: &Args) -> Result<bool> {
 fn runtime(args: &Args, store: Arc<worktruck_store_sqlite::SqliteStore>) -> Result<Runtime> {
     let mut builder = Runtime::builder(store).tools(tools::builtin()).blueprint(blueprints::contact_deduper());
     if !model(args)?.starts_with("local/") {
-        let key = Secret::new(std::env::var("ANTHROPIC_API_KEY").unwrap_or_default());
-        builder = builder.provider("anthropic", Arc::new(Anthropic::from_env()?)).secret(key);
+        builder = builder.provider("anthropic", Arc::new(Anthropic::from_env()?));
     }
     builder.build()
 }

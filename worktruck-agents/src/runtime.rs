@@ -59,10 +59,17 @@ pub struct RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// Registers a provider of models under a name.
+    /// Registers a provider of models under a name, and what it holds as [secrets](Self::secret).
     #[must_use]
     pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ModelProvider>) -> Self {
         self.providers = self.providers.with(name, provider);
+        self
+    }
+
+    /// Registers several providers of models, and what they hold as [secrets](Self::secret).
+    #[must_use]
+    pub fn providers(mut self, providers: Providers) -> Self {
+        self.providers = self.providers.and(providers);
         self
     }
 
@@ -130,12 +137,14 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` if a lease lasts no time, a tool's name is malformed, two tools or two blueprints share a name, a blueprint names a tool
-    /// that is not registered, or a schema is not a JSON Schema.
+    /// `InvalidRequest` if a lease lasts no time, the name of a tool or a provider is malformed, two
+    /// tools or two blueprints share a name, a blueprint names a tool that is not registered, or a
+    /// schema is not a JSON Schema.
     pub fn build(self) -> Result<Runtime> {
         if self.lease_for.is_zero() {
             return Err(Error::invalid("a lease must last for some time"));
         }
+        self.providers.check()?;
         let mut tools = BTreeMap::new();
         for tool in self.tools {
             let spec = tool.spec();
@@ -170,7 +179,7 @@ impl RuntimeBuilder {
             tools,
             blueprints,
             lease_for: self.lease_for,
-            secrets: self.secrets.into(),
+            secrets: self.secrets.into_iter().chain(self.providers.secrets()).collect(),
             providers: self.providers,
             prices: self.prices,
         };

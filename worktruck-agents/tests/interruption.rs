@@ -40,6 +40,10 @@ impl ModelProvider for Silent {
     async fn probe(&self, _key: &Secret) -> Result<(), ModelError> {
         Ok(())
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 /// The run after its model was left alone, because it is to be cancelled or must end at once.

@@ -45,6 +45,10 @@ impl ModelProvider for Model {
     async fn probe(&self, _key: &Secret) -> Result<(), ModelError> {
         Ok(())
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 /// A call outside that counts, takes its time, and lets time pass.

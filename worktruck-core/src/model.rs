@@ -205,6 +205,46 @@ impl ModelError {
     }
 }
 
+/// What became of a probe of a key, in the words of the API.
+///
+/// # Examples
+///
+/// ```
+/// use serde_json::json;
+/// use worktruck_core::model::{ModelError, ModelErrorCategory, ProbeResult};
+///
+/// let refused: Result<(), _> = Err(ModelError::new(ModelErrorCategory::InvalidKey, "no such key"));
+/// let result = ProbeResult::from(refused);
+/// assert_eq!(json!(result), json!({"status": "invalid", "category": "invalid_key", "message": "no such key"}));
+/// assert_eq!(json!(ProbeResult::from(Ok(()))), json!({"status": "valid"}));
+/// ```
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum ProbeResult {
+    /// The key is accepted.
+    Valid,
+    /// It is not, or nobody can say.
+    Invalid {
+        /// Why; never [`ModelErrorCategory::InvalidRequest`], which tells nothing about a key.
+        category: ModelErrorCategory,
+        /// For people; never a secret.
+        message: String,
+    },
+}
+
+impl From<Result<(), ModelError>> for ProbeResult {
+    fn from(probed: Result<(), ModelError>) -> Self {
+        match probed {
+            Ok(()) => Self::Valid,
+            Err(ModelError { category: ModelErrorCategory::InvalidRequest, message, .. }) => {
+                // Whatever is at that address, it is not the provider as it is known.
+                Self::Invalid { category: ModelErrorCategory::ProviderUnavailable, message }
+            }
+            Err(ModelError { category, message, .. }) => Self::Invalid { category, message },
+        }
+    }
+}
+
 /// How long to wait before the attempt after `attempt` failed attempts (0 for the first), given
 /// how the last one failed.
 ///
@@ -267,6 +307,10 @@ pub trait ModelProvider: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`ModelError`] with its category.
     async fn probe(&self, key: &Secret) -> Result<(), ModelError>;
+
+    /// What it holds that must not be shown, its key above all: a runtime replaces these values in
+    /// journals and failures. A provider that hands requests on to another one names its secrets, too.
+    fn secrets(&self) -> Vec<Secret>;
 }
 
 #[cfg(test)]
@@ -305,6 +349,13 @@ mod tests {
         assert_eq!(backoff(0, &error, Digest::of_bytes(b"")), Duration::from_secs(90));
         error.retry_after = Some(Duration::from_millis(1));
         assert!(backoff(0, &error, Digest::of_bytes(b"")) > Duration::from_millis(374));
+    }
+
+    #[test]
+    fn a_probe_that_is_not_understood_says_nothing_about_the_key() {
+        let odd = ModelError::new(ModelErrorCategory::InvalidRequest, "HTTP status 404");
+        let category = ModelErrorCategory::ProviderUnavailable;
+        assert_eq!(ProbeResult::from(Err(odd)), ProbeResult::Invalid { category, message: "HTTP status 404".into() });
     }
 
     #[test]

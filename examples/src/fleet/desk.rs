@@ -129,4 +129,8 @@ impl ModelProvider for Thoughtful {
     async fn probe(&self, key: &Secret) -> Result<(), ModelError> {
         self.local.probe(key).await
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.local.secrets()
+    }
 }

@@ -99,6 +99,10 @@ impl ModelProvider for Local {
     async fn probe(&self, _key: &Secret) -> Result<(), ModelError> {
         Ok(())
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
-//! Where models come from: the Anthropic API, and rules that need no network.
+//! Where models come from: the Anthropic API, servers of chat completions, and rules that need no network.
 
 mod anthropic;
+mod http;
 mod local;
+mod openai;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use worktruck_core::model::ModelProvider;
-use worktruck_core::{Error, Result};
+use worktruck_core::{Error, Result, Secret};
 
 pub use anthropic::{Anthropic, AnthropicOptions};
 pub use local::{Local, Policy};
+pub use openai::{OpenAi, OpenAiOptions, TokenLimit};
 
 /// The providers of a runtime, by name.
 ///
@@ -18,15 +21,20 @@ pub use local::{Local, Policy};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use worktruck_agents::providers::{Anthropic, Providers};
+/// use worktruck_agents::providers::{Anthropic, OpenAi, OpenAiOptions, Providers};
 /// use worktruck_core::Secret;
 ///
 /// let anthropic = Anthropic::new(Secret::new("sk-ant-api03-abcd"))?;
-/// let providers = Providers::default().with("anthropic", Arc::new(anthropic));
+/// let here = OpenAiOptions { base_url: "http://127.0.0.1:11434/v1".into(), ..OpenAiOptions::default() };
+/// let providers = Providers::default()
+///     .with("anthropic", Arc::new(anthropic))
+///     .with("here", Arc::new(OpenAi::with_options(None, &here)?));
 /// let (_, model) = providers.resolve("claude-sonnet-5-5")?;
 /// assert_eq!(model, "claude-sonnet-5-5");
+/// let (_, model) = providers.resolve("here/qwen/qwen-5")?;
+/// assert_eq!(model, "qwen/qwen-5");
 /// let error = providers.resolve("openai/gpt-7").unwrap_err();
-/// assert_eq!(error.to_string(), "there is no model provider \"openai\"; registered: anthropic");
+/// assert_eq!(error.to_string(), "there is no model provider \"openai\"; registered: anthropic, here");
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -40,6 +48,39 @@ impl Providers {
     pub fn with(mut self, name: impl Into<String>, provider: Arc<dyn ModelProvider>) -> Self {
         self.by_name.insert(name.into(), provider);
         self
+    }
+
+    /// The same providers with those of `others`, which take the place of namesakes.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.by_name.extend(others.by_name);
+        self
+    }
+
+    /// What the providers hold that must not be shown.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let secrets = self.by_name.values().flat_map(|provider| provider.secrets());
+        secrets.filter(|secret| !secret.expose().is_empty()).collect()
+    }
+
+    /// Refuses names under which no model can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](worktruck_core::ErrorKind::InvalidRequest) if there is one.
+    pub(crate) fn check(&self) -> Result<()> {
+        for name in self.by_name.keys() {
+            if name == LOCAL {
+                return Err(Error::invalid("no provider can be named local: these are the rules of blueprints"));
+            }
+            if name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
+                return Err(Error::invalid(format!(
+                    "{name:?} cannot name a model provider: it has no letter, or a slash or a space"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The provider of a model, and the model's name without the provider: `claude-…` is a model of
@@ -70,6 +111,8 @@ impl Providers {
 }
 
 const DEFAULT_PROVIDER: &str = "anthropic";
+/// The rules of a blueprint, which need no registration.
+const LOCAL: &str = "local";
 
 #[cfg(test)]
 mod tests {
@@ -107,5 +150,29 @@ mod tests {
         assert_eq!(error, "there is no model provider \"openai\"; registered: anthropic, local");
         let error = Providers::default().resolve("claude-opus-5-5").unwrap_err();
         assert!(error.to_string().ends_with("registered: none"), "{error}");
+    }
+
+    #[test]
+    fn names_under_which_no_model_can_be_asked_for_are_refused() {
+        let named = |name: &str| Providers::default().with(name, Arc::new(MockModelProvider::new())).check();
+        for name in ["anthropic", "open-ai.v2", "日本"] {
+            named(name).unwrap();
+        }
+        for name in ["", "local", "a/b", "a b", "a\n"] {
+            assert_eq!(named(name).unwrap_err().kind(), worktruck_core::ErrorKind::InvalidRequest, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_later_of_two_namesakes_counts_and_secrets_are_those_of_all() {
+        let holding = |key: &'static str| {
+            let mut provider = MockModelProvider::new();
+            provider.expect_secrets().returning(move || vec![Secret::new(key)]);
+            Arc::new(provider)
+        };
+        let first = Providers::default().with("a", holding("first")).with("b", holding(""));
+        let all = first.and(Providers::default().with("a", holding("second")).with("c", holding("third")));
+        let secrets: Vec<_> = all.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
+        assert_eq!(secrets, ["second", "third"]);
     }
 }

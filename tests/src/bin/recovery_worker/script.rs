@@ -51,6 +51,10 @@ impl ModelProvider for Scripted {
     async fn probe(&self, _key: &Secret) -> Result<(), ModelError> {
         Ok(())
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 /// Reads, writes, calls outside of both kinds, calls side by side, a block, errors and a retry.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use worktruck_core::Secret;
-use worktruck_core::model::{Block, ModelError, ModelErrorCategory, ModelReply, StopReason, Usage};
+use worktruck_core::model::{Block, ModelError, ModelReply, StopReason, Usage};
 
-use super::error::{self, Report};
+use super::error::DIALECT;
 use super::wire::{Counts, Delta, Event};
+use crate::providers::http::{broken, of_event};
 
 /// An answer of which a part has come.
 #[derive(Debug, Default)]
@@ -36,12 +37,12 @@ impl Assembly {
     ///
     /// # Errors
     ///
-    /// What an `error` event reports; [`ModelErrorCategory::ProviderUnavailable`] for an event that
+    /// What an `error` event reports; [`ProviderUnavailable`](worktruck_core::model::ModelErrorCategory::ProviderUnavailable) for an event that
     /// cannot be understood.
     pub(crate) fn feed(&mut self, data: &str, key: &Secret) -> Result<(), ModelError> {
         let value: Value = serde_json::from_str(data).map_err(|_| broken("an event is not JSON"))?;
         if value["type"] == "error" {
-            return Err(error::of_event(&Report::of(&value), key));
+            return Err(of_event(DIALECT, &value, key));
         }
         // The text of serde's error could show what the model said.
         match serde_json::from_value(value).map_err(|_| broken("an event is not of the known form"))? {
@@ -77,7 +78,7 @@ impl Assembly {
     ///
     /// # Errors
     ///
-    /// [`ModelErrorCategory::ProviderUnavailable`] if the end or the reason for it did not come, or
+    /// [`ProviderUnavailable`](worktruck_core::model::ModelErrorCategory::ProviderUnavailable) if the end or the reason for it did not come, or
     /// if a tool call that is to be executed is not whole.
     pub(crate) fn finish(self, asked: &str) -> Result<ModelReply, ModelError> {
         let stop_reason = match self.stop_reason {
@@ -204,10 +205,6 @@ fn stop_reason(reason: String) -> StopReason {
         "model_context_window_exceeded" => StopReason::ContextWindowExceeded,
         _ => StopReason::Other(reason),
     }
-}
-
-fn broken(what: &str) -> ModelError {
-    ModelError::new(ModelErrorCategory::ProviderUnavailable, format!("the provider's answer is broken: {what}"))
 }
 
 #[cfg(test)]

@@ -193,4 +193,8 @@ impl ModelProvider for ScriptedModel {
     async fn probe(&self, _key: &Secret) -> Result<(), ModelError> {
         Ok(())
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }

@@ -131,7 +131,7 @@ fn tools_keep_their_order_and_their_names_are_checked() {
 }
 
 #[test]
-fn a_longer_conversation_begins_with_the_bytes_of_the_shorter_one() {
+fn a_longer_conversation_goes_on_from_the_words_of_the_shorter_one() {
     let first = Message::User { content: vec![text("find doubles")] };
     let second = Message::Assistant { content: vec![Block::Text { text: "which?".into() }] };
     let third = Message::User { content: vec![text("all")] };
@@ -139,8 +139,70 @@ fn a_longer_conversation_begins_with_the_bytes_of_the_shorter_one() {
         let mut asked = request(messages);
         asked.system = "You find doubles.".into();
         asked.tools = [tool("contacts_get"), tool("contacts_search")].into();
-        serde_json::to_string(&body(&asked).unwrap()).unwrap()
+        // Markers are beside the words.
+        serde_json::to_string(&body(&asked).unwrap()).unwrap().replace(MARKER, "")
     });
     let shared = short.strip_suffix("]}").unwrap();
     assert!(long.starts_with(shared), "{long}\n{shared}");
+}
+
+const MARKER: &str = r#","cache_control":{"type":"ephemeral"}"#;
+
+/// Where the markers of blocks are in a body.
+fn markers(body: &Value) -> Vec<String> {
+    fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
+        let children: Vec<(String, &Value)> = match value {
+            Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), member)).collect(),
+            Value::Array(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect(),
+            _ => return,
+        };
+        for (name, child) in children {
+            match name.as_str() {
+                "cache_control" if !at.is_empty() => found.push(at.to_owned()),
+                _ => walk(child, &format!("{at}/{name}"), found),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(body, "", &mut found);
+    found.sort();
+    found
+}
+
+#[test]
+fn markers_are_where_a_later_prompt_may_go_on_from() {
+    let call = |id: &str| Block::ToolCall { id: id.into(), name: "contacts_get".into(), input: json!({}) };
+    let results = vec![result("a", json!(1), false), result("b", json!(2), false)];
+    let conversation = vec![
+        Message::User { content: vec![text("find doubles")] },
+        Message::Assistant { content: vec![call("a"), call("b")] },
+        Message::User { content: results },
+        Message::Assistant { content: vec![Block::Opaque { value: json!({"type": "server_tool_use"}) }] },
+    ];
+    let marked = |count: usize, system: &str, tools: &[&str]| {
+        let mut asked = request(conversation[..count].to_vec());
+        asked.system = system.into();
+        asked.tools = tools.iter().map(|name| tool(name)).collect();
+        let body = serde_json::to_value(body(&asked).unwrap()).unwrap();
+        assert_eq!(body["cache_control"], json!({"type": "ephemeral"}), "the end");
+        markers(&body)
+    };
+    assert_eq!(marked(1, "Find.", &["a", "b"]), ["/system/0"]);
+    assert_eq!(marked(1, " ", &["a", "b"]), ["/tools/1"], "there is no system prompt to mark");
+    assert_eq!(marked(1, "", &[]), [] as [&str; 0]);
+    assert_eq!(marked(3, "Find.", &["a"]), ["/messages/0/content/0", "/system/0"]);
+    assert_eq!(marked(4, "Find.", &["a"]), ["/messages/2/content/1", "/system/0"], "a paused turn goes on");
+}
+
+#[test]
+fn what_models_of_other_providers_said_is_left_out_or_made_to_fit() {
+    let foreign = json!({"type": "chat_completion", "model": "gpt", "fields": {"reasoning_content": "hm"}});
+    let content = vec![
+        Block::Opaque { value: foreign },
+        Block::ToolCall { id: "a".into(), name: "contacts_get".into(), input: json!("{\"id\": ") },
+    ];
+    assert_eq!(
+        messages(vec![Message::Assistant { content }])[0]["content"],
+        json!([{"type": "tool_use", "id": "a", "name": "contacts_get", "input": {"input": "{\"id\": "}}])
+    );
 }

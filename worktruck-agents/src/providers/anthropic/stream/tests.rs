@@ -1,4 +1,5 @@
 use serde_json::json;
+use worktruck_core::model::ModelErrorCategory;
 
 use super::*;
 

@@ -1,11 +1,7 @@
-//! The Anthropic provider against a server that speaks the wire format.
-
-#![expect(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+//! The Anthropic provider.
 
 mod failures;
-mod server;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,16 +10,16 @@ use worktruck_core::Secret;
 use worktruck_core::model::{
     Block, Message, ModelError, ModelProvider, ModelReply, ModelRequest, StopReason, Usage, UserBlock,
 };
-use worktruck_core::tool::{ToolEffect, ToolSpec};
 
-use server::{Answer, Server};
+use crate::server::{Answer, Server};
+use crate::{asked, question, text, text_of_user};
 
 const KEY: &str = "sk-ant-api03-THEKEYTHATNOBODYSEES";
 
 /// The text of a recorded body.
 macro_rules! wire {
     ($name:literal) => {
-        include_str!(concat!("../wire/", $name))
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire/anthropic/", $name))
     };
 }
 pub(crate) use wire;
@@ -38,33 +34,7 @@ fn provider_with(server: &Server, options: &AnthropicOptions) -> Anthropic {
 }
 
 fn request(messages: Vec<Message>) -> ModelRequest {
-    let spec = ToolSpec {
-        name: "contacts_get".into(),
-        title: "Get a contact".into(),
-        description: "Gives the contact with an id.".into(),
-        input_schema: json!({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}),
-        effect: ToolEffect::Read,
-        is_untrusted: false,
-    };
-    ModelRequest {
-        model: "claude-sonnet-5-5".into(),
-        system: "You find people who are in the list twice.".into(),
-        tools: [spec].into(),
-        messages: messages.into_iter().map(Arc::new).collect(),
-        max_tokens: 256,
-    }
-}
-
-fn question() -> Vec<Message> {
-    vec![Message::User { content: vec![text_of_user("Find the doubles.")] }]
-}
-
-fn text_of_user(text: &str) -> UserBlock {
-    UserBlock::Text { text: text.into() }
-}
-
-fn text(text: &str) -> Block {
-    Block::Text { text: text.into() }
+    asked("claude-sonnet-5-5", messages)
 }
 
 /// What the provider makes of an answer.
@@ -96,7 +66,8 @@ async fn the_request_is_what_the_api_documents() {
             "max_tokens": 256,
             "stream": true,
             "cache_control": {"type": "ephemeral"},
-            "system": "You find people who are in the list twice.",
+            "system": [{"type": "text", "text": "You find people who are in the list twice.",
+                "cache_control": {"type": "ephemeral"}}],
             "tools": [{
                 "name": "contacts_get",
                 "description": "Gives the contact with an id.",
@@ -133,6 +104,9 @@ async fn line_ends_of_other_systems_are_understood() {
     let expected = turn(Answer::stream(body)).await.unwrap();
     for end in ["\r\n", "\r"] {
         assert_eq!(turn(Answer::stream(body.replace('\n', end))).await.unwrap(), expected, "{end:?}");
+    }
+    for size in 1..=24 {
+        assert_eq!(turn(Answer::stream(body).in_pieces_of(size)).await.unwrap(), expected, "{size} bytes at once");
     }
     let comments = body.replace("event: ping", ": a comment\nevent: ping\nretry: 10\nid: 7");
     assert_eq!(turn(Answer::stream(&comments)).await.unwrap(), expected);

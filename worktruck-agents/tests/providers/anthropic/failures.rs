@@ -7,8 +7,9 @@ use worktruck_agents::providers::{Anthropic, AnthropicOptions};
 use worktruck_core::Secret;
 use worktruck_core::model::{ModelError, ModelErrorCategory as Category, ModelProvider};
 
+use super::{KEY, provider, provider_with, request, turn, wire};
+use crate::question;
 use crate::server::{Answer, Server};
-use crate::{KEY, provider, provider_with, question, request, turn, wire};
 
 async fn failed(answer: Answer) -> ModelError {
     turn(answer).await.unwrap_err()
@@ -38,6 +39,7 @@ async fn every_recorded_error_has_its_category() {
     ] {
         let error = failed(Answer::json(status, body)).await;
         assert_eq!((error.category, error.retry_after), (category, None), "{status} {body}");
+        assert_eq!(error.may_be_billed, status == 504, "{status} {body}");
         for part in [status.to_string().as_str(), code, "req_011CSHoEeqs5C35K2UUqR7Fy"] {
             assert!(error.message.contains(part), "{error}");
         }
@@ -60,6 +62,7 @@ async fn an_error_after_a_good_beginning_is_an_error() {
     let error = failed(Answer::stream(wire!("error_event.sse"))).await;
     assert_eq!(error.category, Category::ProviderUnavailable);
     assert!(error.message.contains("overloaded_error while answering"), "{error}");
+    assert!(error.may_be_billed, "the prompt was read, and half an answer written");
 }
 
 #[tokio::test]
@@ -75,7 +78,8 @@ async fn an_answer_without_its_end_is_never_taken_for_a_whole_one() {
         Answer::stream(b"data: \xff\n\n"),
     ] {
         let text = format!("{answer:?}");
-        assert_eq!(failed(answer).await.category, Category::ProviderUnavailable, "{text}");
+        let error = failed(answer).await;
+        assert_eq!((error.category, error.may_be_billed), (Category::ProviderUnavailable, true), "{text}");
     }
 }
 
@@ -88,19 +92,41 @@ async fn a_silence_ends_the_turn() {
         let error = provider_with(&server, &options).complete(request(question())).await.unwrap_err();
         assert_eq!(error.category, Category::ProviderUnavailable);
         assert!(error.message.starts_with("no answer came in time"), "{error}");
+        assert!(error.may_be_billed, "somebody may still be at it");
         server.ended().await;
     }
 }
 
 #[tokio::test]
 async fn an_answer_without_bound_is_cut_off() {
-    let endless = "event: ping\ndata: {\"type\": \"ping\"}\n\n".repeat(100);
-    let server = Server::start([Answer::stream(&endless).then_silent()]).await;
-    let bound = AnthropicOptions { max_response_bytes: 2_000, ..AnthropicOptions::default() };
-    let options = AnthropicOptions { stall_timeout: Duration::from_secs(5), ..bound };
-    let error = provider_with(&server, &options).complete(request(question())).await.unwrap_err();
-    assert_eq!(error.category, Category::InvalidRequest, "repeating it would cost the same again");
-    assert!(error.message.contains("longer"), "{error}");
+    for said in ["event: ping\ndata: {\"type\": \"ping\"}\n\n", "data: [0, 0, 0, 0, 0, 0, 0, ", ": and on"] {
+        let mut server = Server::start([Answer::stream(said).without_end()]).await;
+        let options = AnthropicOptions { max_response_bytes: 20_000, ..AnthropicOptions::default() };
+        let error = provider_with(&server, &options).complete(request(question())).await.unwrap_err();
+        assert_eq!(error.category, Category::InvalidRequest, "repeating it would cost the same again");
+        assert!(error.message.contains("longer") && error.may_be_billed, "{error}");
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn an_error_without_end_is_read_no_further_than_it_makes_sense() {
+    for answer in [Answer::json(500, "no no no ").without_end(), Answer::json(400, "no").then_silent()] {
+        let mut server = Server::start([answer]).await;
+        let turn = tokio::time::timeout(Duration::from_secs(20), async {
+            provider(&server).complete(request(question())).await.unwrap_err()
+        });
+        assert!(turn.await.expect("it is not waited for").message.starts_with("HTTP status"));
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_gives_up_may_have_passed_the_request_on() {
+    for (status, may_be_billed) in [(429, false), (500, true), (502, true), (503, true), (504, true), (529, false)] {
+        let error = failed(Answer::json(status, "<html>")).await;
+        assert_eq!(error.may_be_billed, may_be_billed, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -119,7 +145,7 @@ async fn a_provider_that_is_not_there_is_unavailable() {
     let provider = Anthropic::with_options(Secret::new(KEY), &options).unwrap();
     let error = provider.complete(request(question())).await.unwrap_err();
     assert_eq!(error.category, Category::ProviderUnavailable);
-    assert!(error.message.starts_with("the connection cannot be made"), "{error}");
+    assert!(error.message.starts_with("the connection cannot be made") && !error.may_be_billed, "{error}");
     assert_eq!(provider.probe(&Secret::new(KEY)).await.unwrap_err().category, Category::ProviderUnavailable);
 }
 

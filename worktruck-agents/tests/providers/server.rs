@@ -1,4 +1,4 @@
-//! A server that speaks the wire format of the API from recorded bodies.
+//! A server that speaks the wire format of an API from recorded bodies.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
     body: Vec<u8>,
+    /// How many bytes come at once.
+    pieces: usize,
     ending: Ending,
 }
 
@@ -29,24 +31,30 @@ enum Ending {
     Whole,
     Broken,
     Silent,
+    Endless,
 }
 
 impl Answer {
     /// A stream of events.
     pub(crate) fn stream(body: impl AsRef<[u8]>) -> Self {
         let headers = vec![("content-type", "text/event-stream; charset=utf-8")];
-        Self { status: 200, headers, body: body.as_ref().to_vec(), ending: Ending::Whole }
+        Self { status: 200, headers, body: body.as_ref().to_vec(), pieces: PIECES, ending: Ending::Whole }
     }
 
     /// A JSON body.
     pub(crate) fn json(status: u16, body: &str) -> Self {
         let headers = vec![("content-type", "application/json")];
-        Self { status, headers, body: body.into(), ending: Ending::Whole }
+        Self { status, headers, body: body.into(), pieces: PIECES, ending: Ending::Whole }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// The body comes in pieces of so many bytes.
+    pub(crate) fn in_pieces_of(self, pieces: usize) -> Self {
+        Self { pieces, ..self }
     }
 
     /// The connection breaks after the body.
@@ -57,6 +65,11 @@ impl Answer {
     /// The connection stays open after the body, and nothing comes.
     pub(crate) fn then_silent(self) -> Self {
         Self { ending: Ending::Silent, ..self }
+    }
+
+    /// The body comes again and again.
+    pub(crate) fn without_end(self) -> Self {
+        Self { ending: Ending::Endless, ..self }
     }
 }
 
@@ -127,22 +140,30 @@ async fn answer(State(script): State<Script>, request: Request) -> Response {
     let Some(answer) = script.answers.lock().unwrap().pop_front() else {
         return Response::builder().status(StatusCode::IM_A_TEAPOT).body(Body::empty()).unwrap();
     };
-    // Pieces of a size that splits lines, characters and JSON texts.
-    let pieces: Vec<_> = answer.body.chunks(17).map(Bytes::copy_from_slice).map(Ok).collect();
-    let last = Last { ending: answer.ending, ended: script.ended };
-    let rest = stream::once(async move {
-        match last.ending {
-            Ending::Whole => None,
-            Ending::Broken => Some(Err(std::io::Error::other("broken"))),
-            Ending::Silent => {
-                // The future keeps `last`, which tells of its end when the connection is closed.
-                std::future::pending::<()>().await;
-                drop(last);
-                None
-            }
-        }
-    });
-    let body = Body::from_stream(stream::iter(pieces).chain(rest.filter_map(std::future::ready)));
+    let pieces: Vec<_> = answer.body.chunks(answer.pieces).map(Bytes::copy_from_slice).map(Ok).collect();
+    let last = Last { ended: script.ended };
+    let again = Bytes::from(answer.body);
+    let rest = match answer.ending {
+        Ending::Whole => stream::once(async move { drop(last) }).filter_map(|()| async { None }).boxed(),
+        Ending::Broken => stream::once(async move {
+            drop(last);
+            Err(std::io::Error::other("broken"))
+        })
+        .boxed(),
+        // The future keeps `last`, which tells of its end when the connection is closed.
+        Ending::Silent => stream::once(async move {
+            std::future::pending::<()>().await;
+            drop(last);
+            Ok(Bytes::new())
+        })
+        .boxed(),
+        Ending::Endless => stream::repeat_with(move || {
+            let _kept = &last;
+            Ok(again.clone())
+        })
+        .boxed(),
+    };
+    let body = Body::from_stream(stream::iter(pieces).chain(rest));
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
@@ -150,8 +171,10 @@ async fn answer(State(script): State<Script>, request: Request) -> Response {
     response.body(body).unwrap()
 }
 
+/// A size that splits lines, characters and JSON texts.
+const PIECES: usize = 17;
+
 struct Last {
-    ending: Ending,
     ended: UnboundedSender<()>,
 }
 
