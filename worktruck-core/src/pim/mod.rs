@@ -26,6 +26,7 @@
 pub mod calendar;
 pub mod contacts;
 pub mod crm;
+pub mod integrations;
 mod listing;
 pub mod notes;
 mod operation;
