@@ -41,10 +41,13 @@ mod driver;
 pub mod export;
 mod held;
 pub mod import;
+pub mod integrations;
+pub mod net;
 pub mod providers;
 pub mod retention;
 mod runtime;
 pub mod tools;
+pub mod vault;
 mod worker;
 
 pub use runtime::{Runtime, RuntimeBuilder};

@@ -44,6 +44,8 @@ pub async fn status_of_an_integration_key_is_read_at_any_moment(stage: Stage) {
     let keys = desk.of::<IntegrationKey>();
     let key = keys.create(IntegrationKey::new(Provider::Cloudflare, "a")).await.expect("a key is stored");
     keys.create(IntegrationKey::new(Provider::Github, "b")).await.expect("a key is stored");
+    // Two commits at one moment are not at the same one.
+    desk.wait(60);
     let before = desk.wait(60);
     let patch = json!({ "status": "active", "last_verified_at": before });
     let active = keys.update(key.id, patch).await.expect("a status is written");
