@@ -43,10 +43,13 @@ pub mod export;
 mod folder;
 mod held;
 pub mod import;
+pub mod integrations;
+pub mod net;
 pub mod providers;
 pub mod retention;
 mod runtime;
 pub mod tools;
+pub mod vault;
 mod worker;
 
 pub use runtime::{Runtime, RuntimeBuilder};

@@ -47,7 +47,9 @@ mod faulty_without_faults {
 fn every_name_in_a_contract_is_a_scenario() {
     let ports = [
         include_str!("../src/store/entity.rs"),
+        include_str!("../src/store/retention.rs"),
         include_str!("../src/store/run.rs"),
+        include_str!("../src/store/secret.rs"),
         include_str!("../src/store/tenant.rs"),
     ];
     let scenarios: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();

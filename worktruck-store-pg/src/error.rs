@@ -77,8 +77,14 @@ pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Whether the statement did nothing and may simply be made again. Of the foreign keys that there are
-/// all are of payloads: one that a step names was removed while the step was written.
+/// Whether the database refused a row because it refers to one that is not there, or refused to remove
+/// one that others refer to.
+pub(crate) fn is_referred_to(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// Whether the statement did nothing and may simply be made again. Of the foreign keys that commits
+/// meet all are of payloads: one that a step names was removed while the step was written.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03" | "23503"))
 }

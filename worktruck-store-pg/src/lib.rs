@@ -45,6 +45,7 @@ mod options;
 mod retention;
 mod rows;
 mod run;
+mod secret;
 mod statement;
 mod store;
 mod tenant;

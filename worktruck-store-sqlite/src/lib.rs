@@ -31,6 +31,7 @@ mod options;
 mod retention;
 mod rows;
 mod run;
+mod secret;
 mod store;
 mod tenant;
 mod work;

@@ -7,8 +7,9 @@ use futures::future::join_all;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
+    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
+    TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -211,5 +212,64 @@ impl RetentionStore for Watched {
     async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
         let call = call("expire", &(tenant, before, limit), now);
         self.note(call, self.store().expire(tenant, before, limit, now).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SecretStore for Watched {
+    async fn put_secret(&self, tenant: TenantId, secret: SealedSecret) -> Result<Put> {
+        let call = format!("put_secret {:?}", (tenant, &secret));
+        self.note(call, self.store().put_secret(tenant, secret).await)
+    }
+
+    async fn secret(&self, tenant: TenantId, name: &SecretName) -> Result<Option<SealedSecret>> {
+        let call = format!("secret {:?}", (tenant, name));
+        self.note(call, self.store().secret(tenant, name).await)
+    }
+
+    async fn secrets(&self, tenant: TenantId, purpose: Option<&str>, page: PageRequest) -> Result<Page<SealedSecret>> {
+        let call = format!("secrets {:?}", (tenant, purpose, &page));
+        self.note(call, self.store().secrets(tenant, purpose, page).await)
+    }
+
+    async fn swap_secret(&self, tenant: TenantId, old: &SealedSecret, new: SealedSecret) -> Result<()> {
+        let call = format!("swap_secret {:?}", (tenant, old, &new));
+        self.note(call, self.store().swap_secret(tenant, old, new).await)
+    }
+
+    async fn remove_secret(&self, tenant: TenantId, name: &SecretName) -> Result<()> {
+        let call = format!("remove_secret {:?}", (tenant, name));
+        self.note(call, self.store().remove_secret(tenant, name).await)
+    }
+
+    async fn data_keys(&self, tenant: TenantId) -> Result<Vec<DataKey>> {
+        let call = format!("data_keys {:?}", tenant);
+        self.note(call, self.store().data_keys(tenant).await)
+    }
+
+    async fn add_data_key(&self, tenant: TenantId, key: DataKey) -> Result<()> {
+        let call = format!("add_data_key {:?}", (tenant, &key));
+        self.note(call, self.store().add_data_key(tenant, key).await)
+    }
+
+    async fn swap_data_key(&self, tenant: TenantId, old: &DataKey, new: DataKey) -> Result<()> {
+        let call = format!("swap_data_key {:?}", (tenant, old, &new));
+        self.note(call, self.store().swap_data_key(tenant, old, new).await)
+    }
+
+    async fn remove_data_key(&self, tenant: TenantId, number: u32) -> Result<()> {
+        let call = format!("remove_data_key {:?}", (tenant, number));
+        self.note(call, self.store().remove_data_key(tenant, number).await)
+    }
+
+    async fn all_data_keys(&self, page: PageRequest) -> Result<Page<(TenantId, DataKey)>> {
+        let call = format!("all_data_keys {:?}", &page);
+        self.note(call, self.store().all_data_keys(page).await)
+    }
+
+    async fn shred(&self, tenant: TenantId) -> Result<()> {
+        let call = format!("shred {:?}", tenant);
+        self.note(call, self.store().shred(tenant).await)
     }
 }

@@ -12,6 +12,7 @@ pub(crate) const ASYNC_IN_CORE: &[(&str, &str)] = &[
     ("store/entity.rs", "a port of storage"),
     ("store/run.rs", "a port of storage"),
     ("store/retention.rs", "a port of storage"),
+    ("store/secret.rs", "a port of storage"),
     ("store/tenant.rs", "a port of storage"),
     ("store/view.rs", "answers a tool's reads through the port of entities"),
     ("pim/", "operations read through the view"),

@@ -24,6 +24,7 @@ pub mod event;
 pub mod event_link;
 pub mod group;
 pub mod group_member;
+pub mod integration_key;
 pub mod interaction;
 pub mod label;
 mod locale;
@@ -130,6 +131,8 @@ kinds! {
     Group "group" group::Group,
     /// That a contact is in a group.
     GroupMember "group_member" group_member::GroupMember,
+    /// That a key of another service is stored.
+    IntegrationKey "integration_key" integration_key::IntegrationKey,
     /// Something that took place with contacts.
     Interaction "interaction" interaction::Interaction,
     /// The colour of a name that tasks are labelled with.

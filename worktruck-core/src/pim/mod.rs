@@ -27,6 +27,7 @@ pub mod calendar;
 pub mod contacts;
 pub mod crm;
 mod history;
+pub mod integrations;
 mod listing;
 pub mod notes;
 mod operation;

@@ -163,6 +163,18 @@ impl Pim {
         self.store.changes(tenant, since, PageRequest::new(limit, None)?).await
     }
 
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An id that nothing has.
+    #[must_use]
+    pub fn new_id(&self) -> EntityId {
+        EntityId::new(&*self.ids, self.now())
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn EntityStore> {

@@ -13,6 +13,7 @@ mod plan;
 mod query;
 mod retention;
 mod run;
+mod secret;
 mod tenant;
 mod view;
 mod walk;
@@ -33,11 +34,14 @@ pub use query::{
 };
 pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
 pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
+pub use secret::{
+    DataKey, Put, SealedSecret, SecretName, SecretStore, check_key_swap, check_swap, data_key_scope, secret_scope,
+};
 pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
 pub use view::View;
 pub use words::{MAX_WORDS, Titled, fold, searched};
 
 /// All that a runtime needs of a backend.
-pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore {}
+pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore {}
 
-impl<T: EntityStore + RunStore + TenantStore + RetentionStore> Store for T {}
+impl<T: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore> Store for T {}

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use crate::journal::Journal;
 use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
+    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
+    TenantHead, TenantStore, Version,
 };
 use crate::temporal::At;
 use crate::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -225,6 +226,54 @@ impl<S: Store> TenantStore for FaultyStore<S> {
 impl<S: Store> RetentionStore for FaultyStore<S> {
     async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
         self.call("expire", self.inner.expire(tenant, before, limit, now)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> SecretStore for FaultyStore<S> {
+    async fn put_secret(&self, tenant: TenantId, secret: SealedSecret) -> Result<Put> {
+        self.call("put_secret", self.inner.put_secret(tenant, secret)).await
+    }
+
+    async fn secret(&self, tenant: TenantId, name: &SecretName) -> Result<Option<SealedSecret>> {
+        self.call("secret", self.inner.secret(tenant, name)).await
+    }
+
+    async fn secrets(&self, tenant: TenantId, purpose: Option<&str>, page: PageRequest) -> Result<Page<SealedSecret>> {
+        self.call("secrets", self.inner.secrets(tenant, purpose, page)).await
+    }
+
+    async fn swap_secret(&self, tenant: TenantId, old: &SealedSecret, new: SealedSecret) -> Result<()> {
+        self.call("swap_secret", self.inner.swap_secret(tenant, old, new)).await
+    }
+
+    async fn remove_secret(&self, tenant: TenantId, name: &SecretName) -> Result<()> {
+        self.call("remove_secret", self.inner.remove_secret(tenant, name)).await
+    }
+
+    async fn data_keys(&self, tenant: TenantId) -> Result<Vec<DataKey>> {
+        self.call("data_keys", self.inner.data_keys(tenant)).await
+    }
+
+    async fn add_data_key(&self, tenant: TenantId, key: DataKey) -> Result<()> {
+        self.call("add_data_key", self.inner.add_data_key(tenant, key)).await
+    }
+
+    async fn swap_data_key(&self, tenant: TenantId, old: &DataKey, new: DataKey) -> Result<()> {
+        self.call("swap_data_key", self.inner.swap_data_key(tenant, old, new)).await
+    }
+
+    async fn remove_data_key(&self, tenant: TenantId, number: u32) -> Result<()> {
+        self.call("remove_data_key", self.inner.remove_data_key(tenant, number)).await
+    }
+
+    async fn all_data_keys(&self, page: PageRequest) -> Result<Page<(TenantId, DataKey)>> {
+        self.call("all_data_keys", self.inner.all_data_keys(page)).await
+    }
+
+    async fn shred(&self, tenant: TenantId) -> Result<()> {
+        self.call("shred", self.inner.shred(tenant)).await
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Notes {
     pub(crate) keys: BTreeMap<(TenantId, String), RunId>,
     /// How many wait for work.
     pub(crate) waiting: usize,
+    /// Data keys that were removed although they were in use.
+    pub(crate) removed_keys: Vec<(TenantId, u32)>,
 }
 
 impl Broken {

@@ -1,26 +1,5 @@
 //! The defects, and for each the scenarios that notice it.
 
-use super::assert_caught;
-
-macro_rules! wrong_stores {
-    ($($(#[$doc:meta])* $test:ident, $defect:ident: [$($scenario:ident)*],)*) => {
-        /// Which promise is broken.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub(crate) enum Defect {
-            $($(#[$doc])* $defect,)*
-        }
-
-        /// The scenarios that fail on a store with a defect; all others pass.
-        pub(crate) const CAUGHT: &[(Defect, &[&str])] =
-            &[$((Defect::$defect, &[$(stringify!($scenario)),*])),*];
-
-        $(#[tokio::test]
-        async fn $test() {
-            assert_caught(Defect::$defect).await;
-        })*
-    };
-}
-
 wrong_stores! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
@@ -609,4 +588,39 @@ wrong_stores! {
     any_slug_is_noticed, AnySlug: [malformed_slug_is_refused],
     /// A slug is found in capitals, too.
     slugs_folded_is_noticed, SlugsFolded: [tenant_is_found_by_id_and_slug],
+    /// A long value loses its last byte.
+    sealed_values_cut_is_noticed, SealedValuesCut: [sealed_value_comes_back_as_it_was_kept],
+    /// Every value is the first of its name.
+    put_always_adds_is_noticed, PutAlwaysAdds: [sealed_value_comes_back_as_it_was_kept],
+    /// A value is kept whether its data key is there or not.
+    key_of_value_unchecked_is_noticed, KeyOfValueUnchecked: [
+        secrets_of_another_tenant_are_not_there value_needs_its_data_key
+    ],
+    /// A data key goes although values are sealed under it, which stay.
+    key_in_use_removed_is_noticed, KeyInUseRemoved: [data_key_in_use_stays value_is_never_left_without_its_key],
+    /// There is one page of values.
+    secrets_cut_is_noticed, SecretsCut: [secrets_are_walked_in_order secrets_of_another_tenant_are_not_there],
+    /// A swap takes effect on whatever is there.
+    swap_unchecked_is_noticed, SwapUnchecked: [
+        one_of_many_swaps_wins secrets_of_another_tenant_are_not_there swap_needs_what_is_there
+        value_needs_its_data_key
+    ],
+    /// What is not there can be removed.
+    removal_forgiven_is_noticed, RemovalForgiven: [
+        removed_secret_is_gone secrets_of_another_tenant_are_not_there
+    ],
+    /// A data key takes the place of another.
+    data_key_replaced_is_noticed, DataKeyReplaced: [data_key_number_is_given_once],
+    /// A data key is wrapped again whatever wraps it by then.
+    rewrap_unchecked_is_noticed, RewrapUnchecked: [data_key_is_wrapped_again_once],
+    /// There is one page of data keys.
+    data_keys_cut_is_noticed, DataKeysCut: [data_keys_of_all_tenants_are_walked],
+    /// The data keys of a tenant outlive its values.
+    keys_outlive_values_is_noticed, KeysOutliveValues: [shredding_leaves_nothing],
+    /// The tenant is left out of `secret`.
+    secret_of_any_tenant_is_noticed, SecretOfAnyTenant: [
+        secrets_of_another_tenant_are_not_there shredding_leaves_nothing
+    ],
+    /// What is malformed is passed over.
+    malformed_secret_passed_over_is_noticed, MalformedSecretPassedOver: [malformed_secret_is_refused],
 }

@@ -3,12 +3,16 @@
 //! A suite that cannot fail proves nothing. Each store here is the reference store with one
 //! defect; its test asserts which scenarios fail on it: those, and no others.
 
+#[macro_use]
+mod listing;
+
 mod broken;
 mod claims;
 mod defects;
 mod entities;
 mod retention;
 mod runs;
+mod secrets;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

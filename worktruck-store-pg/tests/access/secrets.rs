@@ -4,7 +4,10 @@ use serde_json::json;
 use worktruck_core::TenantId;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{Signal, Transition};
-use worktruck_core::store::{EntityStore as _, Provenance, RetentionStore as _, RunStore as _};
+use worktruck_core::store::{
+    DataKey, EntityStore as _, Provenance, RetentionStore as _, RunStore as _, SealedSecret, SecretName,
+    SecretStore as _,
+};
 
 use crate::deeds::{at, claim, commit, delete, enqueue, finished, new_key, new_run, put, put_valid, tenant};
 use crate::place::{Place, Role, Session};
@@ -33,7 +36,8 @@ impl Secrets {
         role
     }
 
-    /// All tables and views of the schema, with the column that says whose a row is.
+    /// All tables and views of the schema that a reader may have rows of, with the column that says whose a
+    /// row is.
     pub(crate) async fn relations(&self) -> Vec<(String, String)> {
         let mut owner = self.place.owner().await;
         let names = owner
@@ -42,7 +46,7 @@ impl Secrets {
                      SELECT a.attname FROM pg_attribute a
                      WHERE a.attrelid = c.oid AND a.attname IN ('tenant', 'tenant_id')), 'id')
                  FROM pg_class c WHERE c.relnamespace = 'worktruck'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                     AND c.relname <> 'migration' ORDER BY 1",
+                     AND c.relname NOT IN ('migration', 'data_key', 'secret') ORDER BY 1",
             )
             .await;
         let pair = |name: &String| name.split_once(' ').map(|(name, column)| (name.to_owned(), column.to_owned()));
@@ -90,6 +94,11 @@ async fn busy_tenant(place: &Place, name: &str) -> TenantId {
         .expect("a run is cancelled");
     enqueue(store, id, new_run(input), at(16)).await;
     store.expire(id, at(1), 1, at(17)).await.expect("nothing is so old");
+    let key = DataKey { number: 1, wrapped_by: secret.clone(), wrapped: secret.clone().into_bytes(), made_at: at(18) };
+    store.add_data_key(id, key).await.expect("a data key is added");
+    let name = SecretName::new("integration_key", &secret);
+    let sealed = SealedSecret { name, key: 1, sealed: secret.into_bytes(), sealed_at: at(19) };
+    store.put_secret(id, sealed).await.expect("a value is kept");
     id
 }
 
@@ -171,6 +180,29 @@ async fn a_role_that_was_granted_everything_and_has_no_tenant_reads_nothing_and_
             assert_eq!(session.try_run(&change).await.expect("it changes nothing"), 0, "{change}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_sealed_is_for_no_reader_whatever_it_was_granted() {
+    let secrets = Secrets::fresh().await;
+    let role = secrets.reader().await;
+    let (mut owner, mut reader) = (secrets.place.owner().await, role.log_in().await);
+    for table in ["data_key", "secret"] {
+        assert_eq!(owner.count(&format!("SELECT count(*) FROM {table}")).await, 2, "the test must fill {table}");
+        assert_eq!(reader.refused(&format!("SELECT count(*) FROM {table}")).await, "42501", "{table}");
+    }
+    // As somebody careless would.
+    owner.run(&format!("GRANT ALL ON ALL TABLES IN SCHEMA worktruck TO {}", role.quoted())).await;
+    for table in ["data_key", "secret"] {
+        assert_eq!(reader.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        assert_eq!(reader.texts(&format!("SELECT t::text FROM {table} t")).await, [""; 0], "{table}");
+        for change in [format!("UPDATE {table} SET tenant = tenant"), format!("DELETE FROM {table}")] {
+            assert_eq!(reader.try_run(&change).await.expect("it changes nothing"), 0, "{change}");
+        }
+    }
+    let key = format!("INSERT INTO data_key VALUES ('{}', 2, 'x', 'x', 0)", secrets.alpha);
+    assert_eq!(reader.refused(&key).await, "42501");
+    assert_eq!(owner.count("SELECT count(*) FROM secret").await, 2, "nothing was changed");
 }
 
 #[tokio::test]

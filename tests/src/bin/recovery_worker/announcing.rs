@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, RetentionStore, RunQuery, RunStore, Store, Tenant, TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
+    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
+    TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -190,5 +191,53 @@ impl TenantStore for Announcing {
 impl RetentionStore for Announcing {
     async fn expire(&self, tenant: TenantId, before: Timestamp, limit: usize, now: Timestamp) -> Result<Expired> {
         self.inner.expire(tenant, before, limit, now).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SecretStore for Announcing {
+    async fn put_secret(&self, tenant: TenantId, secret: SealedSecret) -> Result<Put> {
+        self.inner.put_secret(tenant, secret).await
+    }
+
+    async fn secret(&self, tenant: TenantId, name: &SecretName) -> Result<Option<SealedSecret>> {
+        self.inner.secret(tenant, name).await
+    }
+
+    async fn secrets(&self, tenant: TenantId, purpose: Option<&str>, page: PageRequest) -> Result<Page<SealedSecret>> {
+        self.inner.secrets(tenant, purpose, page).await
+    }
+
+    async fn swap_secret(&self, tenant: TenantId, old: &SealedSecret, new: SealedSecret) -> Result<()> {
+        self.inner.swap_secret(tenant, old, new).await
+    }
+
+    async fn remove_secret(&self, tenant: TenantId, name: &SecretName) -> Result<()> {
+        self.inner.remove_secret(tenant, name).await
+    }
+
+    async fn data_keys(&self, tenant: TenantId) -> Result<Vec<DataKey>> {
+        self.inner.data_keys(tenant).await
+    }
+
+    async fn add_data_key(&self, tenant: TenantId, key: DataKey) -> Result<()> {
+        self.inner.add_data_key(tenant, key).await
+    }
+
+    async fn swap_data_key(&self, tenant: TenantId, old: &DataKey, new: DataKey) -> Result<()> {
+        self.inner.swap_data_key(tenant, old, new).await
+    }
+
+    async fn remove_data_key(&self, tenant: TenantId, number: u32) -> Result<()> {
+        self.inner.remove_data_key(tenant, number).await
+    }
+
+    async fn all_data_keys(&self, page: PageRequest) -> Result<Page<(TenantId, DataKey)>> {
+        self.inner.all_data_keys(page).await
+    }
+
+    async fn shred(&self, tenant: TenantId) -> Result<()> {
+        self.inner.shred(tenant).await
     }
 }

@@ -5,6 +5,7 @@ mod entity;
 mod retention;
 mod run;
 mod runs;
+mod secret;
 mod tenant;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::TenantId;
 use super::Tenant;
 use entities::Entities;
 use runs::Runs;
+use secret::Secrets;
 
 /// Keeps everything in this process, and loses it with it.
 ///
@@ -57,6 +59,7 @@ struct State {
     tenants: BTreeMap<TenantId, Tenant>,
     entities: BTreeMap<TenantId, Entities>,
     runs: Runs,
+    secrets: BTreeMap<TenantId, Secrets>,
 }
 
 impl MemoryStore {

@@ -194,6 +194,22 @@ macro_rules! conformance_scenarios {
                 expiry_leaves_other_tenants_alone
                 expiry_of_the_future_is_refused
             }
+            secrets {
+                sealed_value_comes_back_as_it_was_kept
+                value_needs_its_data_key
+                data_key_in_use_stays
+                value_is_never_left_without_its_key
+                secrets_are_walked_in_order
+                swap_needs_what_is_there
+                one_of_many_swaps_wins
+                removed_secret_is_gone
+                data_key_number_is_given_once
+                data_key_is_wrapped_again_once
+                data_keys_of_all_tenants_are_walked
+                shredding_leaves_nothing
+                secrets_of_another_tenant_are_not_there
+                malformed_secret_is_refused
+            }
             tenant {
                 tenant_is_found_by_id_and_slug
                 tenants_are_walked_by_id
@@ -262,6 +278,11 @@ macro_rules! operation_scenarios {
                 every_point_reads_as_it_was_written_last
                 answers_at_a_moment_stay
                 differences_and_timelines_add_up
+            }
+            integrations {
+                provider_has_one_integration_key
+                status_of_an_integration_key_is_read_at_any_moment
+                netdata_needs_its_address
             }
             contacts {
                 affiliation_is_listed_for_both_sides
