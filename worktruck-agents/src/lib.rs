@@ -44,6 +44,7 @@ pub mod import;
 pub mod providers;
 pub mod retention;
 mod runtime;
+pub mod scheduler;
 pub mod tools;
 mod worker;
 

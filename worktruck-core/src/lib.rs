@@ -17,6 +17,7 @@ pub mod pim;
 pub mod pricing;
 pub mod recurrence;
 pub mod run;
+pub mod schedule;
 mod secret;
 pub mod store;
 pub mod temporal;

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 pub mod affiliation;
 pub mod agent_config;
+pub mod agent_schedule;
 pub mod amount;
 pub mod attachment;
 pub mod attendee;
@@ -96,6 +97,8 @@ kinds! {
     Affiliation "affiliation" affiliation::Affiliation,
     /// How a blueprint behaves for a tenant.
     AgentConfig "agent_config" agent_config::AgentConfig,
+    /// When runs of a blueprint are due.
+    AgentSchedule "agent_schedule" agent_schedule::AgentSchedule,
     /// A file that belongs to a note.
     Attachment "attachment" attachment::Attachment,
     /// Somebody who is asked to an event.

@@ -31,6 +31,7 @@ pub mod notes;
 mod operation;
 mod record;
 mod records;
+pub mod schedules;
 pub mod search;
 mod stored;
 pub mod tasks;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::entity::Locale;
 use crate::entity::affiliation::Affiliation;
+use crate::entity::agent_schedule::AgentSchedule;
 use crate::entity::attachment::Attachment;
 use crate::entity::attendee::Attendee;
 use crate::entity::calendar::Calendar;
@@ -83,6 +84,8 @@ records! {
     attendees Attendee,
     /// What events are in.
     calendars Calendar,
+    /// When runs are due.
+    agent_schedules AgentSchedule,
     /// Persons, organizations and groups.
     contacts Contact,
     /// What contacts are at organizations.

@@ -53,6 +53,7 @@ pub mod periods;
 pub mod programs;
 pub mod records;
 pub mod retention;
+pub mod schedules;
 pub mod selection;
 pub mod signal;
 pub mod tasks;

@@ -235,6 +235,13 @@ macro_rules! operation_scenarios {
                 link_to_a_merged_contact_leads_to_the_survivor
                 pages_at_a_moment_stay_while_others_write
             }
+            schedules {
+                schedule_knows_when_it_is_due_next
+                bad_schedule_is_refused_at_its_place
+                schedules_are_listed_by_when_they_are_due
+                schedule_is_moved_on_once
+                each_due_time_gets_one_run_from_many_schedulers
+            }
             programs {
                 every_point_reads_as_it_was_written_last
                 answers_at_a_moment_stay
