@@ -41,11 +41,13 @@ mod driver;
 pub mod export;
 mod held;
 pub mod import;
+pub mod net;
 pub mod providers;
 pub mod retention;
 mod runtime;
 pub mod scheduler;
 pub mod tools;
+pub mod webhooks;
 mod worker;
 
 pub use runtime::{Runtime, RuntimeBuilder};

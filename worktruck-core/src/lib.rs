@@ -28,7 +28,7 @@ pub mod tool;
 
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
-pub use id::{DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
+pub use id::{DeliveryId, DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page, PageRequest};
 pub use secret::Secret;

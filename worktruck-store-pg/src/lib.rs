@@ -41,6 +41,7 @@ mod group;
 mod link;
 mod migrate;
 mod options;
+mod outbox;
 mod retention;
 mod rows;
 mod run;

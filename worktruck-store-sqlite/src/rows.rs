@@ -73,7 +73,7 @@ macro_rules! ids {
     };
 }
 
-ids!(EntityId, RunId, TenantId);
+ids!(DeliveryId, EntityId, RunId, TenantId);
 
 /// What a column of bytes can hold.
 pub(crate) trait FromBytes: Sized {

@@ -45,6 +45,7 @@ pub mod task;
 pub mod task_link;
 pub mod task_status;
 mod text;
+pub mod webhook;
 
 pub use locale::Locale;
 
@@ -159,6 +160,8 @@ kinds! {
     TaskLink "task_link" task_link::TaskLink,
     /// A step that tasks of a project go through.
     TaskStatus "task_status" task_status::TaskStatus,
+    /// Where to tell of what happens.
+    Webhook "webhook" webhook::Webhook,
 }
 
 /// The data of one kind of entity: what is stored as its body, and read back from it.

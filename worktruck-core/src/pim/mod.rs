@@ -36,6 +36,7 @@ pub mod search;
 mod stored;
 pub mod tasks;
 mod travel;
+pub mod webhooks;
 mod write;
 
 pub use listing::Listing;

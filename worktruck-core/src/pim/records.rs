@@ -35,6 +35,7 @@ use crate::entity::stage_change::StageChange;
 use crate::entity::task::Task;
 use crate::entity::task_link::TaskLink;
 use crate::entity::task_status::TaskStatus;
+use crate::entity::webhook::Webhook;
 use crate::store::{Applied, Changes, Commits, EntityStore, Provenance, View};
 use crate::temporal::At;
 use crate::{Clock, Cursor, EntityId, Error, ErrorKind, IdSource, PageRequest, Result, TenantId, Timestamp};
@@ -84,6 +85,8 @@ records! {
     attendees Attendee,
     /// What events are in.
     calendars Calendar,
+    /// Where to tell of what happens.
+    webhooks Webhook,
     /// When runs are due.
     agent_schedules AgentSchedule,
     /// Persons, organizations and groups.

@@ -270,8 +270,8 @@ wrong_stores! {
         claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused events_are_numbered_without_gaps
         expired_lease_is_claimed_again_under_a_higher_fence expired_run_counts_and_is_taken_over_at_the_limit
         expired_run_is_taken_over_by_one_worker expired_runs_stand_among_the_queued limit_holds_as_it_is_at_the_claim
-        open_calls_and_reservations_are_kept_until_settled renew_keeps_a_run renew_of_a_stale_lease_is_lost
-        takeover_is_a_turn
+        open_calls_and_reservations_are_kept_until_settled refused_commit_tells_nobody renew_keeps_a_run
+        renew_of_a_stale_lease_is_lost takeover_is_a_turn
     ],
     /// A run goes on at whatever version of its blueprint.
     claim_of_any_version_is_noticed, ClaimOfAnyVersion: [
@@ -301,14 +301,14 @@ wrong_stores! {
     ],
     /// Whose turn it was goes by the clocks of workers.
     turns_by_the_clock_is_noticed, TurnsByTheClock: [
-        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
         runs_that_ended_later_or_not_at_all_stay turns_do_not_depend_on_clocks
     ],
     /// Only new runs count as turns.
     takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [
-        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
         runs_that_ended_later_or_not_at_all_stay takeover_is_a_turn turns_do_not_depend_on_clocks
     ],
     /// A claim serves everybody who waits for one, also if it takes nothing.
@@ -380,7 +380,8 @@ wrong_stores! {
     /// A commit counts whatever the number of its lease.
     no_fence_on_commit_is_noticed, NoFenceOnCommit: [
         commit_made_again_changes_nothing commit_under_a_stale_lease_is_refused
-        lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+        lease_under_another_tenant_is_worth_nothing refused_commit_tells_nobody
+        released_run_is_claimed_at_once_and_keeps_its_attempts
     ],
     /// A lease that expired cannot commit, although nobody took the run.
     late_commit_refused_is_noticed, LateCommitRefused: [
@@ -392,12 +393,12 @@ wrong_stores! {
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
         commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
         commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// What the changes of a step rest on is not looked at.
     steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
         commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// Changes are committed before the steps.
     changes_first_is_noticed, ChangesFirst: [
@@ -418,10 +419,12 @@ wrong_stores! {
     /// A conflict does not name its step.
     conflict_is_an_error_is_noticed, ConflictIsAnError: [
         commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// A commit made again is refused.
-    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing],
+    repeated_refused_is_noticed, RepeatedRefused: [
+        commit_made_again_changes_nothing commit_made_again_tells_once
+    ],
     /// The first commit must bring a snapshot, also if it records nothing.
     snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
     /// A run that does not exist reads as lost.
@@ -576,4 +579,48 @@ wrong_stores! {
     any_slug_is_noticed, AnySlug: [malformed_slug_is_refused],
     /// A slug is found in capitals, too.
     slugs_folded_is_noticed, SlugsFolded: [tenant_is_found_by_id_and_slug],
+    /// No webhook is told of anything.
+    nothing_told_is_noticed, NothingTold: [
+        commit_made_again_tells_once deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one
+        delivery_that_nobody_settles_is_taken_again event_that_a_webhook_asks_for_is_delivered
+        late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time webhook_is_told_only_what_it_asks_for
+    ],
+    /// Every webhook is told, whatever it asks for.
+    everybody_told_is_noticed, EverybodyTold: [
+        deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+        event_that_a_webhook_asks_for_is_delivered late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time
+        webhook_is_told_only_what_it_asks_for
+    ],
+    /// Webhooks are told of commits that did not take effect.
+    refused_told_is_noticed, RefusedTold: [refused_commit_tells_nobody],
+    /// Webhooks are told again of a commit that is made again.
+    repeated_told_is_noticed, RepeatedTold: [commit_made_again_tells_once],
+    /// A delivery is given to whoever asks.
+    delivery_not_leased_is_noticed, DeliveryNotLeased: [
+        deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+    ],
+    /// A delivery that nobody settles is lost.
+    delivery_leased_for_ever_is_noticed, DeliveryLeasedForEver: [
+        delivery_that_nobody_settles_is_taken_again late_answer_of_an_attempt_changes_nothing
+    ],
+    /// What is told of a run comes in any order.
+    order_of_deliveries_ignored_is_noticed, OrderOfDeliveriesIgnored: [deliveries_of_a_run_are_taken_in_order],
+    /// What failed is tried again at once.
+    retried_at_once_is_noticed, RetriedAtOnce: [deliveries_of_a_run_are_taken_in_order retry_waits_for_its_time],
+    /// Any attempt settles a delivery.
+    late_answer_counts_is_noticed, LateAnswerCounts: [late_answer_of_an_attempt_changes_nothing],
+    /// A delivery is added over another.
+    delivery_added_twice_is_noticed, DeliveryAddedTwice: [delivery_can_be_added_and_sent_again],
+    /// What is to be sent again is not.
+    sent_again_in_name_is_noticed, SentAgainInName: [
+        delivery_can_be_added_and_sent_again late_answer_of_an_attempt_changes_nothing
+    ],
+    /// Deliveries are listed from the oldest on.
+    oldest_delivery_first_is_noticed, OldestDeliveryFirst: [
+        deliveries_are_listed_newest_first event_that_a_webhook_asks_for_is_delivered
+    ],
+    /// The tenant is left out of `deliveries`.
+    deliveries_of_any_tenant_is_noticed, DeliveriesOfAnyTenant: [deliveries_of_another_tenant_are_not_there],
+    /// Old deliveries stay.
+    nothing_forgotten_is_noticed, NothingForgotten: [old_deliveries_are_forgotten],
 }

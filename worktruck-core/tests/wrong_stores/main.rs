@@ -7,6 +7,7 @@ mod broken;
 mod claims;
 mod defects;
 mod entities;
+mod outbox;
 mod retention;
 mod runs;
 

@@ -8,6 +8,7 @@ use worktruck_core::store::{Candidate, turn};
 use worktruck_core::{Result, RunId, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
+use crate::outbox;
 use crate::rows::{IdBytes as _, to_json};
 use crate::work;
 use crate::writer::Transact;
@@ -155,6 +156,7 @@ impl Transact for Send {
         let mut record = record::existing(tx, self.tenant, self.run).await?;
         let events = record.signal(&self.signal, self.now)?;
         record::save(tx, &record).await?;
+        outbox::tell(tx, &record.run, &events).await?;
         record::add_events(tx, self.tenant, &[events]).await?;
         let generation = match record.run.status {
             RunStatus::Queued => Some(work::count(tx).await?),

@@ -2,6 +2,7 @@
 
 mod entities;
 mod entity;
+mod outbox;
 mod retention;
 mod run;
 mod runs;
@@ -16,6 +17,7 @@ use crate::TenantId;
 
 use super::Tenant;
 use entities::Entities;
+use outbox::Deliveries;
 use runs::Runs;
 
 /// Keeps everything in this process, and loses it with it.
@@ -57,6 +59,7 @@ struct State {
     tenants: BTreeMap<TenantId, Tenant>,
     entities: BTreeMap<TenantId, Entities>,
     runs: Runs,
+    deliveries: Deliveries,
 }
 
 impl MemoryStore {

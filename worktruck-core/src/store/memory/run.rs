@@ -74,6 +74,7 @@ impl RunStore for MemoryStore {
             return Ok(conflicted);
         }
         let run = record.run.clone();
+        state.tell(&run, &events, now);
         state.runs.put(record, events).extend(commit);
         drop(guard);
         if run.status == RunStatus::Queued {
@@ -87,6 +88,7 @@ impl RunStore for MemoryStore {
         let mut record = state.runs.existing(tenant, run)?.record.clone();
         let events = record.signal(&signal, now)?;
         let run = record.run.clone();
+        state.tell(&run, &events, now);
         state.runs.put(record, events);
         drop(state);
         if run.status == RunStatus::Queued {

@@ -49,6 +49,7 @@ pub mod lease;
 pub mod limits;
 pub mod moves;
 pub mod notes;
+pub mod outbox;
 pub mod periods;
 pub mod programs;
 pub mod records;

@@ -184,6 +184,21 @@ macro_rules! conformance_scenarios {
                 expiry_leaves_other_tenants_alone
                 expiry_of_the_future_is_refused
             }
+            outbox {
+                event_that_a_webhook_asks_for_is_delivered
+                webhook_is_told_only_what_it_asks_for
+                refused_commit_tells_nobody
+                commit_made_again_tells_once
+                delivery_is_taken_by_one
+                delivery_that_nobody_settles_is_taken_again
+                deliveries_of_a_run_are_taken_in_order
+                retry_waits_for_its_time
+                late_answer_of_an_attempt_changes_nothing
+                delivery_can_be_added_and_sent_again
+                deliveries_are_listed_newest_first
+                deliveries_of_another_tenant_are_not_there
+                old_deliveries_are_forgotten
+            }
             tenant {
                 tenant_is_found_by_id_and_slug
                 tenants_are_walked_by_id
