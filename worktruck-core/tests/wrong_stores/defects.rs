@@ -2,32 +2,13 @@
 
 use super::assert_caught;
 
-macro_rules! wrong_stores {
-    ($($(#[$doc:meta])* $test:ident, $defect:ident: [$($scenario:ident)*],)*) => {
-        /// Which promise is broken.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub(crate) enum Defect {
-            $($(#[$doc])* $defect,)*
-        }
-
-        /// The scenarios that fail on a store with a defect; all others pass.
-        pub(crate) const CAUGHT: &[(Defect, &[&str])] =
-            &[$((Defect::$defect, &[$(stringify!($scenario)),*])),*];
-
-        $(#[tokio::test]
-        async fn $test() {
-            assert_caught(Defect::$defect).await;
-        })*
-    };
-}
-
 wrong_stores! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
         apply_is_atomic feed_names_what_was_done forbidden_term_is_checked_after_the_writes
         numbers_are_given_out_without_gap_or_repeat provenance_outlives_its_commit
-        unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry
-        what_is_referred_to_must_exist writes_to_one_entity_make_one_version
+        unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry what_is_referred_to_must_exist
+        writes_to_one_entity_make_one_version
     ],
     /// A required version is not looked at.
     version_unchecked_is_noticed, VersionUnchecked: [
@@ -87,22 +68,19 @@ wrong_stores! {
     beliefs_rewritten_is_noticed, BeliefsRewritten: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_met_by_the_second
-        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         horizon_never_goes_back limit_holds_as_it_is_at_the_claim read_as_of_never_changes
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
-        read_of_the_future_is_refused retraction_keeps_the_old_belief
-        system_time_grows_when_the_clock_goes_back
+        read_of_the_future_is_refused retraction_keeps_the_old_belief system_time_grows_when_the_clock_goes_back
     ],
     /// A read looks at the present of the world, whatever was asked.
     valid_time_ignored_is_noticed, ValidTimeIgnored: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_met_by_the_second
-        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         patch_is_applied_slice_by_slice provenance_outlives_its_commit provenance_stays_with_what_was_written
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
@@ -114,14 +92,13 @@ wrong_stores! {
         absent_is_checked changes_of_every_step_are_a_commit_of_their_own
         commit_of_a_conflicting_change_names_the_step_and_writes_nothing correction_keeps_the_old_belief
         deletion_keeps_the_past first_period_contains_the_second first_period_equals_the_second
-        first_period_finishes_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_overlapped_by_the_second
-        first_period_is_started_by_the_second first_period_overlaps_the_second first_period_starts_the_second
-        patch_is_applied_slice_by_slice provenance_stays_with_what_was_written put_replaces_the_whole_body
-        read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
-        retraction_keeps_the_old_belief same_key_of_two_tenants_is_two_entities
-        scheduled_slice_shows_when_its_time_comes system_time_grows_when_the_clock_goes_back
-        version_conflict_is_refused what_is_believed_stays_however_old writes_to_one_entity_make_one_version
+        first_period_finishes_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second first_period_overlaps_the_second
+        first_period_starts_the_second patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
+        put_replaces_the_whole_body read_at_both_times_for_every_relation_of_two_periods
+        read_before_the_horizon_is_refused retraction_keeps_the_old_belief same_key_of_two_tenants_is_two_entities
+        scheduled_slice_shows_when_its_time_comes system_time_grows_when_the_clock_goes_back version_conflict_is_refused
+        what_is_believed_stays_however_old writes_to_one_entity_make_one_version
     ],
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
@@ -141,8 +118,8 @@ wrong_stores! {
     deletions_forgotten_is_noticed, DeletionsForgotten: [history_is_newest_first_and_complete],
     /// Pages are counted off from the start.
     offset_cursor_is_noticed, OffsetCursor: [
-        list_is_cut_to_ranges_of_its_keys pinned_walk_behind_the_horizon_is_refused
-        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+        list_is_cut_to_ranges_of_its_keys pinned_walk_behind_the_horizon_is_refused walk_over_a_changing_field_is_stable
+        walk_returns_each_entity_once_under_writes
     ],
     /// A cursor that does not fit begins the list again.
     any_cursor_is_noticed, AnyCursor: [
@@ -185,9 +162,9 @@ wrong_stores! {
     limit_ignored_is_noticed, LimitIgnored: [
         answers_are_the_same_between_pieces cursor_of_another_list_is_refused damaged_cursor_is_refused
         list_as_of_filters_as_it_was list_chooses_among_entities list_filters_by_every_term
-        list_is_cut_to_ranges_of_its_keys list_shows_nothing_of_another_tenant
-        list_shows_what_has_one_of_each_set list_sorts_by_key_and_by_the_times_of_writes
-        pages_of_every_size_give_the_same_list pinned_walk_behind_the_horizon_is_refused
+        list_is_cut_to_ranges_of_its_keys list_shows_nothing_of_another_tenant list_shows_what_has_one_of_each_set
+        list_sorts_by_key_and_by_the_times_of_writes pages_of_every_size_give_the_same_list
+        pinned_walk_behind_the_horizon_is_refused
     ],
     /// A list that cannot be is empty.
     wrong_sort_guessed_is_noticed, WrongSortGuessed: [
@@ -385,8 +362,7 @@ wrong_stores! {
     ],
     /// A lease that expired cannot commit, although nobody took the run.
     late_commit_refused_is_noticed, LateCommitRefused: [
-        answers_are_the_same_between_pieces late_commit_before_a_takeover_takes_effect
-        payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces late_commit_before_a_takeover_takes_effect payload_of_a_remaining_run_stays
     ],
     /// Steps are kept and their changes are not.
     changes_dropped_is_noticed, ChangesDropped: [
@@ -422,9 +398,7 @@ wrong_stores! {
         one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// A commit made again is refused.
-    repeated_refused_is_noticed, RepeatedRefused: [
-        commit_made_again_changes_nothing commit_made_again_tells_once
-    ],
+    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing commit_made_again_tells_once],
     /// The first commit must bring a snapshot, also if it records nothing.
     snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
     /// A run that does not exist reads as lost.
@@ -509,10 +483,10 @@ wrong_stores! {
     nothing_expires_is_noticed, NothingExpires: [
         answers_are_the_same_between_pieces expired_idempotency_key_can_be_used_again
         expired_run_is_gone_with_all_that_is_its expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
-        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
-        payload_of_a_remaining_run_stays pinned_walk_behind_the_horizon_is_refused
-        provenance_outlives_its_commit read_before_the_horizon_is_refused what_is_believed_stays_however_old
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
+        history_ends_at_the_horizon horizon_never_goes_back payload_of_a_remaining_run_stays
+        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit read_before_the_horizon_is_refused
+        what_is_believed_stays_however_old
     ],
     /// The horizon is moved by the second piece.
     expiry_begins_late_is_noticed, ExpiryBeginsLate: [
@@ -528,18 +502,16 @@ wrong_stores! {
     live_runs_expire_is_noticed, LiveRunsExpire: [runs_that_ended_later_or_not_at_all_stay],
     /// Payloads go with the first run that names them.
     payloads_of_others_expire_is_noticed, PayloadsOfOthersExpire: [
-        answers_are_the_same_between_pieces payload_of_a_remaining_run_stays
-        runs_that_ended_later_or_not_at_all_stay
+        answers_are_the_same_between_pieces payload_of_a_remaining_run_stays runs_that_ended_later_or_not_at_all_stay
     ],
     /// Idempotency keys stay when their runs go.
     keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
     /// What was written long ago goes, although it is believed.
     beliefs_expire_is_noticed, BeliefsExpire: [
         answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
-        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
-        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit
-        versions_are_counted_on_after_expiry what_is_believed_stays_however_old
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
+        history_ends_at_the_horizon horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused
+        provenance_outlives_its_commit versions_are_counted_on_after_expiry what_is_believed_stays_however_old
     ],
     /// A read before the horizon finds nothing, and says no more.
     horizon_unchecked_is_noticed, HorizonUnchecked: [
@@ -562,8 +534,7 @@ wrong_stores! {
     /// What one task removed another one counts as well.
     removed_twice_is_noticed, RemovedTwice: [
         answers_are_the_same_between_pieces expired_run_is_gone_with_all_that_is_its
-        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone
-        payload_of_a_remaining_run_stays
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
     ],
     /// The tenant is left out of `expire`.
     expiry_of_all_tenants_is_noticed, ExpiryOfAllTenants: [expiry_leaves_other_tenants_alone],

@@ -3,6 +3,9 @@
 //! A suite that cannot fail proves nothing. Each store here is the reference store with one
 //! defect; its test asserts which scenarios fail on it: those, and no others.
 
+#[macro_use]
+mod table;
+
 mod broken;
 mod claims;
 mod defects;
