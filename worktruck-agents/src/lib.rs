@@ -48,8 +48,10 @@ pub mod net;
 pub mod providers;
 pub mod retention;
 mod runtime;
+pub mod scheduler;
 pub mod tools;
 pub mod vault;
+pub mod webhooks;
 mod worker;
 
 pub use runtime::{Runtime, RuntimeBuilder};

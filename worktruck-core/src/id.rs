@@ -62,6 +62,10 @@ id! {
     ItemId
 }
 id! {
+    /// Names a message on its way to a webhook.
+    DeliveryId
+}
+id! {
     /// Names a run.
     RunId
 }

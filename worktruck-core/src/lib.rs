@@ -17,6 +17,7 @@ pub mod pim;
 pub mod pricing;
 pub mod recurrence;
 pub mod run;
+pub mod schedule;
 mod secret;
 pub mod store;
 pub mod temporal;
@@ -27,7 +28,7 @@ pub mod tool;
 
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
-pub use id::{ApprovalId, DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
+pub use id::{ApprovalId, DeliveryId, DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page, PageRequest};
 pub use secret::Secret;

@@ -42,6 +42,7 @@ mod group;
 mod link;
 mod migrate;
 mod options;
+mod outbox;
 mod retention;
 mod rows;
 mod run;

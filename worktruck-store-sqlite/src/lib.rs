@@ -28,6 +28,7 @@ mod checkpoint;
 mod entity;
 mod error;
 mod options;
+mod outbox;
 mod retention;
 mod rows;
 mod run;

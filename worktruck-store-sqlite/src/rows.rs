@@ -83,7 +83,7 @@ macro_rules! ids {
     };
 }
 
-ids!(ApprovalId, EntityId, RunId, TenantId);
+ids!(ApprovalId, DeliveryId, EntityId, RunId, TenantId);
 
 /// What a column of bytes can hold.
 pub(crate) trait FromBytes: Sized {

@@ -7,12 +7,12 @@ use futures::future::join_all;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
-    TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::normalise::told;
 
@@ -271,5 +271,46 @@ impl SecretStore for Watched {
     async fn shred(&self, tenant: TenantId) -> Result<()> {
         let call = format!("shred {:?}", tenant);
         self.note(call, self.store().shred(tenant).await)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Outbox for Watched {
+    async fn take_deliveries(&self, limit: usize, lease_for: Duration, now: Timestamp) -> Result<Vec<Delivery>> {
+        let call = call("take_deliveries", &(limit, lease_for), now);
+        self.note(call, self.store().take_deliveries(limit, lease_for, now).await)
+    }
+
+    async fn settle_delivery(
+        &self,
+        tenant: TenantId,
+        id: DeliveryId,
+        attempt: u32,
+        attempted: Attempted,
+        now: Timestamp,
+    ) -> Result<Delivery> {
+        let call = call("settle_delivery", &(tenant, id, attempt, &attempted), now);
+        self.note(call, self.store().settle_delivery(tenant, id, attempt, attempted, now).await)
+    }
+
+    async fn add_delivery(&self, tenant: TenantId, new: NewDelivery, now: Timestamp) -> Result<Delivery> {
+        let call = call("add_delivery", &(tenant, &new), now);
+        self.note(call, self.store().add_delivery(tenant, new, now).await)
+    }
+
+    async fn redeliver(&self, tenant: TenantId, id: DeliveryId, now: Timestamp) -> Result<Delivery> {
+        let call = call("redeliver", &(tenant, id), now);
+        self.note(call, self.store().redeliver(tenant, id, now).await)
+    }
+
+    async fn deliveries(&self, tenant: TenantId, webhook: EntityId, page: PageRequest) -> Result<Page<Delivery>> {
+        let call = format!("deliveries {:?}", (tenant, webhook, &page));
+        self.note(call, self.store().deliveries(tenant, webhook, page).await)
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {
+        let call = format!("forget_deliveries {:?}", (before, limit));
+        self.note(call, self.store().forget_deliveries(before, limit).await)
     }
 }

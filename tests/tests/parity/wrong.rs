@@ -7,12 +7,14 @@ use serde_json::Value;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, MemoryStore,
-    NewTenant, Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Sort,
-    SortField, Tenant, TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
+    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
+    RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{
+    ApprovalId, Cursor, DeliveryId, EntityId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp,
+};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -250,5 +252,39 @@ impl SecretStore for Wrong {
 
     async fn shred(&self, tenant: TenantId) -> Result<()> {
         self.inner.shred(tenant).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Wrong {
+    async fn take_deliveries(&self, limit: usize, lease_for: Duration, now: Timestamp) -> Result<Vec<Delivery>> {
+        self.inner.take_deliveries(limit, lease_for, now).await
+    }
+
+    async fn settle_delivery(
+        &self,
+        tenant: TenantId,
+        id: DeliveryId,
+        attempt: u32,
+        attempted: Attempted,
+        now: Timestamp,
+    ) -> Result<Delivery> {
+        self.inner.settle_delivery(tenant, id, attempt, attempted, now).await
+    }
+
+    async fn add_delivery(&self, tenant: TenantId, new: NewDelivery, now: Timestamp) -> Result<Delivery> {
+        self.inner.add_delivery(tenant, new, now).await
+    }
+
+    async fn redeliver(&self, tenant: TenantId, id: DeliveryId, now: Timestamp) -> Result<Delivery> {
+        self.inner.redeliver(tenant, id, now).await
+    }
+
+    async fn deliveries(&self, tenant: TenantId, webhook: EntityId, page: PageRequest) -> Result<Page<Delivery>> {
+        self.inner.deliveries(tenant, webhook, page).await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {
+        self.inner.forget_deliveries(before, limit).await
     }
 }

@@ -14,6 +14,7 @@ pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("recurrence", &["recurrence/"]),
     ("guardrail", &["guardrail/"]),
     ("run, as anybody sees it", &["run/"]),
+    ("schedule", &["schedule/"]),
     ("what a tool is", &["tool/spec.rs"]),
     ("model", &["model.rs"]),
     ("pricing", &["pricing.rs", "pricing/"]),

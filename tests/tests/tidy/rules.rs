@@ -11,6 +11,7 @@ pub(crate) const ASYNC_IN_CORE: &[(&str, &str)] = &[
     ("tool.rs", "the port to tools"),
     ("store/entity.rs", "a port of storage"),
     ("store/run.rs", "a port of storage"),
+    ("store/outbox.rs", "a port of storage"),
     ("store/retention.rs", "a port of storage"),
     ("store/secret.rs", "a port of storage"),
     ("store/tenant.rs", "a port of storage"),

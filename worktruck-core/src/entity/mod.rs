@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 pub mod affiliation;
 pub mod agent_config;
+pub mod agent_schedule;
 pub mod amount;
 pub mod attachment;
 pub mod attendee;
@@ -46,6 +47,7 @@ pub mod task_link;
 pub mod task_status;
 mod text;
 mod texts;
+pub mod webhook;
 
 pub use locale::Locale;
 pub use texts::Texts;
@@ -107,6 +109,8 @@ kinds! {
     Affiliation "affiliation" affiliation::Affiliation,
     /// How a blueprint behaves for a tenant.
     AgentConfig "agent_config" agent_config::AgentConfig,
+    /// When runs of a blueprint are due.
+    AgentSchedule "agent_schedule" agent_schedule::AgentSchedule,
     /// A file that belongs to a note.
     Attachment "attachment" attachment::Attachment,
     /// Somebody who is asked to an event.
@@ -169,6 +173,8 @@ kinds! {
     TaskLink "task_link" task_link::TaskLink,
     /// A step that tasks of a project go through.
     TaskStatus "task_status" task_status::TaskStatus,
+    /// Where to tell of what happens.
+    Webhook "webhook" webhook::Webhook,
 }
 
 /// The data of one kind of entity: what is stored as its body, and read back from it.

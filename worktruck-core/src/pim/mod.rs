@@ -35,10 +35,12 @@ mod part;
 mod purge;
 mod record;
 mod records;
+pub mod schedules;
 pub mod search;
 mod stored;
 pub mod tasks;
 mod travel;
+pub mod webhooks;
 mod write;
 
 pub use history::HistoryEntry;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::entity::Locale;
 use crate::entity::affiliation::Affiliation;
+use crate::entity::agent_schedule::AgentSchedule;
 use crate::entity::attachment::Attachment;
 use crate::entity::attendee::Attendee;
 use crate::entity::calendar::Calendar;
@@ -34,6 +35,7 @@ use crate::entity::stage_change::StageChange;
 use crate::entity::task::Task;
 use crate::entity::task_link::TaskLink;
 use crate::entity::task_status::TaskStatus;
+use crate::entity::webhook::Webhook;
 use crate::store::{Applied, Changes, Commits, EntityStore, Provenance, View};
 use crate::temporal::At;
 use crate::{Clock, Cursor, EntityId, Error, ErrorKind, IdSource, PageRequest, Result, TenantId, Timestamp};
@@ -83,6 +85,10 @@ records! {
     attendees Attendee,
     /// What events are in.
     calendars Calendar,
+    /// Where to tell of what happens.
+    webhooks Webhook,
+    /// When runs are due.
+    agent_schedules AgentSchedule,
     /// Persons, organizations and groups.
     contacts Contact,
     /// What contacts are at organizations.

@@ -11,6 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::windows_zones::WINDOWS_ZONES;
 use crate::{Error, Result, Timestamp};
 
+const DAY: i64 = 86_400;
+/// The most that clocks have ever been set forward by, and a second.
+const LONGEST_GAP: i64 = DAY + 1;
+
 /// A time zone of the IANA database.
 ///
 /// It is read from an IANA name in any case, from a name Windows has for zones, and from a longer
@@ -80,8 +84,43 @@ impl Zone {
         self.0 == Tz::UTC || self.0 == Tz::Etc__UTC
     }
 
+    /// The first second at which clocks show the second `wall` or a later one.
+    pub(crate) fn reaches(self, wall: i64) -> i64 {
+        let Resolved { at, skipped } = self.resolve(wall);
+        if !skipped {
+            return at;
+        }
+        // Clocks went on before `at`, by less than a day more than what is behind the change.
+        self.change_within(at - LONGEST_GAP, at).unwrap_or(at)
+    }
+
+    /// The first second after `from`, up to and with `to`, at which clocks are set another way than at `from`.
+    pub(crate) fn change_within(self, from: i64, to: i64) -> Option<i64> {
+        if self.is_utc() {
+            return None;
+        }
+        let (offset, mut same) = (self.offset_at(from), from);
+        while same < to {
+            let mut other = (same + DAY).min(to);
+            if self.offset_at(other) == offset {
+                same = other;
+                continue;
+            }
+            while other - same > 1 {
+                let middle = same + (other - same) / 2;
+                if self.offset_at(middle) == offset {
+                    same = middle;
+                } else {
+                    other = middle;
+                }
+            }
+            return Some(other);
+        }
+        None
+    }
+
     /// Seconds that clocks are ahead of UTC at `utc`, in seconds.
-    pub(super) fn offset_at(self, utc: i64) -> i64 {
+    pub(crate) fn offset_at(self, utc: i64) -> i64 {
         match DateTime::<Utc>::from_timestamp(utc, 0) {
             Some(at) if !self.is_utc() => {
                 self.0.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc().into()

@@ -72,6 +72,32 @@ event_types! {
     ReplayDiverged = "replay.diverged",
 }
 
+impl EventType {
+    /// Whether webhooks may ask for it.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        match self {
+            Self::RunSucceeded
+            | Self::RunFailed
+            | Self::RunCancelled
+            | Self::RunWaiting
+            | Self::ApprovalRequested
+            | Self::ApprovalDecided => true,
+            Self::RunQueued
+            | Self::RunStarted
+            | Self::RunResumed
+            | Self::RunCancelRequested
+            | Self::LeaseLost
+            | Self::LeaseReleased
+            | Self::StepRecorded
+            | Self::GuardrailDecision
+            | Self::BudgetReserved
+            | Self::BudgetSettled
+            | Self::ReplayDiverged => false,
+        }
+    }
+}
+
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

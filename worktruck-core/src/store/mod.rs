@@ -9,6 +9,7 @@ mod entity;
 mod gather;
 mod head;
 mod memory;
+mod outbox;
 mod plan;
 mod query;
 mod retention;
@@ -27,6 +28,9 @@ pub use entity::{
 pub use gather::Gathered;
 pub use head::TenantHead;
 pub use memory::MemoryStore;
+pub use outbox::{
+    Attempted, Delivery, DeliveryStatus, Message, NewDelivery, Outbox, Outcome, delivery_scope, no_delivery, told_of,
+};
 pub use plan::{EntityPlan, keys, plan_changes};
 pub use query::{
     Filter, ListPlan, Position, SortKey, most_with_term, not_unique, number_after_erasure, run_content,
@@ -42,6 +46,6 @@ pub use view::View;
 pub use words::{MAX_WORDS, Titled, fold, searched};
 
 /// All that a runtime needs of a backend.
-pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore {}
+pub trait Store: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore + Outbox {}
 
-impl<T: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore> Store for T {}
+impl<T: EntityStore + RunStore + TenantStore + RetentionStore + SecretStore + Outbox> Store for T {}

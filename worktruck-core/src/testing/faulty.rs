@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use crate::journal::Journal;
 use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
-    TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use crate::temporal::At;
-use crate::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{ApprovalId, Cursor, DeliveryId, EntityId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 /// Where a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -274,6 +274,41 @@ impl<S: Store> SecretStore for FaultyStore<S> {
 
     async fn shred(&self, tenant: TenantId) -> Result<()> {
         self.call("shred", self.inner.shred(tenant)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> Outbox for FaultyStore<S> {
+    async fn take_deliveries(&self, limit: usize, lease_for: Duration, now: Timestamp) -> Result<Vec<Delivery>> {
+        self.call("take_deliveries", self.inner.take_deliveries(limit, lease_for, now)).await
+    }
+
+    async fn settle_delivery(
+        &self,
+        tenant: TenantId,
+        id: DeliveryId,
+        attempt: u32,
+        attempted: Attempted,
+        now: Timestamp,
+    ) -> Result<Delivery> {
+        self.call("settle_delivery", self.inner.settle_delivery(tenant, id, attempt, attempted, now)).await
+    }
+
+    async fn add_delivery(&self, tenant: TenantId, new: NewDelivery, now: Timestamp) -> Result<Delivery> {
+        self.call("add_delivery", self.inner.add_delivery(tenant, new, now)).await
+    }
+
+    async fn redeliver(&self, tenant: TenantId, id: DeliveryId, now: Timestamp) -> Result<Delivery> {
+        self.call("redeliver", self.inner.redeliver(tenant, id, now)).await
+    }
+
+    async fn deliveries(&self, tenant: TenantId, webhook: EntityId, page: PageRequest) -> Result<Page<Delivery>> {
+        self.call("deliveries", self.inner.deliveries(tenant, webhook, page)).await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {
+        self.call("forget_deliveries", self.inner.forget_deliveries(before, limit)).await
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use worktruck_core::run::{Claimed, Lease, Run};
 use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
 use worktruck_core::temporal::At;
-use worktruck_core::{ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{DeliveryId, EntityId, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::claims::Limit;
 use super::defects::Defect::{self, *};
@@ -56,6 +56,10 @@ pub(crate) struct Notes {
     pub(crate) expired: Vec<(TenantId, Timestamp)>,
     /// The first runs of idempotency keys.
     pub(crate) keys: BTreeMap<(TenantId, String), RunId>,
+    /// Where deliveries that were handed out go.
+    pub(crate) deliveries: BTreeMap<(TenantId, DeliveryId), EntityId>,
+    /// The last commits that took effect.
+    pub(crate) committed: BTreeMap<RunId, u64>,
     /// How many wait for work.
     pub(crate) waiting: usize,
     /// Data keys that were removed although they were in use.

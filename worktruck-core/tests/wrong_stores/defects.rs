@@ -1,12 +1,14 @@
 //! The defects, and for each the scenarios that notice it.
 
+use super::assert_caught;
+
 wrong_stores! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
         apply_is_atomic feed_names_what_was_done forbidden_term_is_checked_after_the_writes
         numbers_are_given_out_without_gap_or_repeat provenance_outlives_its_commit
-        unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry
-        what_is_referred_to_must_exist writes_to_one_entity_make_one_version
+        unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry what_is_referred_to_must_exist
+        writes_to_one_entity_make_one_version
     ],
     /// A required version is not looked at.
     version_unchecked_is_noticed, VersionUnchecked: [
@@ -67,9 +69,8 @@ wrong_stores! {
     beliefs_rewritten_is_noticed, BeliefsRewritten: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_met_by_the_second
-        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         horizon_never_goes_back limit_holds_as_it_is_at_the_claim read_as_of_never_changes
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
@@ -80,9 +81,8 @@ wrong_stores! {
     valid_time_ignored_is_noticed, ValidTimeIgnored: [
         correction_keeps_the_old_belief deletion_keeps_the_past first_period_contains_the_second
         first_period_equals_the_second first_period_finishes_the_second first_period_is_after_the_second
-        first_period_is_before_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_met_by_the_second
-        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
+        first_period_is_before_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_met_by_the_second first_period_is_overlapped_by_the_second first_period_is_started_by_the_second
         first_period_meets_the_second first_period_overlaps_the_second first_period_starts_the_second
         patch_is_applied_slice_by_slice provenance_outlives_its_commit provenance_stays_with_what_was_written
         read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
@@ -94,14 +94,13 @@ wrong_stores! {
         absent_is_checked changes_of_every_step_are_a_commit_of_their_own
         commit_of_a_conflicting_change_names_the_step_and_writes_nothing correction_keeps_the_old_belief
         deletion_keeps_the_past first_period_contains_the_second first_period_equals_the_second
-        first_period_finishes_the_second first_period_is_during_the_second
-        first_period_is_finished_by_the_second first_period_is_overlapped_by_the_second
-        first_period_is_started_by_the_second first_period_overlaps_the_second first_period_starts_the_second
-        patch_is_applied_slice_by_slice provenance_stays_with_what_was_written put_replaces_the_whole_body
-        read_at_both_times_for_every_relation_of_two_periods read_before_the_horizon_is_refused
-        retraction_keeps_the_old_belief same_key_of_two_tenants_is_two_entities
-        scheduled_slice_shows_when_its_time_comes system_time_grows_when_the_clock_goes_back
-        version_conflict_is_refused what_is_believed_stays_however_old writes_to_one_entity_make_one_version
+        first_period_finishes_the_second first_period_is_during_the_second first_period_is_finished_by_the_second
+        first_period_is_overlapped_by_the_second first_period_is_started_by_the_second first_period_overlaps_the_second
+        first_period_starts_the_second patch_is_applied_slice_by_slice provenance_stays_with_what_was_written
+        put_replaces_the_whole_body read_at_both_times_for_every_relation_of_two_periods
+        read_before_the_horizon_is_refused retraction_keeps_the_old_belief same_key_of_two_tenants_is_two_entities
+        scheduled_slice_shows_when_its_time_comes system_time_grows_when_the_clock_goes_back version_conflict_is_refused
+        what_is_believed_stays_however_old writes_to_one_entity_make_one_version
     ],
     /// A read as of a moment does not push later commits behind it.
     reads_fix_nothing_is_noticed, ReadsFixNothing: [
@@ -125,8 +124,8 @@ wrong_stores! {
     deletions_forgotten_is_noticed, DeletionsForgotten: [history_is_newest_first_and_complete],
     /// Pages are counted off from the start.
     offset_cursor_is_noticed, OffsetCursor: [
-        list_is_cut_to_ranges_of_its_keys pinned_walk_behind_the_horizon_is_refused
-        walk_over_a_changing_field_is_stable walk_returns_each_entity_once_under_writes
+        list_is_cut_to_ranges_of_its_keys pinned_walk_behind_the_horizon_is_refused walk_over_a_changing_field_is_stable
+        walk_returns_each_entity_once_under_writes
     ],
     /// A cursor that does not fit begins the list again.
     any_cursor_is_noticed, AnyCursor: [
@@ -257,8 +256,8 @@ wrong_stores! {
         claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused events_are_numbered_without_gaps
         expired_lease_is_claimed_again_under_a_higher_fence expired_run_counts_and_is_taken_over_at_the_limit
         expired_run_is_taken_over_by_one_worker expired_runs_stand_among_the_queued limit_holds_as_it_is_at_the_claim
-        open_calls_and_reservations_are_kept_until_settled renew_keeps_a_run renew_of_a_stale_lease_is_lost
-        takeover_is_a_turn
+        open_calls_and_reservations_are_kept_until_settled refused_commit_tells_nobody renew_keeps_a_run
+        renew_of_a_stale_lease_is_lost takeover_is_a_turn
     ],
     /// A run goes on at whatever version of its blueprint.
     claim_of_any_version_is_noticed, ClaimOfAnyVersion: [
@@ -288,14 +287,14 @@ wrong_stores! {
     ],
     /// Whose turn it was goes by the clocks of workers.
     turns_by_the_clock_is_noticed, TurnsByTheClock: [
-        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
         runs_that_ended_later_or_not_at_all_stay turns_do_not_depend_on_clocks
     ],
     /// Only new runs count as turns.
     takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [
-        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
         runs_that_ended_later_or_not_at_all_stay takeover_is_a_turn turns_do_not_depend_on_clocks
     ],
     /// A claim serves everybody who waits for one, also if it takes nothing.
@@ -367,24 +366,24 @@ wrong_stores! {
     /// A commit counts whatever the number of its lease.
     no_fence_on_commit_is_noticed, NoFenceOnCommit: [
         commit_made_again_changes_nothing commit_under_a_stale_lease_is_refused
-        lease_under_another_tenant_is_worth_nothing released_run_is_claimed_at_once_and_keeps_its_attempts
+        lease_under_another_tenant_is_worth_nothing refused_commit_tells_nobody
+        released_run_is_claimed_at_once_and_keeps_its_attempts
     ],
     /// A lease that expired cannot commit, although nobody took the run.
     late_commit_refused_is_noticed, LateCommitRefused: [
-        answers_are_the_same_between_pieces late_commit_before_a_takeover_takes_effect
-        payload_of_a_remaining_run_stays
+        answers_are_the_same_between_pieces late_commit_before_a_takeover_takes_effect payload_of_a_remaining_run_stays
     ],
     /// Steps are kept and their changes are not.
     changes_dropped_is_noticed, ChangesDropped: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
         commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
         commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// What the changes of a step rest on is not looked at.
     steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
         commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// Changes are committed before the steps.
     changes_first_is_noticed, ChangesFirst: [
@@ -405,10 +404,10 @@ wrong_stores! {
     /// A conflict does not name its step.
     conflict_is_an_error_is_noticed, ConflictIsAnError: [
         commit_is_all_or_nothing_with_its_changes commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        one_of_many_runs_creates_an_entity
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// A commit made again is refused.
-    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing],
+    repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing commit_made_again_tells_once],
     /// The first commit must bring a snapshot, also if it records nothing.
     snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
     /// A run that does not exist reads as lost.
@@ -518,10 +517,10 @@ wrong_stores! {
     nothing_expires_is_noticed, NothingExpires: [
         answers_are_the_same_between_pieces expired_idempotency_key_can_be_used_again
         expired_run_is_gone_with_all_that_is_its expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
-        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
-        payload_of_a_remaining_run_stays pinned_walk_behind_the_horizon_is_refused
-        provenance_outlives_its_commit read_before_the_horizon_is_refused what_is_believed_stays_however_old
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
+        history_ends_at_the_horizon horizon_never_goes_back payload_of_a_remaining_run_stays
+        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit read_before_the_horizon_is_refused
+        what_is_believed_stays_however_old
     ],
     /// The horizon is moved by the second piece.
     expiry_begins_late_is_noticed, ExpiryBeginsLate: [
@@ -537,18 +536,16 @@ wrong_stores! {
     live_runs_expire_is_noticed, LiveRunsExpire: [runs_that_ended_later_or_not_at_all_stay],
     /// Payloads go with the first run that names them.
     payloads_of_others_expire_is_noticed, PayloadsOfOthersExpire: [
-        answers_are_the_same_between_pieces payload_of_a_remaining_run_stays
-        runs_that_ended_later_or_not_at_all_stay
+        answers_are_the_same_between_pieces payload_of_a_remaining_run_stays runs_that_ended_later_or_not_at_all_stay
     ],
     /// Idempotency keys stay when their runs go.
     keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
     /// What was written long ago goes, although it is believed.
     beliefs_expire_is_noticed, BeliefsExpire: [
         answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
-        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
-        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit
-        versions_are_counted_on_after_expiry what_is_believed_stays_however_old
+        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
+        history_ends_at_the_horizon horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused
+        provenance_outlives_its_commit versions_are_counted_on_after_expiry what_is_believed_stays_however_old
     ],
     /// A read before the horizon finds nothing, and says no more.
     horizon_unchecked_is_noticed, HorizonUnchecked: [
@@ -571,8 +568,7 @@ wrong_stores! {
     /// What one task removed another one counts as well.
     removed_twice_is_noticed, RemovedTwice: [
         answers_are_the_same_between_pieces expired_run_is_gone_with_all_that_is_its
-        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone
-        payload_of_a_remaining_run_stays
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
     ],
     /// The tenant is left out of `expire`.
     expiry_of_all_tenants_is_noticed, ExpiryOfAllTenants: [expiry_leaves_other_tenants_alone],
@@ -623,4 +619,48 @@ wrong_stores! {
     ],
     /// What is malformed is passed over.
     malformed_secret_passed_over_is_noticed, MalformedSecretPassedOver: [malformed_secret_is_refused],
+    /// No webhook is told of anything.
+    nothing_told_is_noticed, NothingTold: [
+        commit_made_again_tells_once deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one
+        delivery_that_nobody_settles_is_taken_again event_that_a_webhook_asks_for_is_delivered
+        late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time webhook_is_told_only_what_it_asks_for
+    ],
+    /// Every webhook is told, whatever it asks for.
+    everybody_told_is_noticed, EverybodyTold: [
+        deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+        event_that_a_webhook_asks_for_is_delivered late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time
+        webhook_is_told_only_what_it_asks_for
+    ],
+    /// Webhooks are told of commits that did not take effect.
+    refused_told_is_noticed, RefusedTold: [refused_commit_tells_nobody],
+    /// Webhooks are told again of a commit that is made again.
+    repeated_told_is_noticed, RepeatedTold: [commit_made_again_tells_once],
+    /// A delivery is given to whoever asks.
+    delivery_not_leased_is_noticed, DeliveryNotLeased: [
+        deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+    ],
+    /// A delivery that nobody settles is lost.
+    delivery_leased_for_ever_is_noticed, DeliveryLeasedForEver: [
+        delivery_that_nobody_settles_is_taken_again late_answer_of_an_attempt_changes_nothing
+    ],
+    /// What is told of a run comes in any order.
+    order_of_deliveries_ignored_is_noticed, OrderOfDeliveriesIgnored: [deliveries_of_a_run_are_taken_in_order],
+    /// What failed is tried again at once.
+    retried_at_once_is_noticed, RetriedAtOnce: [deliveries_of_a_run_are_taken_in_order retry_waits_for_its_time],
+    /// Any attempt settles a delivery.
+    late_answer_counts_is_noticed, LateAnswerCounts: [late_answer_of_an_attempt_changes_nothing],
+    /// A delivery is added over another.
+    delivery_added_twice_is_noticed, DeliveryAddedTwice: [delivery_can_be_added_and_sent_again],
+    /// What is to be sent again is not.
+    sent_again_in_name_is_noticed, SentAgainInName: [
+        delivery_can_be_added_and_sent_again late_answer_of_an_attempt_changes_nothing
+    ],
+    /// Deliveries are listed from the oldest on.
+    oldest_delivery_first_is_noticed, OldestDeliveryFirst: [
+        deliveries_are_listed_newest_first event_that_a_webhook_asks_for_is_delivered
+    ],
+    /// The tenant is left out of `deliveries`.
+    deliveries_of_any_tenant_is_noticed, DeliveriesOfAnyTenant: [deliveries_of_another_tenant_are_not_there],
+    /// Old deliveries stay.
+    nothing_forgotten_is_noticed, NothingForgotten: [old_deliveries_are_forgotten],
 }

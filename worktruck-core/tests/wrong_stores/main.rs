@@ -5,11 +5,13 @@
 
 #[macro_use]
 mod listing;
+mod table;
 
 mod broken;
 mod claims;
 mod defects;
 mod entities;
+mod outbox;
 mod retention;
 mod runs;
 mod secrets;

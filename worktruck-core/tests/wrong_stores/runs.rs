@@ -225,7 +225,18 @@ impl RunStore for Broken {
             _ => {}
         }
         let released = commit.transition == Transition::Release;
+        let number = commit.number;
         let outcome = self.inner.commit(&lease, commit, now).await;
+        let took_effect = matches!(outcome, Ok(CommitOutcome::Committed { .. }));
+        let before = took_effect.then(|| self.notes().committed.insert(lease.run(), number)).flatten();
+        let is_told = match self.defect {
+            RefusedTold => !took_effect,
+            RepeatedTold => before == Some(number),
+            _ => false,
+        };
+        if is_told {
+            self.tell_everybody(lease.tenant(), now).await?;
+        }
         match (self.defect, outcome) {
             (ConflictIsAnError, Ok(CommitOutcome::Conflicted { error, .. })) => Err(error),
             (UnknownRunIsLost, Err(error)) if error.kind() == ErrorKind::NotFound => {
@@ -290,6 +301,10 @@ impl RunStore for Broken {
                 }
                 answer => answer,
             },
+            EverybodyTold => {
+                self.tell_everybody(tenant, now).await?;
+                self.inner.signal(tenant, run, signal, now).await
+            }
             _ => self.inner.signal(tenant, run, signal, now).await,
         }
     }

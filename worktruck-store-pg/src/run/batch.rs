@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
 use worktruck_core::run::{Approval, Commit, Event, NewEvent, RunRecord, RunStatus, Transition};
+use worktruck_core::store::{Message, told_of};
 use worktruck_core::{Digest, Error, Result, TenantId, Timestamp};
 
 use crate::rows::{number, to_json};
@@ -124,6 +125,14 @@ columns! {
 }
 
 columns! {
+    /// What webhooks may ask for.
+    Messages {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", seq: i64 = "bigint",
+        told: &'static str = "text", at: i64 = "bigint", body: String = "text",
+    }
+}
+
+columns! {
     /// What rows of `queue` must be.
     Guards {
         tenant: Uuid = "uuid", run: Uuid = "uuid", fence: i64 = "bigint", commits: i32 = "int", event_seq: i32 = "int",
@@ -152,6 +161,7 @@ pub(crate) struct Batch {
     calls: Calls,
     approvals: Approvals,
     events: Events,
+    messages: Messages,
 }
 
 impl Batch {
@@ -173,6 +183,7 @@ impl Batch {
         }
         self.place(key, was, record)?;
         self.run(key, was, record, commit)?;
+        self.tell(key, record, events)?;
         if let Some(commit) = commit { self.journal(key, events, commit) } else { self.record(key, events) }
     }
 
@@ -348,6 +359,23 @@ impl Batch {
         Ok(())
     }
 
+    fn tell(&mut self, Key { i, tenant, run }: Key, record: &RunRecord, events: &[Event]) -> Result<()> {
+        for message in Message::of(&record.run, events) {
+            let (event_type, body) = (message.event_type.as_str(), to_json(&message.body)?);
+            self.messages.push(
+                i,
+                tenant,
+                run,
+                message.id,
+                number(message.seq)?,
+                event_type,
+                message.at.as_micros(),
+                body,
+            );
+        }
+        Ok(())
+    }
+
     fn step(&mut self, key: Key, step: &Step, event: &Event) -> Result<()> {
         let (input, input_ref) = self.payload(key, Some(&step.input))?;
         let (output, output_ref) = self.payload(key, step.output.as_ref())?;
@@ -462,6 +490,7 @@ impl Batch {
         write_runs(self.runs, statement);
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
         write_approvals(self.approvals, statement);
+        write_messages(self.messages, statement);
     }
 }
 
@@ -548,6 +577,33 @@ fn write_approvals(approvals: Approvals, statement: &mut Statement) {
             "INSERT INTO approval (tenant, run, id, requested_at, seq, status, body)
              SELECT tenant, run, id, requested_at, seq, status, body::json FROM {rows} WHERE {WRITTEN}
              ON CONFLICT (tenant, run, seq) DO UPDATE SET status = excluded.status, body = excluded.body"
+        ),
+    );
+}
+
+/// Makes a delivery of each message to every webhook that asks for it. Its id is that of the message with
+/// the last six bytes of the webhook's mixed in, as [`Message::delivery_to`] has it.
+fn write_messages(messages: Messages, statement: &mut Statement) {
+    if messages.is_empty() {
+        return;
+    }
+    let rows = messages.bind(statement, "c");
+    // Only the value of the term depends on the message.
+    let (kind, term) = told_of("");
+    let (kind, name) = (statement.bind(kind.as_str()), statement.bind(term.name));
+    statement.with(
+        "informed",
+        format!(
+            "INSERT INTO delivery (tenant, id, webhook, run, seq, type, status, attempts, failures, next_attempt_at,
+                 created_at, body)
+             SELECT c.tenant, (left(c.id::text, 24) || lpad(to_hex(
+                     (('x' || right(c.id::text, 12))::bit(48) # ('x' || right(t.id::text, 12))::bit(48))::bigint),
+                     12, '0'))::uuid,
+                 t.id, c.run, c.seq, c.told, 'pending', 0, 0, c.at, c.at, c.body::json
+             FROM {rows} CROSS JOIN LATERAL (
+                 SELECT w.id FROM term w WHERE w.tenant = c.tenant AND w.kind = {kind}::text AND w.name = {name}::text
+                     AND w.value = convert_to(c.told, 'UTF8') OFFSET 0) t
+             WHERE {WRITTEN}"
         ),
     );
 }

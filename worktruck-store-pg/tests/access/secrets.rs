@@ -87,6 +87,8 @@ async fn busy_tenant(place: &Place, name: &str) -> TenantId {
     let live = enqueue(store, id, new_run(input.clone()), at(11)).await;
     let live = claim(store, &live, at(12)).await;
     commit(store, &live, vec![json!(secret)], Transition::Continue, at(13)).await;
+    let webhook = json!({ "url": format!("https://{secret}.example/"), "events": ["run.cancelled"] });
+    put(store, id, new_key(Kind::Webhook), webhook, at(14)).await;
     let cancelled = enqueue(store, id, new_run(input.clone()), at(14)).await;
     store
         .signal(id, cancelled.id, Signal::Cancel { actor: Some(secret.clone()) }, at(15))
@@ -274,7 +276,9 @@ async fn statistics_and_the_tables_that_entities_are_found_by_are_closed() {
     assert_eq!(reader.count(&format!("SELECT count(*) FROM pg_stats WHERE {of_schema}")).await, 0);
     assert_eq!(reader.refused("SELECT * FROM pg_statistic").await, "42501");
     // EXPLAIN estimates from what all tenants have: it is for those who may read the table.
-    for closed in ["term", "sort_key", "search", "tenant", "idempotency", "erased", "open_call", "turn", "removal"] {
+    for closed in
+        ["term", "sort_key", "search", "tenant", "idempotency", "erased", "open_call", "turn", "removal", "delivery"]
+    {
         assert_eq!(reader.refused(&format!("EXPLAIN SELECT * FROM {closed}")).await, "42501", "{closed}");
     }
 }

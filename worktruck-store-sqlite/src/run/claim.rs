@@ -8,6 +8,7 @@ use worktruck_core::store::{Candidate, turn};
 use worktruck_core::{Result, RunId, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
+use crate::outbox;
 use crate::rows::{IdBytes as _, to_json};
 use crate::work;
 use crate::writer::Transact;
@@ -159,6 +160,7 @@ impl Transact for Send {
         let events = record.signal(&self.signal, &mut approvals, self.now)?;
         approval::save(tx, self.tenant, &approvals).await?;
         record::save(tx, &record).await?;
+        outbox::tell(tx, &record.run, &events).await?;
         record::add_events(tx, self.tenant, &[events]).await?;
         let generation = match record.run.status {
             RunStatus::Queued | RunStatus::Waiting => Some(work::count(tx).await?),

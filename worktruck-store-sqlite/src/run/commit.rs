@@ -6,6 +6,7 @@ use worktruck_core::store::{Changes, CommitOutcome, Provenance};
 use worktruck_core::{ErrorKind, Result, Timestamp};
 
 use crate::entity::apply_each;
+use crate::outbox;
 use crate::work;
 use crate::writer::Transact;
 
@@ -46,6 +47,7 @@ impl Transact for CommitRun {
         } else {
             record::save(tx, &record).await?;
         }
+        outbox::tell(tx, &record.run, &events).await?;
         record::add_events(tx, lease.tenant(), &[events]).await?;
         let generation = match record.run.status {
             RunStatus::Queued | RunStatus::Waiting => Some(work::count(tx).await?),

@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Changes, CommitOutcome, Commits, DataKey, EntityKey, EntityStore, Expired, ListQuery, NewTenant,
-    Provenance, Put, RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant,
-    TenantHead, TenantStore, Version,
+    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{
+    ApprovalId, Cursor, DeliveryId, EntityId, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp,
+};
 use worktruck_tests::{Announcement, Answer, Beside, CommitSummary, Moment, Position};
 
 use crate::hold::{announce, hold};
@@ -239,5 +241,40 @@ impl SecretStore for Announcing {
 
     async fn shred(&self, tenant: TenantId) -> Result<()> {
         self.inner.shred(tenant).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Outbox for Announcing {
+    async fn take_deliveries(&self, limit: usize, lease_for: Duration, now: Timestamp) -> Result<Vec<Delivery>> {
+        self.inner.take_deliveries(limit, lease_for, now).await
+    }
+
+    async fn settle_delivery(
+        &self,
+        tenant: TenantId,
+        id: DeliveryId,
+        attempt: u32,
+        attempted: Attempted,
+        now: Timestamp,
+    ) -> Result<Delivery> {
+        self.inner.settle_delivery(tenant, id, attempt, attempted, now).await
+    }
+
+    async fn add_delivery(&self, tenant: TenantId, new: NewDelivery, now: Timestamp) -> Result<Delivery> {
+        self.inner.add_delivery(tenant, new, now).await
+    }
+
+    async fn redeliver(&self, tenant: TenantId, id: DeliveryId, now: Timestamp) -> Result<Delivery> {
+        self.inner.redeliver(tenant, id, now).await
+    }
+
+    async fn deliveries(&self, tenant: TenantId, webhook: EntityId, page: PageRequest) -> Result<Page<Delivery>> {
+        self.inner.deliveries(tenant, webhook, page).await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {
+        self.inner.forget_deliveries(before, limit).await
     }
 }

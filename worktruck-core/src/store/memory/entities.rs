@@ -80,6 +80,16 @@ impl Entities {
         rows.filter_map(|row| limit_of_runs(row.slice.body.as_ref()?)).min()
     }
 
+    /// The entities of `kind` that have `term` at `now`.
+    pub(super) fn with_term_now(&self, kind: Kind, term: &Term, now: Timestamp) -> Vec<EntityId> {
+        let present = At::NOW.resolve(self.head.floor, now);
+        let has = |id: &EntityId| {
+            let row = self.by_key(EntityKey::new(kind, *id)).and_then(|entity| entity.visible(present));
+            row.is_some_and(|row| row.slice.body.is_some() && row.index.terms.contains(term))
+        };
+        self.with_term(kind, term).filter(has).collect()
+    }
+
     pub(super) fn version(&self, tenant: TenantId, key: EntityKey, entity: &Entity, row: &Row) -> Result<Version> {
         let commit = self
             .commits

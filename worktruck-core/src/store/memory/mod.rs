@@ -2,6 +2,7 @@
 
 mod entities;
 mod entity;
+mod outbox;
 mod retention;
 mod run;
 mod runs;
@@ -17,6 +18,7 @@ use crate::TenantId;
 
 use super::Tenant;
 use entities::Entities;
+use outbox::Deliveries;
 use runs::Runs;
 use secret::Secrets;
 
@@ -60,6 +62,7 @@ struct State {
     entities: BTreeMap<TenantId, Entities>,
     runs: Runs,
     secrets: BTreeMap<TenantId, Secrets>,
+    deliveries: Deliveries,
 }
 
 impl MemoryStore {

@@ -80,6 +80,7 @@ impl RunStore for MemoryStore {
             _ => record.approve(&commit, &state.runs.existing(lease.tenant(), lease.run())?.approvals(), now),
         };
         let run = record.run.clone();
+        state.tell(&run, &events, now);
         let stored = state.runs.put(record, events);
         stored.extend(commit);
         stored.approve(approvals);
@@ -96,6 +97,7 @@ impl RunStore for MemoryStore {
         let mut approvals = state.runs.existing(tenant, run)?.approvals();
         let events = record.signal(&signal, &mut approvals, now)?;
         let run = record.run.clone();
+        state.tell(&run, &events, now);
         state.runs.put(record, events).approve(approvals);
         drop(state);
         if matches!(run.status, RunStatus::Queued | RunStatus::Waiting) {

@@ -210,6 +210,21 @@ macro_rules! conformance_scenarios {
                 secrets_of_another_tenant_are_not_there
                 malformed_secret_is_refused
             }
+            outbox {
+                event_that_a_webhook_asks_for_is_delivered
+                webhook_is_told_only_what_it_asks_for
+                refused_commit_tells_nobody
+                commit_made_again_tells_once
+                delivery_is_taken_by_one
+                delivery_that_nobody_settles_is_taken_again
+                deliveries_of_a_run_are_taken_in_order
+                retry_waits_for_its_time
+                late_answer_of_an_attempt_changes_nothing
+                delivery_can_be_added_and_sent_again
+                deliveries_are_listed_newest_first
+                deliveries_of_another_tenant_are_not_there
+                old_deliveries_are_forgotten
+            }
             tenant {
                 tenant_is_found_by_id_and_slug
                 tenants_are_walked_by_id
@@ -273,6 +288,13 @@ macro_rules! operation_scenarios {
                 history_shows_what_was_and_that_it_ended
                 wrong_question_about_the_past_is_named
                 pages_of_a_timeline_stay_while_history_expires
+            }
+            schedules {
+                schedule_knows_when_it_is_due_next
+                bad_schedule_is_refused_at_its_place
+                schedules_are_listed_by_when_they_are_due
+                schedule_is_moved_on_once
+                each_due_time_gets_one_run_from_many_schedulers
             }
             programs {
                 every_point_reads_as_it_was_written_last
