@@ -190,6 +190,7 @@ mod tests {
             max_steps: 1,
             max_tokens: 1,
             max_repeats: 1,
+            timezone: None,
         }
     }
 
@@ -238,6 +239,7 @@ mod tests {
             snapshot: Some(snapshot()),
             steps: Vec::new(),
             calls: Vec::new(),
+            approvals: Vec::new(),
             events: Vec::new(),
             reserved: NanoUsd::ZERO,
             forfeited: NanoUsd::ZERO,

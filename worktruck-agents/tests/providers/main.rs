@@ -21,6 +21,7 @@ fn asked(model: &str, messages: Vec<Message>) -> ModelRequest {
         description: "Gives the contact with an id.".into(),
         input_schema: json!({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}),
         effect: ToolEffect::Read,
+        is_untrusted: false,
     };
     ModelRequest {
         model: model.into(),

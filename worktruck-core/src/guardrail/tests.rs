@@ -420,7 +420,7 @@ fn a_rule_of_each_type_is_read_written_and_checked() {
         (hours(json!({"timezone": "Berlin"})), at("timezone")),
         (schema(json!({"type": "object"})), None),
         (schema(json!({"$ref": "https://example.org"})), at("schema/$ref")),
-        (schema(json!({"type": 1})), at("schema")),
+        (schema(json!({"type": 1})), at("schema/type")),
         (when(json!({"context": "untrusted", "op": "eq", "value": true})), None),
         (when(json!({"context": "untrusted", "op": "gt", "value": true})), at("when/0/op")),
         (when(json!({"context": "untrusted", "op": "eq", "value": 1})), at("when/0/value")),

@@ -87,7 +87,6 @@ pub async fn answer_lets_a_waiting_run_go_on(stage: Stage) {
     let run = answer(&stage, tenant, &question, 20).await.expect("the answer is taken");
     assert_eq!(run, stage.run(tenant, run_id(1)).await, "the answer is what is stored");
     assert_eq!(run.status, RunStatus::Waiting, "until a worker takes it");
-    stage.store.wait_for_work(seen).await.expect("a waiting worker is woken");
     let decided = approval(&stage, tenant, question.id).await.expect("the approval is there");
     let edited = Decision::Approve { edited_input: Some(json!({ "to": "bob@example.org" })) };
     let expected = Approval {
@@ -99,6 +98,7 @@ pub async fn answer_lets_a_waiting_run_go_on(stage: Stage) {
         ..question
     };
     assert_eq!(decided, expected);
+    stage.store.wait_for_work(seen).await.expect("a waiting worker is woken");
     assert_eq!(stage.journal(tenant, run_id(1)).await.approvals, [expected]);
     let events = stage.events(tenant, run_id(1), 50).await;
     let last = events.last().map(|event| (event.event_type, event.actor.as_deref()));

@@ -21,6 +21,7 @@ fn tool(name: &str) -> ToolSpec {
         description: "Does something.".into(),
         input_schema: json!({"type": "object", "properties": {}}),
         effect: ToolEffect::Read,
+        is_untrusted: false,
     }
 }
 
