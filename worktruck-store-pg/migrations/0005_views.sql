@@ -103,6 +103,22 @@ max_repeats bigint: How many times a run may make the same call.
 guardrails jsonb = []: The rules: an array.
 metadata jsonb = {}: Whatever the application keeps with it.
 
+agent_schedules of agent_schedule: When runs of blueprints are due.
+blueprint text: The blueprint.
+cron_expression text: Five fields, or six with seconds.
+timezone text = UTC: The zone whose clocks the expression is read on.
+input_template jsonb: What runs are asked for.
+enabled boolean = true: Whether runs are enqueued.
+overlap text = skip: What becomes of a due time while the run before it has not ended: skip, queue or allow.
+catch_up text = none: What becomes of due times that nobody was there for: none, last or all.
+jitter_secs bigint: How long after its due time a run is enqueued at most.
+metadata jsonb = {}: Whatever the application keeps with it.
+next_run_at timestamptz: The due time that comes next.
+last_enqueued_at timestamptz: When a run was last enqueued.
+last_run_id uuid: That run.
+consecutive_failures bigint = 0: How many due times in a row came to a run that failed or was refused.
+disabled_reason text: Why a scheduler has disabled it.
+
 attachments of attachment: Files that belong to notes.
 note_id uuid: The note.
 url text: Where the file is.
@@ -231,6 +247,15 @@ groups of group: Lists of contacts under a name.
 name text: What it is called.
 description text: What it is for.
 metadata jsonb = {}: Whatever the application keeps with it.
+
+integration_keys of integration_key: What is known of keys of other services. The keys themselves are sealed elsewhere.
+provider text: cloudflare, github, netdata, postmark or outstand.
+label text: What people call it.
+key_hint text: The end of the key.
+secret_ref text: Names the sealed key.
+status text = unverified: unverified, active, invalid or revoked.
+metadata jsonb = {}: Whatever the application keeps with it.
+last_verified_at timestamptz: When its provider was last asked.
 
 interactions of interaction: What took place with contacts.
 type text: meeting, call, email, note or other.
@@ -394,6 +419,15 @@ position numeric: Its place in the order that people make.
 labels text[]: What it is labelled with.
 completed_at timestamptz: When it was done.
 canceled_at timestamptz: When it was given up.
+metadata jsonb = {}: Whatever the application keeps with it.
+
+webhooks of webhook: Addresses that are told of what happens.
+url text: The address.
+events array: What it is told of.
+description text: What it is for.
+status text = active: active or disabled.
+disabled_at timestamptz: When it was disabled because it did not answer.
+disabled_reason text: Why.
 metadata jsonb = {}: Whatever the application keeps with it.
 $$;
     -- What all of them have.

@@ -109,6 +109,7 @@ pub(crate) async fn commit(
         snapshot: Some(snapshot),
         steps,
         calls: vec![OpenCall { seq: next, name: name.to_owned(), call_digest, receipt: None }],
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
@@ -179,5 +180,6 @@ fn snapshot(run: &Run) -> Snapshot {
         max_steps: 50,
         max_tokens: 4096,
         max_repeats: 3,
+        timezone: None,
     }
 }

@@ -9,6 +9,7 @@ pub(crate) fn view_of(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Affiliation => "affiliations",
         Kind::AgentConfig => "agent_configs",
+        Kind::AgentSchedule => "agent_schedules",
         Kind::Attachment => "attachments",
         Kind::Attendee => "attendees",
         Kind::Calendar => "calendars",
@@ -22,6 +23,7 @@ pub(crate) fn view_of(kind: Kind) -> Option<&'static str> {
         Kind::EventLink => "event_links",
         Kind::Group => "groups",
         Kind::GroupMember => "group_members",
+        Kind::IntegrationKey => "integration_keys",
         Kind::Interaction => "interactions",
         Kind::Label => "labels",
         Kind::MergeProposal => "merge_proposals",
@@ -40,6 +42,7 @@ pub(crate) fn view_of(kind: Kind) -> Option<&'static str> {
         Kind::Task => "tasks",
         Kind::TaskLink => "task_links",
         Kind::TaskStatus => "task_statuses",
+        Kind::Webhook => "webhooks",
     })
 }
 
@@ -61,6 +64,7 @@ macro_rules! typed {
 typed! {
     Affiliation entity::affiliation::Affiliation,
     AgentConfig entity::agent_config::AgentConfig,
+    AgentSchedule entity::agent_schedule::AgentSchedule,
     Attachment entity::attachment::Attachment,
     Attendee entity::attendee::Attendee,
     Calendar entity::calendar::Calendar,
@@ -73,6 +77,7 @@ typed! {
     EventLink entity::event_link::EventLink,
     Group entity::group::Group,
     GroupMember entity::group_member::GroupMember,
+    IntegrationKey entity::integration_key::IntegrationKey,
     Interaction entity::interaction::Interaction,
     Label entity::label::Label,
     MergeProposal entity::merge_proposal::MergeProposal,
@@ -91,6 +96,7 @@ typed! {
     Task entity::task::Task,
     TaskLink entity::task_link::TaskLink,
     TaskStatus entity::task_status::TaskStatus,
+    Webhook entity::webhook::Webhook,
 }
 
 /// The fields that an entity of a kind may have, as its type tells them.
@@ -117,6 +123,7 @@ pub(crate) fn least(kind: Kind, word: &str) -> Value {
     match kind {
         Kind::Affiliation => json!({ "contact_id": id(), "organization_id": id() }),
         Kind::AgentConfig => json!({ "agent_blueprint": word }),
+        Kind::AgentSchedule => json!({ "blueprint": word, "cron_expression": "0 7 * * *" }),
         Kind::Attachment => json!({ "note_id": id(), "url": "https://example.org/x" }),
         Kind::Attendee => json!({ "event_id": id(), "email": "ada@example.org" }),
         Kind::Calendar | Kind::Group | Kind::Label | Kind::NoteTag | Kind::Notebook | Kind::Pipeline => {
@@ -130,6 +137,7 @@ pub(crate) fn least(kind: Kind, word: &str) -> Value {
         Kind::Event => json!({ "calendar_id": id(), "title": word, "start_at": at, "ical_uid": word }),
         Kind::EventLink => json!({ "event_id": id(), "entity_type": "deal", "entity_id": id() }),
         Kind::GroupMember => json!({ "group_id": id(), "contact_id": id() }),
+        Kind::IntegrationKey => json!({ "provider": "github", "key_hint": "abcd", "secret_ref": word }),
         Kind::Interaction => json!({ "type": "call", "occurred_at": at, "summary": word, "contact_ids": [id(), id()] }),
         Kind::MergeProposal => {
             let survivor = id();
@@ -147,6 +155,7 @@ pub(crate) fn least(kind: Kind, word: &str) -> Value {
         Kind::Task => json!({ "title": word, "due_at": at }),
         Kind::TaskLink => json!({ "task_id": id(), "url": "https://example.org/x" }),
         Kind::TaskStatus => json!({ "project_id": id(), "name": word, "category": "in_progress" }),
+        Kind::Webhook => json!({ "url": "https://example.org/x", "events": ["run.failed"] }),
     }
 }
 
@@ -159,6 +168,9 @@ fn more(kind: Kind, word: &str) -> Value {
         Kind::AgentConfig => json!({ "system_prompt": word, "model": "claude-haiku-5-5", "tools": ["contacts_get"],
             "budget_default_cents": u32::MAX, "deadline_default_seconds": 60, "max_steps": 5, "max_concurrent_runs": 2,
             "max_repeats": 3, "guardrails": [] }),
+        Kind::AgentSchedule => json!({ "timezone": "Europe/Paris", "input_template": { "a": [word] }, "enabled": false,
+            "overlap": "queue", "catch_up": "all", "jitter_secs": 60, "next_run_at": at, "last_enqueued_at": at,
+            "last_run_id": id(), "consecutive_failures": 2, "disabled_reason": word }),
         Kind::Attachment => json!({ "name": word, "media_type": "image/png", "size_bytes": u64::MAX }),
         Kind::Attendee => json!({ "display_name": word, "contact_id": id(), "role": "chair",
             "participant_type": "room", "response_status": "tentative", "comment": word }),
@@ -190,6 +202,7 @@ fn more(kind: Kind, word: &str) -> Value {
             "reminders": [{ "minutes": 5, "method": "email" }], "organizer_id": id(), "next_occurrence": at,
             "color": "#3366cc" }),
         Kind::Group | Kind::Notebook => json!({ "description": word }),
+        Kind::IntegrationKey => json!({ "label": word, "status": "active", "last_verified_at": at }),
         Kind::Interaction => json!({ "body": word, "duration_minutes": 30 }),
         Kind::Label => json!({ "color": "#3366cc" }),
         Kind::MergeProposal => json!({ "status": "rejected", "run_id": id() }),
@@ -214,6 +227,8 @@ fn more(kind: Kind, word: &str) -> Value {
             "position": -2.5, "labels": ["b", word], "completed_at": at, "canceled_at": at }),
         Kind::TaskLink => json!({ "title": word }),
         Kind::TaskStatus => json!({ "color": "#3366cc", "position": 3 }),
+        Kind::Webhook => json!({ "events": ["run.failed", "run.waiting"], "description": word, "status": "disabled",
+            "disabled_at": at, "disabled_reason": word }),
     };
     if kind != Kind::Counter {
         more["metadata"] = json!({ word: [1, 0.1, true, { "b": word }] });

@@ -72,6 +72,7 @@ fn commit(number: u64, changes: Changes) -> Commit {
         snapshot: (number == 1).then(snapshot),
         steps: vec![CommitStep { step, changes }],
         calls: Vec::new(),
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
@@ -96,6 +97,7 @@ fn snapshot() -> Snapshot {
         max_steps: 100,
         max_tokens: 100,
         max_repeats: 3,
+        timezone: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn snapshot() -> Snapshot {
         max_steps: 100,
         max_tokens: 100,
         max_repeats: 3,
+        timezone: None,
     }
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn commit(number: u64, steps: Vec<CommitStep>) -> Commit {
         snapshot: (number == 1).then(snapshot),
         steps,
         calls: Vec::new(),
+        approvals: Vec::new(),
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
