@@ -51,7 +51,7 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
         let twice = serde_json::to_string(&json).unwrap();
         add("escaped for JSON twice", twice.trim_matches(['"', '\\']).as_bytes().to_vec());
         let debug = format!("{text:?}");
-        add("as Debug writes it", debug[1..debug.len() - 1].as_bytes().to_vec());
+        add("as Debug writes it", debug.as_bytes()[1..debug.len() - 1].to_vec());
     }
     forms
 }

@@ -65,7 +65,7 @@ impl KeyBytes {
 
     /// The key in base64.
     pub(super) fn to_base64(&self) -> Zeroizing<String> {
-        Zeroizing::new(STANDARD.encode(&*self.0))
+        Zeroizing::new(STANDARD.encode(self.0.as_slice()))
     }
 
     /// Names the key without telling it: `kek-` and 16 hexadecimal digits of a digest.
