@@ -5,7 +5,8 @@
 
 #[macro_use]
 mod listing;
-mod table;
+#[macro_use]
+mod rest;
 
 mod broken;
 mod claims;

@@ -1,0 +1,113 @@
+//! The defects of approvals, secrets and the outbox, behind those that are handed in.
+
+macro_rules! and_the_rest {
+    ($($before:tt)*) => {
+        wrong_stores! {
+            $($before)*
+            /// An answer is taken and not kept.
+            answer_forgotten_is_noticed, AnswerForgotten: [
+                answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost approval_is_answered_once
+                approvals_are_listed_as_they_were_asked_for end_of_a_run_takes_its_approvals_back
+                run_waits_for_an_answer_until_it_is_too_late
+            ],
+            /// A second answer is taken too, and so is one that comes too late.
+            answered_again_is_noticed, AnsweredAgain: [
+                approval_is_answered_once end_of_a_run_takes_its_approvals_back run_waits_for_an_answer_until_it_is_too_late
+            ],
+            /// A question stays open for ever.
+            nobody_too_late_is_noticed, NobodyTooLate: [
+                answer_lets_a_waiting_run_go_on run_waits_for_an_answer_until_it_is_too_late
+            ],
+            /// A run that waits again asks again.
+            questions_asked_anew_is_noticed, QuestionsAskedAnew: [
+                answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost
+                approvals_are_listed_as_they_were_asked_for run_waits_for_an_answer_until_it_is_too_late
+            ],
+            /// What a run asked stays open when it ends.
+            approvals_stay_open_is_noticed, ApprovalsStayOpen: [end_of_a_run_takes_its_approvals_back],
+            /// A page of approvals has the newest first.
+            approvals_newest_first_is_noticed, ApprovalsNewestFirst: [approvals_are_listed_as_they_were_asked_for],
+            /// The tenant is left out of `approval`.
+            approval_of_any_tenant_is_noticed, ApprovalOfAnyTenant: [approval_is_answered_once],
+            /// A long value loses its last byte.
+            sealed_values_cut_is_noticed, SealedValuesCut: [sealed_value_comes_back_as_it_was_kept],
+            /// Every value is the first of its name.
+            put_always_adds_is_noticed, PutAlwaysAdds: [sealed_value_comes_back_as_it_was_kept],
+            /// A value is kept whether its data key is there or not.
+            key_of_value_unchecked_is_noticed, KeyOfValueUnchecked: [
+                secrets_of_another_tenant_are_not_there value_needs_its_data_key
+            ],
+            /// A data key goes although values are sealed under it, which stay.
+            key_in_use_removed_is_noticed, KeyInUseRemoved: [data_key_in_use_stays value_is_never_left_without_its_key],
+            /// There is one page of values.
+            secrets_cut_is_noticed, SecretsCut: [secrets_are_walked_in_order secrets_of_another_tenant_are_not_there],
+            /// A swap takes effect on whatever is there.
+            swap_unchecked_is_noticed, SwapUnchecked: [
+                one_of_many_swaps_wins secrets_of_another_tenant_are_not_there swap_needs_what_is_there
+                value_needs_its_data_key
+            ],
+            /// What is not there can be removed.
+            removal_forgiven_is_noticed, RemovalForgiven: [
+                removed_secret_is_gone secrets_of_another_tenant_are_not_there
+            ],
+            /// A data key takes the place of another.
+            data_key_replaced_is_noticed, DataKeyReplaced: [data_key_number_is_given_once],
+            /// A data key is wrapped again whatever wraps it by then.
+            rewrap_unchecked_is_noticed, RewrapUnchecked: [data_key_is_wrapped_again_once],
+            /// There is one page of data keys.
+            data_keys_cut_is_noticed, DataKeysCut: [data_keys_of_all_tenants_are_walked],
+            /// The data keys of a tenant outlive its values.
+            keys_outlive_values_is_noticed, KeysOutliveValues: [shredding_leaves_nothing],
+            /// The tenant is left out of `secret`.
+            secret_of_any_tenant_is_noticed, SecretOfAnyTenant: [
+                secrets_of_another_tenant_are_not_there shredding_leaves_nothing
+            ],
+            /// What is malformed is passed over.
+            malformed_secret_passed_over_is_noticed, MalformedSecretPassedOver: [malformed_secret_is_refused],
+            /// No webhook is told of anything.
+            nothing_told_is_noticed, NothingTold: [
+                commit_made_again_tells_once deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one
+                delivery_that_nobody_settles_is_taken_again event_that_a_webhook_asks_for_is_delivered
+                late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time webhook_is_told_only_what_it_asks_for
+            ],
+            /// Every webhook is told, whatever it asks for.
+            everybody_told_is_noticed, EverybodyTold: [
+                deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+                event_that_a_webhook_asks_for_is_delivered late_answer_of_an_attempt_changes_nothing retry_waits_for_its_time
+                webhook_is_told_only_what_it_asks_for
+            ],
+            /// Webhooks are told of commits that did not take effect.
+            refused_told_is_noticed, RefusedTold: [refused_commit_tells_nobody],
+            /// Webhooks are told again of a commit that is made again.
+            repeated_told_is_noticed, RepeatedTold: [commit_made_again_tells_once],
+            /// A delivery is given to whoever asks.
+            delivery_not_leased_is_noticed, DeliveryNotLeased: [
+                deliveries_of_a_run_are_taken_in_order delivery_is_taken_by_one delivery_that_nobody_settles_is_taken_again
+            ],
+            /// A delivery that nobody settles is lost.
+            delivery_leased_for_ever_is_noticed, DeliveryLeasedForEver: [
+                delivery_that_nobody_settles_is_taken_again late_answer_of_an_attempt_changes_nothing
+            ],
+            /// What is told of a run comes in any order.
+            order_of_deliveries_ignored_is_noticed, OrderOfDeliveriesIgnored: [deliveries_of_a_run_are_taken_in_order],
+            /// What failed is tried again at once.
+            retried_at_once_is_noticed, RetriedAtOnce: [deliveries_of_a_run_are_taken_in_order retry_waits_for_its_time],
+            /// Any attempt settles a delivery.
+            late_answer_counts_is_noticed, LateAnswerCounts: [late_answer_of_an_attempt_changes_nothing],
+            /// A delivery is added over another.
+            delivery_added_twice_is_noticed, DeliveryAddedTwice: [delivery_can_be_added_and_sent_again],
+            /// What is to be sent again is not.
+            sent_again_in_name_is_noticed, SentAgainInName: [
+                delivery_can_be_added_and_sent_again late_answer_of_an_attempt_changes_nothing
+            ],
+            /// Deliveries are listed from the oldest on.
+            oldest_delivery_first_is_noticed, OldestDeliveryFirst: [
+                deliveries_are_listed_newest_first event_that_a_webhook_asks_for_is_delivered
+            ],
+            /// The tenant is left out of `deliveries`.
+            deliveries_of_any_tenant_is_noticed, DeliveriesOfAnyTenant: [deliveries_of_another_tenant_are_not_there],
+            /// Old deliveries stay.
+            nothing_forgotten_is_noticed, NothingForgotten: [old_deliveries_are_forgotten],
+        }
+    };
+}
