@@ -1,7 +1,5 @@
 //! The defects, and for each the scenarios that notice it.
 
-use super::assert_caught;
-
 and_the_rest! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
