@@ -173,7 +173,7 @@ fn markers(body: &Value) -> Vec<String> {
 fn markers_are_where_a_later_prompt_may_go_on_from() {
     let call = |id: &str| Block::ToolCall { id: id.into(), name: "contacts_get".into(), input: json!({}) };
     let results = vec![result("a", json!(1), false), result("b", json!(2), false)];
-    let conversation = vec![
+    let conversation = [
         Message::User { content: vec![text("find doubles")] },
         Message::Assistant { content: vec![call("a"), call("b")] },
         Message::User { content: results },
