@@ -255,7 +255,7 @@ impl Executor {
         let mut executor = Self::begin(run, commits, snapshot, options)?;
         executor.begun = true;
         executor.ledger.forfeit(forfeited + reserved);
-        executor.replay(steps, &calls, approvals)?;
+        executor.replay(steps, &calls, &approvals)?;
         Ok(executor)
     }
 

@@ -11,7 +11,7 @@ use super::{Executor, Phase};
 impl Executor {
     /// Takes over a recorded history, checking every step of it against what this executor would
     /// have done.
-    pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: Vec<Approval>) -> Result<()> {
+    pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: &[Approval]) -> Result<()> {
         let mut steps = steps.into_iter().peekable();
         while let Some(step) = steps.next() {
             let (name, input) = (self.snapshot.model.clone(), self.model_input());
@@ -28,7 +28,7 @@ impl Executor {
                 Disposition::Call(asked) => {
                     let asked_at = step.completed_at.unwrap_or(step.started_at);
                     let (mut turn, _) = self.make_turn(asked, asked_at)?;
-                    if !self.replay_turn(&mut turn, &mut steps, open, &approvals)? {
+                    if !self.replay_turn(&mut turn, &mut steps, open, approvals)? {
                         return Ok(());
                     }
                     let whole = turn.calls.last().is_none_or(|call| call.seq == self.seq);
