@@ -91,7 +91,7 @@ fn followed(operation: &Operation, theirs: &Stored<Attendee>, old: &Attendee, ne
     let changed = |name: &&str| before.get(*name) != after.get(*name) && own.get(*name) == before.get(*name);
     let value = |name: &str| after.get(name).cloned().unwrap_or(Value::Null);
     let patch: Map<String, Value> =
-        FIELDS.into_iter().filter(|name| changed(&name)).map(|name| (name.to_owned(), value(name))).collect();
+        FIELDS.into_iter().filter(|name| changed(name)).map(|name| (name.to_owned(), value(name))).collect();
     if patch.is_empty() {
         return Ok(Changes::none());
     }

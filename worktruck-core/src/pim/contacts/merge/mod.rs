@@ -172,7 +172,7 @@ impl Records<Contact> {
     pub async fn merge(&self, survivor: EntityId, wanted: &Merge) -> Result<Stored<Contact>> {
         let expected = self.expected;
         let run = |operation: Operation| async move { merge(&operation, survivor, expected, wanted).await };
-        let applied = self.commit_all(run).await?;
+        let applied = Box::pin(self.commit_all(run)).await?;
         self.written(survivor, &applied).await
     }
 
@@ -184,7 +184,7 @@ impl Records<Contact> {
     pub async fn unmerge(&self, survivor: EntityId, source: EntityId) -> Result<Stored<Contact>> {
         let expected = self.expected;
         let run = |operation: Operation| async move { unmerge(&operation, survivor, expected, source).await };
-        let applied = self.commit_all(run).await?;
+        let applied = Box::pin(self.commit_all(run)).await?;
         self.written(source, &applied).await
     }
 }
