@@ -47,6 +47,7 @@ pub mod feed;
 pub mod journal;
 pub mod lease;
 pub mod limits;
+mod meddler;
 pub mod moves;
 pub mod notes;
 pub mod periods;
