@@ -1,4 +1,3 @@
-use serde::Serialize;
 use serde_json::Value;
 use worktruck_core::entity::contact::{Channel, ChannelKind, Contact, ContactDate};
 use worktruck_core::entity::{Kind, Term};
@@ -6,23 +5,10 @@ use worktruck_core::store::{Changes, EntityKey, EntityStore, ListQuery, Provenan
 use worktruck_core::temporal::{At, WriteOp};
 use worktruck_core::{Clock, EntityId, Error, IdSource, PageRequest, Result, TenantId};
 
-use super::{Imported, Parsed, Problem};
+use super::{Imported, Parsed, Report};
 
 /// How many contacts are committed together.
 const BATCH: usize = 1_000;
-
-/// What an import did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Report {
-    /// Contacts that are new.
-    pub created: usize,
-    /// Contacts that were there under the same UID and have changed.
-    pub updated: usize,
-    /// Rows and cards left out, and contacts that were there unchanged.
-    pub skipped: usize,
-    /// What was not understood.
-    pub errors: Vec<Problem>,
-}
 
 /// Where contacts are loaded into, and as whose work.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod load;
 pub mod markdown;
 pub(crate) mod more;
 pub(crate) mod rank;
+mod report;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,6 @@ mod text;
 pub(crate) mod vcard;
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -29,7 +29,8 @@ use worktruck_core::{Error, IdSource, Result, Timestamp};
 
 use self::intake::Intake;
 
-pub use self::load::{Report, Target, load};
+pub use self::load::{Target, load};
+pub use self::report::{Problem, Report};
 
 /// What a file of contacts is written in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -134,31 +135,6 @@ pub struct Imported {
     pub line: u64,
     /// The contact, normalised.
     pub contact: Contact,
-}
-
-/// Something in a file that was not understood.
-///
-/// `Display` names the file, the line and the reason:
-/// `people.csv:17: birthday "1990-02-31" is not a day of the calendar; kept in metadata`.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Problem {
-    /// The file.
-    pub source: Arc<str>,
-    /// The line of the file; the first is 1.
-    pub line: u64,
-    /// The column or property, if it is only that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// What is wrong and what became of it, for people.
-    pub message: String,
-    /// Whether the whole row or card was left out.
-    pub skipped: bool,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.source, self.line, self.message)
-    }
 }
 
 /// Reads the contacts in `bytes`, the content of the file that messages call `source`.

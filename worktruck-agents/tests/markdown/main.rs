@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use worktruck_agents::clock::{RandomIds, SystemClock};
 use worktruck_agents::export::markdown::{self as exports, Foreign};
+use worktruck_agents::import::Report;
 use worktruck_agents::import::markdown::{self as imports, Target};
 use worktruck_core::entity::Locale;
 use worktruck_core::entity::note::Note;
@@ -43,7 +44,7 @@ impl World {
         Self { target, pim, tenant, _folder: folder }
     }
 
-    async fn import(&self, folder: &Path) -> imports::Report {
+    async fn import(&self, folder: &Path) -> Report {
         imports::load(&self.target, folder, |_| {}).await.unwrap()
     }
 
@@ -116,7 +117,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn counts(report: &imports::Report) -> (usize, usize, usize) {
+fn counts(report: &Report) -> (usize, usize, usize) {
     (report.created, report.updated, report.skipped)
 }
 

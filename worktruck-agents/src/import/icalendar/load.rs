@@ -1,7 +1,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use worktruck_core::entity::attendee::Attendee;
 use worktruck_core::entity::calendar::Calendar;
@@ -16,25 +15,12 @@ use worktruck_core::{Clock, EntityId, Error, ErrorKind, IdSource, Result, Tenant
 
 use super::people::{People, kept_organizer};
 use super::{ImportedEvent, Parsed, RECURRENCE_KEPT, following};
-use crate::import::Problem;
+use crate::import::{Problem, Report};
 
 /// How many events are committed together.
 const BATCH: usize = 200;
 /// How often a batch is read and written again because others changed what it read.
 const ATTEMPTS: usize = 8;
-
-/// What an import did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Report {
-    /// Events that are new.
-    pub created: usize,
-    /// Events that were there under the same UID and RECURRENCE-ID and have changed.
-    pub updated: usize,
-    /// What was left out, and events that were there unchanged.
-    pub skipped: usize,
-    /// What was not understood, or could not be written.
-    pub errors: Vec<Problem>,
-}
 
 /// Where events or notes are loaded into, and as whose work.
 #[derive(Clone, Debug)]

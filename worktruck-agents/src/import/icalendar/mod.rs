@@ -46,7 +46,7 @@ use super::Problem;
 pub(crate) use self::alarm::reminder_of;
 pub(crate) use self::attendee::understand as understand_attendee;
 pub(crate) use self::fields::set_field;
-pub use self::load::{Report, Target, load};
+pub use self::load::{Target, load};
 pub(crate) use self::more::differences;
 pub(crate) use self::property::Property;
 

@@ -2,7 +2,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
 use worktruck_core::entity::note::Note;
 use worktruck_core::entity::notebook::Notebook;
 use worktruck_core::pim::{Pim, Records};
@@ -12,23 +11,10 @@ use super::known::Known;
 use super::text::{self, MAX_BYTES};
 use super::{ABOUT, Target, about, names};
 use crate::folder::{self, EntryKind};
-use crate::import::Problem;
+use crate::import::Report;
 
 /// How often a note is read and written again because others changed it meanwhile.
 const ATTEMPTS: usize = 8;
-
-/// What an import did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Report {
-    /// Notes that are new.
-    pub created: usize,
-    /// Notes that were there for the same file and have changed.
-    pub updated: usize,
-    /// What was left out, and notes that were there unchanged.
-    pub skipped: usize,
-    /// What was not understood, left out, or could not be written.
-    pub errors: Vec<Problem>,
-}
 
 /// Reads the Markdown files of a folder, and of the folders in it, into notes, each in a commit with its links.
 ///
@@ -117,17 +103,6 @@ pub async fn load(target: &Target, root: &Path, mut progress: impl FnMut(usize))
         }
     }
     Ok(import.report)
-}
-
-impl Report {
-    fn problem(&mut self, path: &str, line: u64, message: String, skipped: bool) {
-        self.errors.push(Problem { source: Arc::from(path), line, field: None, message, skipped });
-    }
-
-    fn skip(&mut self, path: &str, line: u64, message: String) {
-        self.skipped += 1;
-        self.problem(path, line, message, true);
-    }
 }
 
 /// An import under way.

@@ -20,7 +20,7 @@ use worktruck_core::entity::note::FILE;
 use worktruck_core::entity::notebook::Notebook;
 
 pub use super::icalendar::Target;
-pub use load::{Report, load};
+pub use load::load;
 
 /// What says of a folder's notebook that which the folder's name does not.
 pub(crate) const ABOUT: &str = ".notebook.json";

@@ -39,7 +39,7 @@ pub(super) async fn on_write(writing: &Writing<'_, Note>) -> Result<Changes> {
         let others = lead_anew(writing.operation, &mut resolver, key, has_new_text).await?;
         changes = changes.and(others);
     }
-    Ok(changes.and(resolver.rests_on().await?))
+    Ok(changes.and(resolver.rests_on()))
 }
 
 /// What the deletion of a note changes of links: its own go, those that somebody made to it too, and those by one of
@@ -67,7 +67,7 @@ pub(super) async fn on_delete(deleting: &Deleting<'_, Note>) -> Result<Changes> 
             changes = changes.require(Require::NoTerm { kind: NoteLink::KIND, term });
         }
     }
-    Ok(changes.and(resolver.rests_on().await?))
+    Ok(changes.and(resolver.rests_on()))
 }
 
 /// Makes the links that the text has, ends those that it no longer has, and leaves the others as they are.

@@ -1,6 +1,6 @@
 //! Which note a title stands for, and what of that must still hold at the commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use uuid::Builder;
@@ -28,12 +28,12 @@ pub(super) struct Resolver<'a> {
     pub(super) written: Written,
     known: BTreeMap<String, Option<EntityId>>,
     requires: Vec<Require>,
-    guards: BTreeSet<String>,
+    guards: BTreeMap<EntityKey, Option<Stored<Counter>>>,
 }
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(operation: &'a Operation, written: Written) -> Self {
-        let (known, requires, guards) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let (known, requires, guards) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         Self { operation, span: Span::of(operation), written, known, requires, guards }
     }
 
@@ -42,6 +42,8 @@ impl<'a> Resolver<'a> {
         if let Some(known) = self.known.get(key) {
             return Ok(*known);
         }
+        // It is read before what it guards: whoever decides about the title after that is noticed.
+        let guard = self.guard(key).await?;
         let mut target = None;
         for way in Way::ALL {
             let others = self.others(way, key).await?;
@@ -53,9 +55,7 @@ impl<'a> Resolver<'a> {
                     continue;
                 }
                 1 => self.requires.push(Require::UniqueTerm { kind: Kind::Note, term }),
-                _ => {
-                    self.guards.insert(key.to_owned());
-                }
+                _ => self.guards.extend(guard.clone()),
             }
             let place = (self.written.created_at, self.written.id);
             target = match others.first() {
@@ -90,16 +90,23 @@ impl<'a> Resolver<'a> {
         Ok(found.into_iter().filter(|note| note.id != self.written.id).take(2).collect())
     }
 
+    /// What guards which of several notes has a title, if the note is written at the present.
+    async fn guard(&self, key: &str) -> Result<Option<(EntityKey, Option<Stored<Counter>>)>> {
+        if !self.span.is_present {
+            return Ok(None);
+        }
+        let guard = EntityKey::new(Kind::Counter, guard_of(key));
+        Ok(Some((guard, self.operation.find_at::<Counter>(guard.id, At::NOW).await?)))
+    }
+
     /// What must hold for all that was found.
-    pub(super) async fn rests_on(self) -> Result<Changes> {
+    pub(super) fn rests_on(self) -> Changes {
         let mut changes = Changes::none();
         if !self.span.is_present {
-            return Ok(changes);
+            return changes;
         }
         changes.requires = self.requires;
-        for key in self.guards {
-            let guard = EntityKey::new(Kind::Counter, guard_of(&key));
-            let found = self.operation.find_at::<Counter>(guard.id, At::NOW).await?;
+        for (guard, found) in self.guards {
             let require = match &found {
                 Some(counter) => Require::Version { key: guard, version: counter.version() },
                 None => Require::Absent { key: guard },
@@ -107,7 +114,7 @@ impl<'a> Resolver<'a> {
             let next = found.map_or(1, |counter| counter.data.next).saturating_add(1);
             changes = changes.require(require).write(guard, WriteOp::Put(json!({ "next": next })));
         }
-        Ok(changes)
+        changes
     }
 }
 

@@ -49,6 +49,7 @@ pub mod integrations;
 pub mod journal;
 pub mod lease;
 pub mod limits;
+mod meddler;
 pub mod moves;
 pub mod notes;
 pub mod outbox;

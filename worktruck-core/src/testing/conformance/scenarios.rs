@@ -493,6 +493,7 @@ macro_rules! operation_scenarios {
                 notes_and_links_written_at_once_find_each_other
                 decisions_about_a_title_are_not_taken_twice_from_one_state
                 notes_that_take_one_title_at_once_agree_on_the_oldest
+                title_is_decided_on_what_holds_at_the_commit
                 nothing_is_left_of_a_note_that_is_deleted_at_once
                 notes_tagged_while_a_tag_is_renamed_have_its_new_name_or_the_old
             }

@@ -13,7 +13,6 @@ use crate::{EntityId, ErrorKind, Page, PageRequest, Timestamp};
 use super::Stage;
 use super::desk::{Desk, refusal};
 
-mod meddler;
 mod one_moment;
 
 pub use one_moment::answers_of_several_reads_are_of_one_moment;

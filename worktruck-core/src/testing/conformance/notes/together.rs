@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::FutureExt as _;
 use serde_json::json;
@@ -10,9 +11,10 @@ use crate::entity::note_tag::NoteTag;
 use crate::entity::notebook::Notebook;
 use crate::pim::notes::{NoteFilter, NoteLinkFilter};
 use crate::pim::{Operation, create, delete, update};
-use crate::store::{Changes, Provenance, View};
+use crate::store::{Changes, EntityStore, Provenance, View};
 use crate::testing::CountingIds;
 use crate::testing::conformance::build;
+use crate::testing::conformance::meddler::Meddler;
 use crate::{Clock as _, ErrorKind};
 
 /// Runs some work as often as there are numbers, all at the same time.
@@ -160,6 +162,46 @@ pub async fn notes_that_take_one_title_at_once_agree_on_the_oldest(stage: Stage)
     let waiting = desk.of::<NoteLink>().list(NoteLinkFilter::default()).all().await.unwrap();
     assert_eq!(waiting.len(), 5);
     assert!(waiting.iter().all(|link| link.data.target_id.is_none()), "{waiting:?}");
+}
+
+/// Whoever decides which of several notes has a title notices what comes between its reads, between whichever.
+pub async fn title_is_decided_on_what_holds_at_the_commit(stage: Stage) {
+    let mut reads = None;
+    for at in 0.. {
+        let mut desk = Desk::new(&stage);
+        desk.tenant = build::tenant_id(10 + at);
+        let mut ids = Vec::new();
+        for (name, body) in [("Oldest", ""), ("Older", ""), ("Same", ""), ("Links", "[[Same]]")] {
+            ids.push(write(&desk, name, body).await.id);
+            desk.wait(1);
+        }
+        let operation = |store: Arc<dyn EntityStore>, ids: u16| {
+            let view = View::new(store, desk.tenant, desk.clock.now());
+            Operation::new(view, Arc::new(CountingIds::new(ids)), "user")
+        };
+        let plain = operation(Arc::clone(desk.pim.store()), 70);
+        let meanwhile = update::<Note>(&plain, ids[0], None, &title("Same")).await.unwrap();
+        let (count, at_read) = (Arc::new(AtomicU32::new(0)), Arc::new(meanwhile));
+        let changes = {
+            let count = Arc::clone(&count);
+            move |read: u32| {
+                count.store(read + 1, Ordering::Relaxed);
+                if read == at { Changes::clone(&at_read) } else { Changes::none() }
+            }
+        };
+        let meddler = Meddler::new(Arc::clone(&stage.store), Arc::new(changes));
+        let meddled = operation(Arc::new(meddler), 71);
+        let planned = update::<Note>(&meddled, ids[1], None, &title("Same")).await.unwrap();
+        if at >= count.load(Ordering::Relaxed) {
+            reads = Some(at);
+            break;
+        }
+        let provenance = Provenance::new("user", "test");
+        // It takes effect or is refused: where it was decided on less than there is, it is refused.
+        let _ = desk.pim.store().apply(desk.tenant, planned, provenance, desk.clock.now()).await;
+        assert_eq!(targets(&desk.of::<Note>(), ids[3]).await, [Some(ids[0])], "what comes after read {at}");
+    }
+    assert!(reads.is_some_and(|reads| reads > 3), "{reads:?}");
 }
 
 /// What is added to a note or a notebook while it is deleted goes with it or is refused.

@@ -22,7 +22,7 @@ use crate::{EntityId, PageRequest, Timestamp};
 use super::super::Stage;
 use super::super::build::contact;
 use super::super::desk::Desk;
-use super::meddler::Meddler;
+use super::super::meddler::Meddler;
 
 /// The same data, where somebody commits what `changes` says after each read.
 fn meddled(stage: &Stage, desk: &Desk, changes: impl Fn(u32) -> Changes + Send + Sync + 'static) -> Pim {
