@@ -263,10 +263,10 @@ and_the_rest! {
     ],
     /// A claim takes all there is.
     limit_of_claim_ignored_is_noticed, LimitOfClaimIgnored: [
-        busy_tenant_delays_another_by_one_claim claim_gives_a_run_to_one_worker
-        claim_takes_one_run_of_every_tenant_before_a_second claim_takes_priority_then_age
-        claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at empty_claim_is_nobodys_turn
-        expired_runs_stand_among_the_queued run_held_back_by_a_limit_blocks_no_other
+        approvals_are_listed_as_they_were_asked_for busy_tenant_delays_another_by_one_claim
+        claim_gives_a_run_to_one_worker claim_takes_one_run_of_every_tenant_before_a_second
+        claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at
+        empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued run_held_back_by_a_limit_blocks_no_other
         runs_are_listed_newest_first_and_filtered takeover_is_a_turn tenant_served_longest_ago_goes_first
         turns_do_not_depend_on_clocks
     ],
@@ -337,12 +337,13 @@ and_the_rest! {
     limits_hold_at_once_is_noticed, LimitsHoldAtOnce: [limit_holds_as_it_is_at_the_claim],
     /// A run that waits for a person is handed out.
     waiting_claimed_is_noticed, WaitingClaimed: [
-        claim_keeps_to_the_limit_of_runs illegal_moves_are_refused waiting_and_ended_runs_are_not_claimed
+        claim_keeps_to_the_limit_of_runs illegal_moves_are_refused run_waits_for_an_answer_until_it_is_too_late
+        waiting_and_ended_runs_are_not_claimed
     ],
     /// A claim does not say when the run began.
     start_unrecorded_is_noticed, StartUnrecorded: [
         expired_lease_is_claimed_again_under_a_higher_fence first_claim_starts_the_run
-        released_run_is_claimed_at_once_and_keeps_its_attempts
+        released_run_is_claimed_at_once_and_keeps_its_attempts run_waits_for_an_answer_until_it_is_too_late
     ],
     /// A lease is renewed whatever its number.
     no_fence_on_renewal_is_noticed, NoFenceOnRenewal: [
@@ -430,16 +431,20 @@ and_the_rest! {
     /// Reservations are not kept.
     reservations_forgotten_is_noticed, ReservationsForgotten: [open_calls_and_reservations_are_kept_until_settled],
     /// What has ended can be cancelled.
-    illegal_moves_is_noticed, IllegalMoves: [cancel_of_an_ended_run_is_refused illegal_moves_are_refused],
+    illegal_moves_is_noticed, IllegalMoves: [
+        approval_is_answered_once cancel_of_an_ended_run_is_refused end_of_a_run_takes_its_approvals_back
+        illegal_moves_are_refused run_waits_for_an_answer_until_it_is_too_late
+    ],
     /// A cancellation waits for a worker that is gone.
     cancel_trusts_old_leases_is_noticed, CancelTrustsOldLeases: [cancel_ends_a_run_without_a_live_lease],
     /// Who cancelled is not kept.
     actor_forgotten_is_noticed, ActorForgotten: [
-        answer_lets_a_waiting_run_go_on cancel_ends_a_queued_run_at_once cancel_ends_a_run_without_a_live_lease cancel_ends_a_waiting_run
+        answer_lets_a_waiting_run_go_on cancel_ends_a_queued_run_at_once cancel_ends_a_run_without_a_live_lease
+        cancel_ends_a_waiting_run
     ],
     /// A signal to no run is answered as if there were one.
     signal_to_nothing_is_noticed, SignalToNothing: [
-        expired_run_is_gone_with_all_that_is_its signal_does_not_reach_another_tenant
+        approval_is_answered_once expired_run_is_gone_with_all_that_is_its signal_does_not_reach_another_tenant
         signal_to_an_unknown_run_is_refused
     ],
     /// The tenant is left out of `run`.
@@ -469,13 +474,14 @@ and_the_rest! {
     events_lost_is_noticed, EventsLost: [commit_is_all_or_nothing_with_its_changes events_are_numbered_without_gaps],
     /// The first wait waits.
     first_wait_sleeps_is_noticed, FirstWaitSleeps: [
-        dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker every_waiting_worker_is_woken
-        first_wait_returns_at_once release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+        answer_lets_a_waiting_run_go_on dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker
+        every_waiting_worker_is_woken first_wait_returns_at_once release_wakes_a_waiting_worker
+        work_between_claim_and_wait_is_not_missed
     ],
     /// New work wakes nobody.
     nobody_woken_is_noticed, NobodyWoken: [
-        dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker every_waiting_worker_is_woken
-        release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+        answer_lets_a_waiting_run_go_on dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker
+        every_waiting_worker_is_woken release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
     ],
     /// New work wakes one worker only.
     one_woken_is_noticed, OneWoken: [
@@ -484,7 +490,8 @@ and_the_rest! {
     ],
     /// Only what comes while somebody waits wakes.
     work_before_the_wait_missed_is_noticed, WorkBeforeTheWaitMissed: [
-        dropped_wait_loses_nothing release_wakes_a_waiting_worker work_between_claim_and_wait_is_not_missed
+        answer_lets_a_waiting_run_go_on dropped_wait_loses_nothing release_wakes_a_waiting_worker
+        work_between_claim_and_wait_is_not_missed
     ],
     /// Nothing is ever removed.
     nothing_expires_is_noticed, NothingExpires: [

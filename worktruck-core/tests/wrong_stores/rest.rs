@@ -20,8 +20,9 @@ macro_rules! and_the_rest {
             ],
             /// A run that waits again asks again.
             questions_asked_anew_is_noticed, QuestionsAskedAnew: [
-                answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost
-                approvals_are_listed_as_they_were_asked_for run_waits_for_an_answer_until_it_is_too_late
+                answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost approval_is_answered_once
+                approvals_are_listed_as_they_were_asked_for end_of_a_run_takes_its_approvals_back
+                run_waits_for_an_answer_until_it_is_too_late
             ],
             /// What a run asked stays open when it ends.
             approvals_stay_open_is_noticed, ApprovalsStayOpen: [end_of_a_run_takes_its_approvals_back],

@@ -170,8 +170,9 @@ impl RunStore for Broken {
                 pending.for_each(|approval| approval.expires_at = Timestamp::FOREVER);
             }
             QuestionsAskedAnew => {
-                for approval in &mut commit.approvals {
-                    approval.step_seq += 100 * u32::try_from(commit.number).expect("a few commits");
+                for (n, approval) in (0..).zip(&mut commit.approvals) {
+                    let anew = approval.id.as_uuid().as_u128() + (u128::from(commit.number) << 32) + n;
+                    approval.id = ApprovalId::from_uuid(uuid::Uuid::from_u128(anew));
                 }
             }
             ChangesDropped => commit.steps.iter_mut().for_each(|step| step.changes = Changes::none()),

@@ -11,8 +11,8 @@ use crate::run::{
 use crate::store::ApprovalQuery;
 use crate::{ApprovalId, Digest, ErrorKind, PageRequest, Result, TenantId};
 
-use super::Stage;
 use super::build::*;
+use super::{Stage, wake};
 
 /// A question about call `seq` of run `n`, asked at `requested_at` and open until 100.
 fn asked(n: u32, seq: u32, requested_at: i64) -> Approval {
@@ -83,7 +83,7 @@ pub async fn answer_lets_a_waiting_run_go_on(stage: Stage) {
     let mut held = stage.take(at(10)).await;
     let question = asked(1, 1, 11);
     wait_for(&stage, &mut held, vec![question.clone()], 12).await;
-    let seen = stage.store.wait_for_work(0).await.expect("a mark");
+    let seen = wake::mark(&stage, 0).await;
     let run = answer(&stage, tenant, &question, 20).await.expect("the answer is taken");
     assert_eq!(run, stage.run(tenant, run_id(1)).await, "the answer is what is stored");
     assert_eq!(run.status, RunStatus::Waiting, "until a worker takes it");
@@ -98,7 +98,7 @@ pub async fn answer_lets_a_waiting_run_go_on(stage: Stage) {
         ..question
     };
     assert_eq!(decided, expected);
-    stage.store.wait_for_work(seen).await.expect("a waiting worker is woken");
+    wake::mark(&stage, seen).await;
     assert_eq!(stage.journal(tenant, run_id(1)).await.approvals, [expected]);
     let events = stage.events(tenant, run_id(1), 50).await;
     let last = events.last().map(|event| (event.event_type, event.actor.as_deref()));

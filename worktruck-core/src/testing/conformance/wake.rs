@@ -10,7 +10,8 @@ use crate::run::Transition;
 use super::Stage;
 use super::build::*;
 
-async fn mark(stage: &Stage, seen: u64) -> u64 {
+/// What waiting since `seen` gives, in bearable time.
+pub(super) async fn mark(stage: &Stage, seen: u64) -> u64 {
     let wait = stage.store.wait_for_work(seen);
     stage.in_time("a wake-up", wait).await.expect("waiting does not fail")
 }
