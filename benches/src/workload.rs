@@ -91,6 +91,8 @@ fn snapshot() -> Snapshot {
         max_steps: 10_000,
         max_tokens: 100,
         max_repeats: 3,
+        fallback_models: Vec::new(),
+        on_budget: Vec::new(),
         timezone: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use worktruck_core::executor::{Executor, Options};
 use worktruck_core::guardrail::{self, Backtest, Recorded, Rule, RuleSet};
-use worktruck_core::run::{Answer, Approval, Decision, Run, Signal};
+use worktruck_core::run::{Answer, Approval, Decision, ON_BUDGET, Run, Signal};
 use worktruck_core::store::{ApprovalQuery, RunQuery};
 use worktruck_core::{ApprovalId, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
@@ -24,6 +24,16 @@ impl Default for Tries {
     fn default() -> Self {
         Self { from: None, to: None, limit: 1_000 }
     }
+}
+
+/// Whether a run may spend more has no input that could be edited, and no output.
+fn refuse_other_than_yes_and_no(decision: &Decision) -> Result<()> {
+    let pointer = match decision {
+        Decision::Approve { edited_input: Some(_) } => "/edited_input",
+        Decision::Respond { .. } => "/output",
+        Decision::Approve { edited_input: None } | Decision::Reject { .. } => return Ok(()),
+    };
+    Err(Error::invalid("this asks whether a run may spend more: approve or reject it").at(pointer))
 }
 
 impl Runtime {
@@ -52,10 +62,14 @@ impl Runtime {
     ///
     /// - `NotFound`: the tenant has no such approval.
     /// - `InvalidRequest` at `/edited_input`: the tool's schema or another rule refuses it; the approval stays open.
+    /// - `InvalidRequest` at `/edited_input` or `/output`: the question is about a budget, which has neither.
     /// - `Conflict`: it was answered before, it is too late, or the run has ended.
     pub async fn answer(&self, tenant: TenantId, answer: Answer) -> Result<Approval> {
         let approval = self.approval(tenant, answer.approval).await?;
         let now = self.now();
+        if approval.rule_id == ON_BUDGET {
+            refuse_other_than_yes_and_no(&answer.decision)?;
+        }
         if let (true, Decision::Approve { edited_input: Some(input) }) = (approval.is_pending(), &answer.decision) {
             // The rules and the schema of a run never change, so what is right now is right when it is taken in.
             let mut executor = self.executor_of(tenant, &approval).await?;

@@ -190,6 +190,8 @@ mod tests {
             max_steps: 1,
             max_tokens: 1,
             max_repeats: 1,
+            fallback_models: Vec::new(),
+            on_budget: Vec::new(),
             timezone: None,
         }
     }

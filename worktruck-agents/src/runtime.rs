@@ -287,7 +287,7 @@ impl Runtime {
     pub async fn save_config(&self, tenant: TenantId, config: AgentConfig, captured_by: &str) -> Result<()> {
         let blueprint = self.blueprint(&config.agent_blueprint)?;
         config.check()?;
-        if let Some(model) = &config.model {
+        for model in config.model.iter().chain(&config.fallback_models) {
             self.ports.provider(&blueprint.name, &pricing::model_name(model)?)?;
         }
         let saved = self.ports.config(tenant, &config.agent_blueprint).await?;
@@ -341,6 +341,10 @@ impl Ports {
         let config = config.unwrap_or_else(|| AgentConfig::new(&*blueprint.name));
         let model = config.model.as_deref().unwrap_or(&blueprint.default_model);
         let model = pricing::model_name(model)?;
+        let fallback_models = config.fallback_models.iter().map(|name| pricing::model_name(name));
+        let fallback_models: Vec<String> = fallback_models.collect::<Result<_>>()?;
+        let models = std::iter::once(&model).chain(&fallback_models);
+        let prices = models.flat_map(|name| pricing::prices_of(&self.prices, name, now)).collect();
         let wanted = config.tools.as_ref().unwrap_or(&blueprint.tools);
         let tools = blueprint.tools.iter().filter(|name| wanted.contains(name));
         let seconds =
@@ -350,13 +354,15 @@ impl Ports {
             blueprint: blueprint.name.clone(),
             blueprint_version: blueprint.version,
             config_version,
-            prices: pricing::prices_of(&self.prices, &model, now),
+            prices,
             model,
+            fallback_models,
             system_prompt: config.system_prompt.unwrap_or_else(|| blueprint.system_prompt.clone()),
             first_message: format!("The input of this run:\n{:#}", run.input),
             tools: tools.filter_map(|name| self.tools.get(name)).map(|tool| (*tool.spec()).clone()).collect(),
             guardrails,
             budget_usd_cents: run.budget_usd_cents.or(config.budget_default_cents).or(blueprint.default_budget_cents),
+            on_budget: config.on_budget,
             deadline_at: started_at.after(Duration::from_secs(seconds.into())),
             max_steps: config.max_steps.unwrap_or(blueprint.default_max_steps),
             max_tokens: blueprint.max_tokens,

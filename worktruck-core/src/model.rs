@@ -159,6 +159,8 @@ pub enum ModelErrorCategory {
     RateLimited,
     /// The request can never succeed: an unknown model, a malformed conversation.
     InvalidRequest,
+    /// The conversation is too long for the model.
+    ContextWindowExceeded,
 }
 
 impl ModelErrorCategory {
@@ -179,6 +181,7 @@ impl ModelErrorCategory {
             Self::ProviderUnavailable => "provider_unavailable",
             Self::RateLimited => "rate_limited",
             Self::InvalidRequest => "invalid_request",
+            Self::ContextWindowExceeded => "context_window_exceeded",
         }
     }
 }
@@ -225,7 +228,8 @@ pub enum ProbeResult {
     Valid,
     /// It is not, or nobody can say.
     Invalid {
-        /// Why; never [`ModelErrorCategory::InvalidRequest`], which tells nothing about a key.
+        /// Why; never [`ModelErrorCategory::InvalidRequest`] or [`ModelErrorCategory::ContextWindowExceeded`], which tell
+        /// nothing about a key.
         category: ModelErrorCategory,
         /// For people; never a secret.
         message: String,
@@ -236,7 +240,11 @@ impl From<Result<(), ModelError>> for ProbeResult {
     fn from(probed: Result<(), ModelError>) -> Self {
         match probed {
             Ok(()) => Self::Valid,
-            Err(ModelError { category: ModelErrorCategory::InvalidRequest, message, .. }) => {
+            Err(ModelError {
+                category: ModelErrorCategory::InvalidRequest | ModelErrorCategory::ContextWindowExceeded,
+                message,
+                ..
+            }) => {
                 // Whatever is at that address, it is not the provider as it is known.
                 Self::Invalid { category: ModelErrorCategory::ProviderUnavailable, message }
             }

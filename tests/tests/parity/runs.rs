@@ -298,6 +298,8 @@ fn snapshot(dice: &mut Dice, run: &Run) -> Snapshot {
         max_steps: 50,
         max_tokens: 4_096,
         max_repeats: 3,
+        fallback_models: Vec::new(),
+        on_budget: Vec::new(),
         timezone: None,
     }
 }

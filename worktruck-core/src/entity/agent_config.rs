@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::guardrail::{self, Rule};
 use crate::pricing::model_name;
+use crate::run::OnBudget;
 use crate::tool::ToolSpec;
 use crate::{Error, Result};
 
@@ -42,6 +43,9 @@ pub struct AgentConfig {
     /// `claude-…` or `provider/model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The models that are asked in its place while it cannot be, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback_models: Vec<String>,
     /// The tools that may be offered, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<Vec<String>>,
@@ -58,6 +62,9 @@ pub struct AgentConfig {
     /// if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
+    /// What is done when parts of a run's budget are spent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_budget: Vec<OnBudget>,
     /// How many times a run may make the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_repeats: Option<u32>,
@@ -88,11 +95,13 @@ impl AgentConfig {
             agent_blueprint: agent_blueprint.into(),
             system_prompt: None,
             model: None,
+            fallback_models: Vec::new(),
             tools: None,
             budget_default_cents: None,
             deadline_default_seconds: None,
             max_steps: None,
             max_concurrent_runs: None,
+            on_budget: Vec::new(),
             max_repeats: None,
             guardrails: Vec::new(),
             metadata: Map::new(),
@@ -113,6 +122,8 @@ impl AgentConfig {
             model_name(model).map_err(|e| e.at("/model"))?;
             check_name("/model", model)?;
         }
+        self.check_fallbacks()?;
+        OnBudget::check(&self.on_budget)?;
         self.check_tools()?;
         let positive = [
             ("/deadline_default_seconds", self.deadline_default_seconds),
@@ -127,6 +138,19 @@ impl AgentConfig {
         }
         guardrail::check(&self.guardrails)?;
         check_object("/metadata", &self.metadata)
+    }
+
+    fn check_fallbacks(&self) -> Result<()> {
+        let mut seen: HashSet<String> = self.model.iter().filter_map(|name| model_name(name).ok()).collect();
+        for (index, model) in self.fallback_models.iter().enumerate() {
+            let pointer = || format!("/fallback_models/{index}");
+            let name = model_name(model).map_err(|e| e.at(pointer()))?;
+            check_name(&pointer(), model)?;
+            if !seen.insert(name) {
+                return Err(Error::invalid(format!("{model} is named twice")).at(pointer()));
+            }
+        }
+        Ok(())
     }
 
     fn check_tools(&self) -> Result<()> {
@@ -178,6 +202,14 @@ mod tests {
             (json!({"system_prompt": "x".repeat((1 << 20) + 1)}), Some("/system_prompt")),
             (json!({"model": "haiku"}), Some("/model")),
             (json!({"model": ""}), Some("/model")),
+            (json!({"fallback_models": ["claude-haiku-5-5", "openai/gpt-7"]}), None),
+            (json!({"fallback_models": ["claude-haiku-5-5", "gpt-7"]}), Some("/fallback_models/1")),
+            (
+                json!({"model": "claude-haiku-5-5", "fallback_models": ["anthropic/claude-haiku-5-5"]}),
+                Some("/fallback_models/0"),
+            ),
+            (json!({"on_budget": [{"at_percent": 80, "action": "warn"}]}), None),
+            (json!({"on_budget": [{"at_percent": 0, "action": "finish"}]}), Some("/on_budget/0/at_percent")),
             (json!({"tools": ["contacts_get", ""]}), Some("/tools/1")),
             (json!({"tools": ["contacts_*"]}), Some("/tools/0")),
             (json!({"tools": ["x".repeat(65)]}), Some("/tools/0")),
@@ -208,7 +240,7 @@ mod tests {
     fn what_is_no_config_is_refused_and_a_rule_named() {
         let table = [
             (json!([]), "must be an object"),
-            (json!(["x", null, null, null, null, null, null, null, null, [], {}]), "must be an object"),
+            (json!(["x", null, null, [], null, null, null, null, null, [], null, [], {}]), "must be an object"),
             (json!({}), "agent_blueprint"),
             (json!({"agent_blueprint": "x", "max_step": 3}), "max_step"),
             (json!({"agent_blueprint": "x", "max_steps": -1}), "-1"),

@@ -178,6 +178,9 @@ impl Executor {
     /// The approvals that a commit keeps.
     pub(super) fn questions(&self, transition: &Transition) -> Vec<Approval> {
         let mut approvals = self.expired.clone();
+        if matches!(transition, Transition::Wait { .. }) {
+            approvals.extend(self.hooks.asks.clone());
+        }
         if let (Transition::Wait { .. }, Phase::Calling(turn)) = (transition, &self.phase) {
             approvals.extend(turn.calls.iter().filter_map(|call| match &call.state {
                 State::Suspended { approval, .. } => Some((**approval).clone()),

@@ -15,6 +15,7 @@ const MIN_TOKENS: u32 = 256;
 #[derive(Debug)]
 pub(super) struct Ledger {
     budget: Option<NanoUsd>,
+    /// Of the model that is asked.
     prices: Vec<Price>,
     spent: NanoUsd,
     reserved: NanoUsd,
@@ -26,7 +27,7 @@ impl Ledger {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         Self {
             budget: snapshot.budget_usd_cents.map(|cents| NanoUsd::from_cents(cents.into())),
-            prices: snapshot.prices.clone(),
+            prices: Vec::new(),
             spent: NanoUsd::ZERO,
             reserved: NanoUsd::ZERO,
             forfeited: NanoUsd::ZERO,
@@ -34,11 +35,21 @@ impl Ledger {
         }
     }
 
+    /// From now on, what is asked is paid for at the prices of `model`.
+    pub(super) fn use_model(&mut self, model: &str, snapshot: &Snapshot) {
+        self.prices = snapshot.prices.iter().filter(|price| price.model == model).cloned().collect();
+    }
+
     /// Sets aside the worst case of a turn whose prompt has at most `prompt_tokens`.
     ///
     /// The answer is limited to what the budget leaves. Fails if that is too little, or if the
     /// model has no price, so that nobody could say what is left.
-    pub(super) fn reserve(&mut self, prompt_tokens: u64, snapshot: &Snapshot) -> Result<NanoUsd, Transition> {
+    pub(super) fn reserve(
+        &mut self,
+        model: &str,
+        prompt_tokens: u64,
+        snapshot: &Snapshot,
+    ) -> Result<NanoUsd, Transition> {
         self.max_tokens = snapshot.max_tokens;
         let Some(budget) = self.budget else { return Ok(NanoUsd::ZERO) };
         let left = budget - self.spent - self.forfeited;
@@ -46,8 +57,7 @@ impl Ledger {
         self.max_tokens = affordable.ok_or_else(|| Transition::Fail {
             category: FailureCategory::ConfigError,
             detail: format!(
-                "the model {} has no known price, so a budget of {budget} cannot be kept; add its price or leave out the budget",
-                snapshot.model
+                "the model {model} has no known price, so a budget of {budget} cannot be kept; add its price or leave out the budget"
             ),
         })?;
         if self.max_tokens < MIN_TOKENS.min(snapshot.max_tokens) {
@@ -90,6 +100,10 @@ impl Ledger {
     /// Gives back what was set aside for a turn that was not begun.
     pub(super) fn give_back(&mut self) {
         self.reserved = NanoUsd::ZERO;
+    }
+
+    pub(super) const fn spent(&self) -> NanoUsd {
+        self.spent
     }
 
     pub(super) const fn reserved(&self) -> NanoUsd {

@@ -6,7 +6,10 @@
 //! [`Executor::resume`] makes the same executor from the journal.
 
 mod approve;
+mod compact;
+mod hooks;
 mod ledger;
+mod models;
 mod reply;
 mod resume;
 mod settle;
@@ -25,13 +28,15 @@ use serde_json::{Value, json};
 
 use crate::guardrail::{History, RuleSet};
 use crate::journal::{Journal, Snapshot, StepKind, genesis};
-use crate::model::{self, ModelError, ModelReply, ModelRequest};
-use crate::run::{Approval, Commit, EventType, FailureCategory, NewEvent, Run, RunStatus, Transition};
+use crate::model::{self, ModelError, ModelErrorCategory, ModelReply, ModelRequest};
+use crate::run::{Approval, Commit, EventType, FailureCategory, NewEvent, ON_BUDGET, Run, RunStatus, Transition};
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
 use crate::{Digest, Error, Result, Secret, Timestamp};
 
+use hooks::Hooks;
 use ledger::Ledger;
+use models::{Models, Next};
 use transcript::Transcript;
 use turn::Turn;
 
@@ -128,6 +133,8 @@ pub struct Executor {
     head: Digest,
     seq: u32,
     ledger: Ledger,
+    hooks: Hooks,
+    models: Models,
     transcript: Transcript,
     offered: Arc<[ToolSpec]>,
     rules: RuleSet,
@@ -143,6 +150,8 @@ pub struct Executor {
     /// Approvals that nobody answered in time, to be recorded with the next commit.
     expired: Vec<Approval>,
     wish: Option<Wish>,
+    /// Whether the next turn makes the conversation shorter.
+    compacting: bool,
     /// Why the model could not be asked the last time.
     last_error: Option<String>,
     phase: Phase,
@@ -215,8 +224,10 @@ impl Executor {
             None => Tz::UTC,
         };
         let wish = run.cancel_requested_at.map(|_| Wish::Cancel);
-        Ok(Self {
+        let mut executor = Self {
             ledger: Ledger::new(&snapshot),
+            hooks: Hooks::new(snapshot.budget_usd_cents, &snapshot.on_budget),
+            models: Models::new(&snapshot),
             transcript: Transcript::new(&snapshot, &offered),
             run,
             snapshot,
@@ -234,10 +245,13 @@ impl Executor {
             events: Vec::new(),
             expired: Vec::new(),
             wish,
+            compacting: false,
             last_error: None,
             phase: FRESH,
             pending: None,
-        })
+        };
+        executor.use_current_model();
+        Ok(executor)
     }
 
     /// Goes on with a run where its journal ends.
@@ -254,6 +268,7 @@ impl Executor {
             snapshot.ok_or_else(|| Error::invalid(format!("run {} has no journal to go on with", run.id)))?;
         let mut executor = Self::begin(run, commits, snapshot, options)?;
         executor.begun = true;
+        executor.hooks.questions = approvals.iter().filter(|it| it.rule_id == ON_BUDGET).cloned().collect();
         executor.ledger.forfeit(forfeited + reserved);
         executor.replay(steps, &calls, &approvals)?;
         Ok(executor)
@@ -320,7 +335,12 @@ impl Executor {
     /// The model that is asked, `provider/model`.
     #[must_use]
     pub fn model(&self) -> &str {
-        &self.snapshot.model
+        self.models.current()
+    }
+
+    /// Another model is asked from now on.
+    fn use_current_model(&mut self) {
+        self.ledger.use_model(self.models.current(), &self.snapshot);
     }
 
     fn wish(&mut self, wish: Wish) -> Result<()> {
@@ -360,7 +380,7 @@ impl Executor {
     /// Sets aside what the next turn may cost and commits it, or asks at once if there is nothing
     /// to commit.
     fn prepare(&mut self, now: Timestamp) -> Result<Effect> {
-        if let Err(transition) = self.reserve() {
+        if let Err(transition) = self.reserve(now)? {
             return self.stop(transition, now);
         }
         if self.begun && self.ledger.reserved().as_nanos() == 0 {
@@ -371,16 +391,24 @@ impl Executor {
         self.next(now)
     }
 
-    fn reserve(&mut self) -> Result<(), Transition> {
+    /// Makes sure that the next turn may begin, and sets aside what it may cost.
+    fn reserve(&mut self, now: Timestamp) -> Result<Result<(), Transition>> {
         if self.seq >= self.snapshot.max_steps {
-            return Err(exhausted(format!("the run has used all of its {} steps", self.snapshot.max_steps)));
+            return Ok(Err(exhausted(format!("the run has used all of its {} steps", self.snapshot.max_steps))));
         }
-        let reserved = self.ledger.reserve(self.transcript.token_bound(), &self.snapshot)?;
+        if let Err(transition) = self.heed_hooks(now)? {
+            return Ok(Err(transition));
+        }
+        let bound = if self.compacting { self.compaction_bound() } else { self.transcript.token_bound() };
+        let reserved = match self.ledger.reserve(self.models.current(), bound, &self.snapshot) {
+            Ok(reserved) => reserved,
+            Err(transition) => return Ok(Err(transition)),
+        };
         if reserved.as_nanos() > 0 {
             let data = json!({ "usd_nano": reserved, "max_tokens": self.ledger.max_tokens() });
             self.events.push(NewEvent::with(EventType::BudgetReserved, data));
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn ask(&mut self) {
@@ -392,18 +420,37 @@ impl Executor {
     }
 
     fn request(&self) -> ModelRequest {
-        let model = self.snapshot.model.split_once('/').map_or(self.snapshot.model.as_str(), |(_, model)| model);
+        if self.compacting {
+            return self.compaction();
+        }
+        let mut system = self.snapshot.system_prompt.clone();
+        if self.hooks.finishing {
+            system = format!("{system}\n\n{}", hooks::FINISH);
+        }
         ModelRequest {
-            model: model.to_owned(),
-            system: self.snapshot.system_prompt.clone(),
+            system,
             tools: Arc::clone(&self.offered),
             messages: self.transcript.messages().to_vec(),
+            ..self.request_of_nothing()
+        }
+    }
+
+    fn request_of_nothing(&self) -> ModelRequest {
+        let name = self.models.current();
+        ModelRequest {
+            model: name.split_once('/').map_or(name, |(_, model)| model).to_owned(),
+            system: String::new(),
+            tools: Arc::new([]),
+            messages: Vec::new(),
             max_tokens: self.ledger.max_tokens(),
         }
     }
 
     /// What a model step records of what went in: the transcript it saw, by its end and digest.
     fn model_input(&self) -> Value {
+        if self.compacting {
+            return self.compaction_input();
+        }
         json!({ "transcript_through": self.seq, "transcript": self.head })
     }
 
@@ -413,27 +460,52 @@ impl Executor {
         };
         match reply {
             Ok(reply) => self.settle_reply(reply, began, now),
-            Err(error) if error.category.is_transient() => {
-                let not_before = now.after(model::backoff(attempt, &error, self.head));
-                self.last_error = Some(self.redacted(&error.to_string()));
-                let attempt = attempt + 1;
-                self.phase = if error.may_be_billed {
-                    // The next attempt needs a reservation of its own.
-                    self.ledger.forfeit_reserved();
-                    Phase::Before { attempt, not_before }
-                } else {
-                    Phase::Asking { started_at: None, attempt, not_before }
-                };
-                Ok(())
-            }
-            Err(error) => {
-                if error.may_be_billed {
-                    self.ledger.forfeit_reserved();
-                }
+            Err(error) => self.failed_to_ask(&error, attempt, now),
+        }
+    }
+
+    /// Asks again, or another model, or with less to read; fails the run if nothing of that helps.
+    fn failed_to_ask(&mut self, error: &ModelError, attempt: u32, now: Timestamp) -> Result<()> {
+        if error.may_be_billed {
+            self.ledger.forfeit_reserved();
+        }
+        let message = self.redacted(&error.to_string());
+        let again =
+            Phase::Before { attempt: attempt + 1, not_before: now.after(model::backoff(attempt, error, self.head)) };
+        if error.category == ModelErrorCategory::ContextWindowExceeded && self.begin_compaction().is_ok() {
+            self.ledger.give_back();
+            self.phase = FRESH;
+            return Ok(());
+        }
+        if !error.category.is_transient() && error.category != ModelErrorCategory::QuotaExhausted {
+            self.ledger.give_back();
+            return self.fail(reply::category_of(error), message);
+        }
+        let from = self.models.current().to_owned();
+        let next = self.models.failed(error);
+        if matches!(next, Next::Another | Next::Around) {
+            // Another model has other prices, and does not understand what only the one before did.
+            self.ledger.give_back();
+            self.transcript.forget_thoughts();
+            self.use_current_model();
+            self.events.push(models::changed(&from, self.models.current(), &message));
+        }
+        match next {
+            Next::Nobody => {
                 self.ledger.give_back();
-                self.fail(reply::category_of(&error), self.redacted(&error.to_string()))
+                return self.fail(reply::category_of(error), message);
+            }
+            Next::Another => self.phase = Phase::Before { attempt: attempt + 1, not_before: now },
+            Next::Around => self.phase = again,
+            // The next attempt needs a reservation of its own where this one may have been paid for.
+            Next::Same if error.may_be_billed => self.phase = again,
+            Next::Same => {
+                let Phase::Before { attempt, not_before } = again else { return Ok(()) };
+                self.phase = Phase::Asking { started_at: None, attempt, not_before };
             }
         }
+        self.last_error = Some(message);
+        Ok(())
     }
 
     fn fail(&mut self, category: FailureCategory, detail: String) -> Result<()> {

@@ -38,6 +38,8 @@ pub(super) enum Disposition {
     Call(Vec<Asked>),
     /// The model is asked again, after this text if there is one.
     AskAgain(Option<String>),
+    /// The conversation is made shorter, and the model asked again.
+    Compact,
     /// The run ends.
     End(Transition),
 }
@@ -66,9 +68,7 @@ pub(super) fn dispose(reply: &RecordedReply) -> Disposition {
         StopReason::Refusal => {
             fail(FailureCategory::GuardrailBlocked, format!("the model refused: {}", text_of(&reply.content)))
         }
-        StopReason::ContextWindowExceeded => {
-            fail(FailureCategory::ConfigError, "the conversation is too long for the model".to_owned())
-        }
+        StopReason::ContextWindowExceeded => Disposition::Compact,
         StopReason::Other(reason) => {
             fail(FailureCategory::ConfigError, format!("the model stopped for an unknown reason, {reason:?}"))
         }
@@ -97,7 +97,7 @@ pub(super) const fn category_of(error: &ModelError) -> FailureCategory {
         | ModelErrorCategory::InsufficientPermissions
         | ModelErrorCategory::QuotaExhausted => FailureCategory::AuthFailed,
         ModelErrorCategory::ProviderUnavailable | ModelErrorCategory::RateLimited => FailureCategory::Timeout,
-        ModelErrorCategory::InvalidRequest => FailureCategory::ConfigError,
+        ModelErrorCategory::InvalidRequest | ModelErrorCategory::ContextWindowExceeded => FailureCategory::ConfigError,
     }
 }
 
@@ -114,7 +114,7 @@ fn output_of(content: &[Block]) -> Value {
     }
 }
 
-fn text_of(content: &[Block]) -> String {
+pub(super) fn text_of(content: &[Block]) -> String {
     let texts: Vec<&str> = content
         .iter()
         .filter_map(|block| match block {

@@ -4,6 +4,7 @@ use crate::journal::{Divergence, OpenCall, Step, StepKind, step_hash};
 use crate::run::{Approval, Decision, EventType, FailureCategory, NewEvent};
 use crate::{Result, Timestamp};
 
+use super::compact::is_compaction;
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
 use super::turn::{State, Turn};
 use super::{Executor, Phase};
@@ -14,17 +15,34 @@ impl Executor {
     pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: &[Approval]) -> Result<()> {
         let mut steps = steps.into_iter().peekable();
         while let Some(step) = steps.next() {
-            let (name, input) = (self.snapshot.model.clone(), self.model_input());
+            // Whatever was to be done before this turn was done.
+            self.hooks.recall_turn();
+            if self.models.recall(&step.name) {
+                self.transcript.forget_thoughts();
+                self.use_current_model();
+            }
+            self.compacting = is_compaction(&step.input) && self.transcript.is_compactible();
+            let (name, input) = (self.models.current().to_owned(), self.model_input());
             if !self.accept(&step, StepKind::Llm, &name, &input)? {
                 return Ok(());
             }
+            self.hooks.reach(self.ledger.spent());
             let reply = match RecordedReply::parse(step.output.as_ref()) {
                 Ok(reply) => reply,
                 Err(error) => return self.diverge(step.seq, &error.to_string()),
             };
+            if self.compacting {
+                if self.end_compaction(&reply).is_err() {
+                    return self.diverge(step.seq, "the journal ends the run at this step, yet the run goes on");
+                }
+                continue;
+            }
             let disposition = dispose(&reply);
-            self.transcript.push_reply(spoken(reply), step.usage);
+            if !matches!(disposition, Disposition::Compact) {
+                self.transcript.push_reply(spoken(reply), step.usage);
+            }
             match disposition {
+                Disposition::Compact => self.compacting = true,
                 Disposition::Call(asked) => {
                     let asked_at = step.completed_at.unwrap_or(step.started_at);
                     let (mut turn, _) = self.make_turn(asked, asked_at)?;

@@ -27,9 +27,10 @@ impl Executor {
             self.events.push(NewEvent::with(EventType::BudgetSettled, data));
         }
         self.ledger.settle(cost);
+        self.models.answered();
         self.last_error = None;
         let input = self.model_input();
-        let name = self.snapshot.model.clone();
+        let name = self.models.current().to_owned();
         let call_digest = self.call_digest(self.seq + 1, StepKind::Llm, &name, &input)?;
         let mut step = Step {
             id: step_id(began, call_digest),
@@ -51,9 +52,29 @@ impl Executor {
         step.hash = step_hash(self.head, &step)?;
         let (seq, hash) = (step.seq, step.hash);
         let steps = vec![CommitStep { step, changes: Changes::none() }];
+        let reached = self.hooks.reach(self.ledger.spent());
+        self.events.extend(reached);
+        if self.compacting {
+            let (transition, then) = match self.end_compaction(&recorded) {
+                Ok(()) => (Transition::Continue, Then::GoOn),
+                Err(transition) => (transition, Then::Stop(RunStatus::Failed)),
+            };
+            self.phase = FRESH;
+            return self.commit_after(hash, seq, steps, Vec::new(), transition, then);
+        }
         let disposition = dispose(&recorded);
-        self.transcript.push_reply(spoken(recorded), Some(reply.usage));
+        if !matches!(disposition, Disposition::Compact) {
+            self.transcript.push_reply(spoken(recorded), Some(reply.usage));
+        }
         match disposition {
+            Disposition::Compact => {
+                let (transition, then) = match self.begin_compaction() {
+                    Ok(()) => (Transition::Continue, Then::GoOn),
+                    Err(transition) => (transition, Then::Stop(RunStatus::Failed)),
+                };
+                self.phase = FRESH;
+                self.commit_after(hash, seq, steps, Vec::new(), transition, then)
+            }
             Disposition::Call(asked) => {
                 // The calls are numbered after the answer, which is not committed yet.
                 let before = std::mem::replace(&mut self.seq, seq);
@@ -125,9 +146,9 @@ impl Executor {
             Some(transition) => transition,
             None => {
                 let before = std::mem::replace(&mut self.seq, seq);
-                let reserved = self.reserve();
+                let reserved = self.reserve(now);
                 self.seq = before;
-                reserved.err().unwrap_or(Transition::Continue)
+                reserved?.err().unwrap_or(Transition::Continue)
             }
         };
         let then = match &transition {
@@ -249,7 +270,11 @@ impl Executor {
             // The results and the next reservation were part of what did not happen.
             self.transcript.pop();
             self.ledger.give_back();
-            self.events.retain(|event| event.event_type != EventType::BudgetReserved);
+            let asked = self.hooks.asks.take();
+            self.events.retain(|event| {
+                event.event_type != EventType::BudgetReserved
+                    && (asked.is_none() || event.event_type != EventType::ApprovalRequested)
+            });
         }
         let message = self.redacted(&format!("the change was not made: {error}"));
         let Phase::Calling(turn) = &mut self.phase else {

@@ -334,6 +334,7 @@ impl Executor {
     pub(super) fn make_turn(&mut self, asked: Vec<Asked>, asked_at: Timestamp) -> Result<(Turn, Vec<NewEvent>)> {
         let mut turn = Turn { asked_at, calls: Vec::with_capacity(asked.len()), ends: None };
         let mut events = Vec::new();
+        let was_warned = self.hooks.warned;
         for (seq, Asked { call_id, name, input }) in (self.seq + 1..).zip(asked) {
             let digest = self.call_digest(seq, StepKind::Tool, &name, &input)?;
             let spec = self.snapshot.tools.iter().find(|tool| tool.name == name);
@@ -356,6 +357,13 @@ impl Executor {
                 Outcome::Block { on_block, reason, .. } => {
                     turn.block(&name, on_block, &reason);
                     refused(StepOutcome::Blocked, &format!("refused by a guardrail: {reason}"))
+                }
+                _ if self.hooks.finishing => {
+                    self.hooks.warned = true;
+                    if was_warned && turn.ends.is_none() {
+                        turn.ends = Some(exhausted(format!("{name} was called when the budget was nearly spent")));
+                    }
+                    refused(StepOutcome::Blocked, "not made: the budget is nearly spent; finish without tools")
                 }
                 _ if !is_known => refused(StepOutcome::Error, &format!("there is no tool named {name}")),
                 outcome => match (self.refusal(&name, &input), outcome) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::guardrail::Rule;
 use crate::model::Usage;
 use crate::pricing::Price;
-use crate::run::{Approval, Cost};
+use crate::run::{Approval, Cost, OnBudget};
 use crate::tool::ToolSpec;
 use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
@@ -28,6 +28,9 @@ pub struct Snapshot {
     pub config_version: Option<u64>,
     /// The model, `provider/model`.
     pub model: String,
+    /// The models that are asked in its place while it cannot be, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback_models: Vec<String>,
     /// The rendered system prompt.
     pub system_prompt: String,
     /// The first message, made of the run's input.
@@ -36,10 +39,13 @@ pub struct Snapshot {
     pub tools: Vec<ToolSpec>,
     /// The rules.
     pub guardrails: Vec<Rule>,
-    /// The prices of the model, as they were.
+    /// The prices of the models, as they were.
     pub prices: Vec<Price>,
     /// What the run may cost; no limit if absent.
     pub budget_usd_cents: Option<u32>,
+    /// What is done when parts of that are spent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_budget: Vec<OnBudget>,
     /// When the run must have ended.
     pub deadline_at: Timestamp,
     /// How many steps it may have.

@@ -27,7 +27,7 @@ pub struct Approval {
     pub input: Value,
     /// Names the call: of the tool, the input and the version of the agent config.
     pub call_digest: Digest,
-    /// The rule that asks, by its id or else its place; [`UNKNOWN_OUTCOME`] where no rule does.
+    /// The rule that asks, by its id or else its place; [`UNKNOWN_OUTCOME`] or [`ON_BUDGET`] where no rule does.
     pub rule_id: String,
     /// What the person is told beside the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +56,9 @@ pub struct Approval {
 
 /// The rule of an approval that asks whether a call happened before a crash.
 pub const UNKNOWN_OUTCOME: &str = "unknown_outcome";
+
+/// The rule of an approval that asks whether a run may spend more of its budget, and the tool that it names.
+pub const ON_BUDGET: &str = "on_budget";
 
 /// How far an approval is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]

@@ -64,6 +64,10 @@ event_types! {
     BudgetReserved = "budget.reserved",
     /// The turn was paid and the rest given back.
     BudgetSettled = "budget.settled",
+    /// A part of the budget is spent for which something is to be done.
+    BudgetThreshold = "budget.threshold",
+    /// Another model goes on.
+    ModelFallback = "model.fallback",
     /// A person is asked about a call.
     ApprovalRequested = "approval.requested",
     /// They answered, or it was too late.
@@ -93,6 +97,8 @@ impl EventType {
             | Self::GuardrailDecision
             | Self::BudgetReserved
             | Self::BudgetSettled
+            | Self::BudgetThreshold
+            | Self::ModelFallback
             | Self::ReplayDiverged => false,
         }
     }

@@ -1,6 +1,7 @@
 //! Runs: what is asked for, how far it is, and who may go on with it.
 
 mod approval;
+mod budget;
 mod event;
 mod lease;
 mod record;
@@ -13,7 +14,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::{Error, NanoUsd, Result, RunId, TenantId, Timestamp};
 
-pub use approval::{Answer, Approval, ApprovalStatus, Decision, UNKNOWN_OUTCOME};
+pub use approval::{Answer, Approval, ApprovalStatus, Decision, ON_BUDGET, UNKNOWN_OUTCOME};
+pub use budget::{BudgetAction, OnBudget};
 pub use event::{Event, EventType, NewEvent};
 pub use lease::{BlueprintVersion, ClaimRequest, Claimed, Lease, Renewal};
 pub use record::{Commit, CommitStep, RunRecord, Signal, Transition};

@@ -26,6 +26,8 @@ fn snapshot() -> Snapshot {
         max_steps: 100,
         max_tokens: 100,
         max_repeats: 3,
+        fallback_models: Vec::new(),
+        on_budget: Vec::new(),
         timezone: None,
     }
 }

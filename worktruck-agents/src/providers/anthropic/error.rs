@@ -20,6 +20,12 @@ fn report(body: &Value) -> Report {
 
 /// The code decides, then the type: newer ones leave the decision to the next.
 fn category(report: &Report, status: Option<StatusCode>) -> Option<ModelErrorCategory> {
+    // There is no code for it.
+    let is_too_long = report.kind.as_deref() == Some("invalid_request_error")
+        && report.message.as_deref().is_some_and(|text| text.starts_with("prompt is too long"));
+    if is_too_long {
+        return Some(ModelErrorCategory::ContextWindowExceeded);
+    }
     let by_code = report.code.as_deref().and_then(|code| by_code(code, status, report.kind.as_deref()));
     by_code.or_else(|| report.kind.as_deref().and_then(by_kind))
 }
@@ -49,7 +55,8 @@ fn by_kind(kind: &str) -> Option<ModelErrorCategory> {
         "api_error" | "conflict_error" | "overloaded_error" | "timeout_error" => {
             ModelErrorCategory::ProviderUnavailable
         }
-        "invalid_request_error" | "not_found_error" | "request_too_large" => ModelErrorCategory::InvalidRequest,
+        "request_too_large" => ModelErrorCategory::ContextWindowExceeded,
+        "invalid_request_error" | "not_found_error" => ModelErrorCategory::InvalidRequest,
         _ => return None,
     })
 }

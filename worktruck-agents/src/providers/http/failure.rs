@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) kind: Option<String>,
     /// Names the cause, where there is one.
     pub(crate) code: Option<String>,
-    /// For people: nothing is decided by it.
+    /// For people: hardly anything is decided by it.
     pub(crate) message: Option<String>,
     /// What the provider's support asks for.
     pub(crate) request_id: Option<String>,
@@ -133,6 +133,7 @@ pub(crate) fn broken(what: &str) -> ModelError {
 pub(crate) fn by_status(status: StatusCode) -> ModelErrorCategory {
     match status.as_u16() {
         401 => ModelErrorCategory::InvalidKey,
+        413 => ModelErrorCategory::ContextWindowExceeded,
         402 => ModelErrorCategory::QuotaExhausted,
         403 => ModelErrorCategory::InsufficientPermissions,
         429 => ModelErrorCategory::RateLimited,

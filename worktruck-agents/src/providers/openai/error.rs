@@ -46,7 +46,8 @@ fn by_code(code: &str, unauthorized: bool) -> Option<ModelErrorCategory> {
         }
         "rate_limit_exceeded" | "slow_down" => ModelErrorCategory::RateLimited,
         "server_is_overloaded" => ModelErrorCategory::ProviderUnavailable,
-        "model_not_found" | "context_length_exceeded" => ModelErrorCategory::InvalidRequest,
+        "model_not_found" => ModelErrorCategory::InvalidRequest,
+        "context_length_exceeded" => ModelErrorCategory::ContextWindowExceeded,
         "unsupported_country_region_territory" => ModelErrorCategory::InsufficientPermissions,
         _ if unauthorized
             && code.split('_').any(|word| matches!(word, "revoked" | "expired" | "disabled" | "deactivated")) =>
@@ -88,7 +89,7 @@ mod tests {
             (403, "request_forbidden", "unsupported_country_region_territory", Category::InsufficientPermissions),
             (404, "invalid_request_error", "model_not_found", Category::InvalidRequest),
             (403, "invalid_request_error", "model_not_found", Category::InvalidRequest),
-            (400, "invalid_request_error", "context_length_exceeded", Category::InvalidRequest),
+            (400, "invalid_request_error", "context_length_exceeded", Category::ContextWindowExceeded),
             (429, "requests", "rate_limit_exceeded", Category::RateLimited),
             (429, "tokens", "rate_limit_exceeded", Category::RateLimited),
             (429, "insufficient_quota", "insufficient_quota", Category::QuotaExhausted),

@@ -28,7 +28,7 @@ async fn every_recorded_error_has_its_category() {
         (404, wire!("not_found.json"), Category::InvalidRequest, ""),
         (408, wire!("timeout.json"), Category::ProviderUnavailable, ""),
         (409, wire!("conflict.json"), Category::ProviderUnavailable, ""),
-        (413, wire!("too_large.json"), Category::InvalidRequest, ""),
+        (413, wire!("too_large.json"), Category::ContextWindowExceeded, ""),
         (429, wire!("rate_limit.json"), Category::RateLimited, ""),
         (429, wire!("ramp_limit.json"), Category::RateLimited, "ramp_limit_exceeded"),
         (429, wire!("tier_spend_limit.json"), Category::QuotaExhausted, "enforced_spend_limit_reached"),

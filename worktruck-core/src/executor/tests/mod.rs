@@ -1,8 +1,11 @@
 mod approvals;
 mod budget;
+mod compaction;
 mod conflicts;
 mod divergence;
+mod failover;
 mod faults;
+mod hooks;
 mod interruptions;
 mod resume;
 mod rules;

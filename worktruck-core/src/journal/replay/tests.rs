@@ -35,6 +35,8 @@ fn snapshot(max_steps: u32) -> Snapshot {
         max_steps,
         max_tokens: 4_096,
         max_repeats: 5,
+        fallback_models: Vec::new(),
+        on_budget: Vec::new(),
         timezone: None,
     }
 }

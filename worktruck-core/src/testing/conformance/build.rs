@@ -164,6 +164,8 @@ pub(super) fn snapshot() -> Snapshot {
         max_steps: 50,
         max_tokens: 4096,
         max_repeats: 3,
+        fallback_models: Vec::new(),
+        on_budget: Vec::new(),
         timezone: None,
     }
 }

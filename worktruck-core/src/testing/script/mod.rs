@@ -48,7 +48,7 @@ use serde_json::{Value, json};
 use crate::guardrail::{Gate, OnBlock, OnExpiry, Rule, RuleKind};
 use crate::journal::Snapshot;
 use crate::pricing::Price;
-use crate::run::Run;
+use crate::run::{BudgetAction, OnBudget, Run};
 use crate::tool::{Tool, ToolSpec};
 use crate::{Secret, Timestamp};
 
@@ -64,8 +64,12 @@ pub struct Script {
     pub replies: Vec<Reply>,
     /// The rules of the run; one that allows everything unless changed.
     pub guardrails: Vec<Rule>,
+    /// The models that are asked in the place of the first one; none unless changed.
+    pub fallback_models: Vec<String>,
     /// What the run may cost.
     pub budget_usd_cents: Option<u32>,
+    /// What is done when parts of that are spent; nothing unless changed.
+    pub on_budget: Vec<OnBudget>,
     /// The prices of the model.
     pub prices: Vec<Price>,
     /// How long the run may take from its first start; an hour unless changed.
@@ -98,7 +102,9 @@ impl Script {
         Self {
             replies: replies.into_iter().collect(),
             guardrails: vec![Rule::new(RuleKind::Allowlist, ["*"])],
+            fallback_models: Vec::new(),
             budget_usd_cents: None,
+            on_budget: Vec::new(),
             prices: Vec::new(),
             deadline: Duration::from_secs(3_600),
             max_steps: 100,
@@ -143,6 +149,22 @@ impl Script {
         self
     }
 
+    /// The same run with another model, which is asked when the ones before it cannot be. It has the price of the first.
+    #[must_use]
+    pub fn falling_back_on(mut self, model: &str) -> Self {
+        let prices: Vec<Price> = self.prices.iter().filter(|price| price.model == MODEL).cloned().collect();
+        self.prices.extend(prices.into_iter().map(|price| Price { model: model.to_owned(), ..price }));
+        self.fallback_models.push(model.to_owned());
+        self
+    }
+
+    /// The same run, in which something is done when a part of its budget is spent.
+    #[must_use]
+    pub fn on_budget(mut self, at_percent: u8, action: BudgetAction) -> Self {
+        self.on_budget.push(OnBudget { at_percent, action });
+        self
+    }
+
     /// What a run lives by that starts at `now`.
     fn snapshot(&self, run: &Run, tools: &Cast, now: Timestamp) -> Snapshot {
         Snapshot {
@@ -150,12 +172,14 @@ impl Script {
             blueprint_version: 1,
             config_version: None,
             model: MODEL.to_owned(),
+            fallback_models: self.fallback_models.clone(),
             system_prompt: "Do as the script says.".to_owned(),
             first_message: format!("The input of this run: {}", run.input),
             tools: tools.all().iter().map(|tool| ToolSpec::clone(&tool.spec())).collect(),
             guardrails: self.guardrails.clone(),
             prices: self.prices.clone(),
             budget_usd_cents: self.budget_usd_cents,
+            on_budget: self.on_budget.clone(),
             deadline_at: run.started_at.unwrap_or(now).after(self.deadline),
             max_steps: self.max_steps,
             max_tokens: self.max_tokens,

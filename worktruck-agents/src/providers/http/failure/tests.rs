@@ -40,7 +40,7 @@ fn a_status_alone_decides_when_the_body_says_nothing() {
         (404, Category::InvalidRequest),
         (408, Category::ProviderUnavailable),
         (409, Category::ProviderUnavailable),
-        (413, Category::InvalidRequest),
+        (413, Category::ContextWindowExceeded),
         (422, Category::InvalidRequest),
         (429, Category::RateLimited),
         (500, Category::ProviderUnavailable),
