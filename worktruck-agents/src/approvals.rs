@@ -1,7 +1,8 @@
 //! What people decide about runs: approvals, and rules tried on what was recorded.
 
+use worktruck_core::backtest::{Backtest, Recorded};
 use worktruck_core::executor::{Executor, Options};
-use worktruck_core::guardrail::{self, Backtest, Recorded, Rule, RuleSet};
+use worktruck_core::guardrail::{self, Rule, RuleSet};
 use worktruck_core::run::{Answer, Approval, Decision, ON_BUDGET, Run, Signal};
 use worktruck_core::store::{ApprovalQuery, RunQuery};
 use worktruck_core::{ApprovalId, Error, Page, PageRequest, Result, TenantId, Timestamp};

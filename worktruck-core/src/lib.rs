@@ -3,6 +3,7 @@
 //! Core knows no runtime, database, network, clock or source of randomness: functions take `now`,
 //! and everything outside is a port.
 
+pub mod backtest;
 mod digest;
 pub mod entity;
 mod error;

@@ -19,6 +19,7 @@ pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("model", &["model.rs"]),
     ("pricing", &["pricing.rs", "pricing/"]),
     ("journal", &["journal/"]),
+    ("backtest", &["backtest.rs"]),
     ("entity", &["entity/"]),
     ("storage of entities", &["store/"]),
     ("operations over entities", &["pim/"]),

@@ -9,7 +9,7 @@ use crate::tool::{ToolEffect, ToolError, ToolOutput};
 use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
-use super::turn::{Call, Done, State};
+use super::turn::{self, Call, Done, State};
 use super::{Effect, Executor, FRESH, MAX_CONFLICTS, Pending, Phase, Then};
 
 impl Executor {
@@ -214,7 +214,7 @@ impl Executor {
             let asked = guardrail::Call { tool, input, now: asked_at, zone: self.zone, history: &self.history };
             let verdict = self.rules.evaluate_output(&asked, &done.output);
             let decided = verdict.decisions.iter().filter(|it| it.decision != Decided::NotApplicable);
-            self.events.extend(decided.map(|decision| decision.event(seq, tool)));
+            self.events.extend(decided.map(|decision| turn::decided(decision, seq, tool)));
             if let Outcome::Block { on_block, reason, .. } = verdict.outcome {
                 // What came out is kept from the model, and what a tool wants to change in the store is not changed.
                 let fatal = (on_block == OnBlock::FailRun).then_some(FailureCategory::GuardrailBlocked);

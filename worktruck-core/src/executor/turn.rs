@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::guardrail::{self, OnBlock, Outcome, schema};
 use crate::journal::{OpenCall, Receipt, Step, StepKind, StepOutcome};
-use crate::run::{Approval, FailureCategory, NewEvent, Transition, UNKNOWN_OUTCOME, WaitingReason};
+use crate::run::{Approval, EventType, FailureCategory, NewEvent, Transition, UNKNOWN_OUTCOME, WaitingReason};
 use crate::store::Changes;
 use crate::tool::ToolEffect;
 use crate::{Digest, Result, Timestamp};
@@ -343,7 +343,7 @@ impl Executor {
             let call =
                 guardrail::Call { tool: &name, input: &input, now: asked_at, zone: self.zone, history: &self.history };
             let verdict = self.rules.evaluate(&call);
-            events.extend(verdict.decisions.iter().map(|decision| decision.event(seq, &name)));
+            events.extend(verdict.decisions.iter().map(|decision| decided(decision, seq, &name)));
             let repeated = self.repeats.entry(Digest::of_json(&(&name, &input))?).or_insert(0);
             *repeated += 1;
             if *repeated > self.snapshot.max_repeats && turn.ends.is_none() {
@@ -412,4 +412,12 @@ impl Executor {
         }
         self.transcript.push_results(turn.results());
     }
+}
+
+/// The event that records what a rule decided about the call of `tool` at `seq`.
+pub(super) fn decided(decision: &guardrail::Decision, seq: u32, tool: &str) -> NewEvent {
+    let mut data = json!(decision);
+    data["step_seq"] = seq.into();
+    data["tool"] = tool.into();
+    NewEvent::with(EventType::GuardrailDecision, data)
 }

@@ -1,9 +1,8 @@
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Timestamp;
-use crate::run::{EventType, NewEvent};
 
 use super::decide::{Decides, ReadyRule};
 use super::{Gate, History, Mode, OnBlock, Rule, RuleKind, RuleType};
@@ -98,16 +97,6 @@ pub struct Decision {
     /// Why it blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-impl Decision {
-    /// The event that records it, about the call of `tool` at `seq`.
-    pub(crate) fn event(&self, seq: u32, tool: &str) -> NewEvent {
-        let mut data = json!(self);
-        data["step_seq"] = seq.into();
-        data["tool"] = tool.into();
-        NewEvent::with(EventType::GuardrailDecision, data)
-    }
 }
 
 /// What a rule decides about a call.

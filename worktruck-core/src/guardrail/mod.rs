@@ -4,7 +4,6 @@
 //! compiled once, and what cannot be compiled blocks. It [decides](RuleSet::evaluate) about one call at a time, from
 //! nothing but the call and what the run did before, so that a replay comes to the same.
 
-mod backtest;
 mod check;
 mod condition;
 mod decide;
@@ -16,7 +15,6 @@ pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use backtest::{Backtest, Recorded, Tested, Tried};
 pub use check::check;
 pub use evaluate::{Call, Decided, Decision, Outcome, RuleRef, RuleSet, Verdict};
 pub use history::History;

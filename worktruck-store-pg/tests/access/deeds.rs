@@ -5,16 +5,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use worktruck_core::entity::Kind;
+use worktruck_core::guardrail::OnExpiry;
 use worktruck_core::journal::{self, OpenCall, Snapshot, Step, StepKind, StepOutcome};
 use worktruck_core::model::Usage;
 use worktruck_core::run::{
-    BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, Event, NewRun, Run, Transition,
+    Approval, ApprovalStatus, BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, Event, NewRun, Run,
+    Transition,
 };
 use worktruck_core::store::{
     Changes, CommitOutcome, EntityKey, EntityStore as _, NewTenant, Provenance, RunStore as _, TenantStore as _,
 };
 use worktruck_core::temporal::{Write, WriteOp};
-use worktruck_core::{EntityId, NanoUsd, PageRequest, RunId, StepId, TenantId, Timestamp};
+use worktruck_core::{ApprovalId, EntityId, NanoUsd, PageRequest, RunId, StepId, TenantId, Timestamp};
 use worktruck_store_pg::PgStore;
 
 /// 2026-01-01T00:00:00Z.
@@ -109,7 +111,7 @@ pub(crate) async fn commit(
         snapshot: Some(snapshot),
         steps,
         calls: vec![OpenCall { seq: next, name: name.to_owned(), call_digest, receipt: None }],
-        approvals: Vec::new(),
+        approvals: vec![approval(run.id, next, now)],
         events: Vec::new(),
         reserved: NanoUsd::ZERO,
         forfeited: NanoUsd::ZERO,
@@ -119,6 +121,28 @@ pub(crate) async fn commit(
     match store.commit(&claimed.lease, commit, now).await.expect("a commit is made") {
         CommitOutcome::Committed { run, .. } => run,
         CommitOutcome::Conflicted { seq, error } => panic!("step {seq} conflicts: {}", error.chain()),
+    }
+}
+
+/// What a person was asked about the call `seq`, and did not answer in time.
+fn approval(run_id: RunId, seq: u32, now: Timestamp) -> Approval {
+    Approval {
+        id: ApprovalId::from_uuid(Uuid::new_v4()),
+        run_id,
+        step_seq: seq,
+        tool: "app_weather__today".to_owned(),
+        input: json!({}),
+        call_digest: worktruck_core::Digest::of_bytes(b"a call"),
+        rule_id: "ask".to_owned(),
+        summary: None,
+        status: ApprovalStatus::Expired,
+        requested_at: now,
+        expires_at: now,
+        on_expiry: OnExpiry::Reject,
+        decision: None,
+        decided_at: Some(now),
+        decided_by: None,
+        note: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::journal::{Journal, Step, StepKind, StepOutcome};
 use crate::run::Run;
 use crate::{RunId, Timestamp};
 
-use super::{Call, History, Outcome, RuleSet};
+use crate::guardrail::{Call, History, Outcome, RuleSet};
 
 /// A recorded run, to try rules on.
 #[derive(Clone, Copy, Debug)]

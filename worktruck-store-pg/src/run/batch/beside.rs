@@ -1,0 +1,66 @@
+//! What is written beside runs and their journals: what people are asked, and what webhooks are told.
+
+use uuid::Uuid;
+use worktruck_core::store::told_of;
+
+use crate::statement::{Rows as _, Statement, columns};
+
+use super::WRITTEN;
+
+columns! {
+    /// Rows of `approval`, new or written over.
+    Approvals {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", requested_at: i64 = "bigint",
+        seq: i32 = "int", status: &'static str = "text", body: String = "text",
+    }
+}
+
+columns! {
+    /// What webhooks may ask for.
+    Messages {
+        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", seq: i64 = "bigint",
+        told: &'static str = "text", at: i64 = "bigint", body: String = "text",
+    }
+}
+
+pub(super) fn write_approvals(approvals: Approvals, statement: &mut Statement) {
+    if approvals.is_empty() {
+        return;
+    }
+    let rows = approvals.bind(statement, "c");
+    statement.with(
+        "asked",
+        format!(
+            "INSERT INTO approval (tenant, run, id, requested_at, seq, status, body)
+             SELECT tenant, run, id, requested_at, seq, status, body::json FROM {rows} WHERE {WRITTEN}
+             ON CONFLICT (tenant, run, seq) DO UPDATE SET status = excluded.status, body = excluded.body"
+        ),
+    );
+}
+
+/// Makes a delivery of each message to every webhook that asks for it. Its id is that of the message with
+/// the last six bytes of the webhook's mixed in, as [`Message::delivery_to`] has it.
+pub(super) fn write_messages(messages: Messages, statement: &mut Statement) {
+    if messages.is_empty() {
+        return;
+    }
+    let rows = messages.bind(statement, "c");
+    // Only the value of the term depends on the message.
+    let (kind, term) = told_of("");
+    let (kind, name) = (statement.bind(kind.as_str()), statement.bind(term.name));
+    statement.with(
+        "informed",
+        format!(
+            "INSERT INTO delivery (tenant, id, webhook, run, seq, type, status, attempts, failures, next_attempt_at,
+                 created_at, body)
+             SELECT c.tenant, (left(c.id::text, 24) || lpad(to_hex(
+                     (('x' || right(c.id::text, 12))::bit(48) # ('x' || right(t.id::text, 12))::bit(48))::bigint),
+                     12, '0'))::uuid,
+                 t.id, c.run, c.seq, c.told, 'pending', 0, 0, c.at, c.at, c.body::json
+             FROM {rows} CROSS JOIN LATERAL (
+                 SELECT w.id FROM term w WHERE w.tenant = c.tenant AND w.kind = {kind}::text AND w.name = {name}::text
+                     AND w.value = convert_to(c.told, 'UTF8') OFFSET 0) t
+             WHERE {WRITTEN}"
+        ),
+    );
+}
