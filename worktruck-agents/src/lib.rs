@@ -36,6 +36,7 @@
 pub mod approvals;
 pub mod blueprint;
 pub mod blueprints;
+pub mod breaker;
 pub mod clock;
 pub mod dedupe;
 mod driver;

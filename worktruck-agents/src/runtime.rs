@@ -239,6 +239,7 @@ impl Runtime {
     /// - `NotFound`: this runtime has no such blueprint.
     /// - `InvalidRequest`: the input does not fit the blueprint's schema, or the configured model
     ///   has no provider here.
+    /// - `ConfigDisabled`: the blueprint is disabled for the tenant; the reason is in the error's details.
     /// - And those of [`RunStore::enqueue`](worktruck_core::store::RunStore::enqueue).
     pub async fn enqueue(&self, tenant: TenantId, run: NewRun) -> Result<Run> {
         let blueprint = self.blueprint(&run.agent_blueprint)?;
@@ -248,6 +249,7 @@ impl Runtime {
             return Err(Error::invalid(format!("the input does not fit {}: {wrong}", blueprint.name))
                 .at(format!("/input{}", wrong.instance_path().as_str())));
         }
+        self.ports.refuse_if_disabled(tenant, &blueprint.name).await?;
         let config = self.config(tenant, &blueprint.name).await?.map(|(config, _)| config);
         let model = config.and_then(|config| config.model).unwrap_or_else(|| blueprint.default_model.clone());
         self.ports.provider(&blueprint.name, &pricing::model_name(&model)?)?;
@@ -306,7 +308,7 @@ impl Runtime {
         self.ports.store.apply(tenant, changes, provenance, self.now()).await.map(drop)
     }
 
-    fn blueprint(&self, name: &str) -> Result<&Blueprint> {
+    pub(crate) fn blueprint(&self, name: &str) -> Result<&Blueprint> {
         self.ports.blueprints.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.ports.blueprints.keys().map(String::as_str).collect();
             Error::not_found(format!("the blueprint {name:?}")).with_details(serde_json::json!({ "blueprints": known }))

@@ -81,6 +81,7 @@ impl Worker {
         tokio::pin!(stop);
         let mut renewal = JoinSet::new();
         renewal.spawn(renew_all(Arc::clone(&self.ports), Arc::clone(&self.holding)));
+        renewal.spawn(watch_all(Arc::clone(&self.ports), Arc::clone(&self.holding)));
         loop {
             // A run that has ended makes room at once, and several one claim for all of them.
             while let Some(ended) = tasks.try_join_next() {
@@ -151,7 +152,14 @@ impl Worker {
             let kept = self.holding.keep(claimed.run.id, &held);
             tasks.spawn(async move {
                 let (run, _kept) = (claimed.run.id, kept);
-                match execute(&ports, claimed, &held, orders).await {
+                let (tenant, blueprint) = (claimed.run.tenant_id, claimed.run.agent_blueprint.clone());
+                let left = execute(&ports, claimed, &held, orders).await;
+                if let Ok(RunStatus::Failed) = left
+                    && let Err(error) = ports.note_failure(tenant, &blueprint).await
+                {
+                    tracing::warn!(%run, error = %error.chain(), "cannot tell how many runs have failed");
+                }
+                match left {
                     Ok(status) => tracing::info!(%run, %status, "run left"),
                     Err(error) if error.kind() == ErrorKind::LeaseLost => {
                         tracing::warn!(%run, "lease lost; the run is another worker's");
@@ -246,6 +254,26 @@ async fn renew_all(ports: Arc<Ports>, holding: Arc<Holding>) {
     }
 }
 
+/// How long a cancellation may be on its way to the worker that holds the run.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Looks for runs that somebody has asked the end of, more often than leases are renewed.
+async fn watch_all(ports: Arc<Ports>, holding: Arc<Holding>) {
+    loop {
+        holding.until_not_empty().await;
+        tokio::time::sleep(WATCH).await;
+        let asked = holding.runs().clone();
+        let leases: Vec<_> = asked.values().map(|held| held.lease()).collect();
+        match ports.store.cancel_requests(&leases).await {
+            Ok(requested) => {
+                requested.iter().filter_map(|run| asked.get(run)).for_each(|held| held.order(Order::Cancel))
+            }
+            // A renewal tells of it, too.
+            Err(error) => tracing::debug!(error = %error.chain(), "cannot look for cancellations"),
+        }
+    }
+}
+
 /// Tells a run what became of its lease: the run that it was `asked` for, not one that was taken
 /// under the same id since.
 ///
@@ -292,7 +320,7 @@ impl Drop for Kept {
 impl Holding {
     fn keep(self: &Arc<Self>, run: RunId, held: &Arc<Held>) -> Kept {
         self.runs().insert(run, Arc::clone(held));
-        self.changed.notify_one();
+        self.changed.notify_waiters();
         Kept { holding: Arc::clone(self), run, held: Arc::clone(held) }
     }
 
@@ -313,8 +341,14 @@ impl Holding {
     }
 
     async fn until_not_empty(&self) {
-        while self.runs().is_empty() {
-            self.changed.notified().await;
+        loop {
+            // Listening begins before the look, so that what comes between them is heard.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if !self.runs().is_empty() {
+                return;
+            }
+            changed.await;
         }
     }
 

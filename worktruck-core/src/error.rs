@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NotFound,
     /// The thing is a duplicate, or its present state forbids what was asked.
     Conflict,
+    /// The blueprint is disabled for the tenant: somebody must enable it first.
+    ConfigDisabled,
     /// The expected version is not the present one.
     VersionMismatch,
     /// An idempotency key was used before with other content.
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::InvalidCursor => "invalid_cursor",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::ConfigDisabled => "config_disabled",
             Self::VersionMismatch => "version_mismatch",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::LeaseLost => "lease_lost",
@@ -63,6 +66,7 @@ impl ErrorKind {
             | Self::InvalidCursor
             | Self::NotFound
             | Self::Conflict
+            | Self::ConfigDisabled
             | Self::VersionMismatch
             | Self::IdempotencyMismatch
             | Self::LeaseLost

@@ -70,6 +70,7 @@ CREATE INDEX queue_ready ON queue (tenant, blueprint, priority DESC, created_at,
     WHERE status <> 'running' AND NOT delayed;
 CREATE INDEX queue_delayed ON queue (run_at) WHERE delayed;
 CREATE INDEX queue_leased ON queue (look_at) WHERE status = 'running';
+CREATE INDEX queue_cancelled ON queue (tenant, run) WHERE cancel_requested_at IS NOT NULL;
 CREATE INDEX queue_by_status ON queue (tenant, status, created_at, run);
 CREATE INDEX queue_by_both ON queue (tenant, status, blueprint, created_at, run);
 ALTER TABLE queue ADD PRIMARY KEY (tenant, run);

@@ -90,15 +90,24 @@ end_date date: The last day.
 is_current boolean = true: Whether it still holds.
 metadata jsonb = {}: Whatever the application keeps with it.
 
+agent_breakers of agent_breaker: Whether runs of blueprints are accepted; without a row they are.
+agent_blueprint text: The blueprint.
+disabled_at timestamptz: Since when no run is accepted; null if runs are.
+disabled_reason text: Why.
+enabled_at timestamptz: When runs were last accepted again.
+enabled_reason text: Why.
+
 agent_configs of agent_config: How blueprints behave for a tenant now. What a config leaves out is as the blueprint has it.
 agent_blueprint text: The blueprint.
 system_prompt text: Replaces the prompt of the blueprint.
 model text: claude-… or provider/model.
+fallback_models array: The models that are asked in its place while it cannot be, in order.
 tools array: The tools that may be offered, by name.
 budget_default_cents bigint: What a run may cost if it does not say, in cents of a dollar.
 deadline_default_seconds bigint: How long a run may take if it does not say.
 max_steps bigint: How many steps a run may have.
 max_concurrent_runs bigint: How many runs may run at once.
+on_budget jsonb: What is done when parts of the budget of a run are spent: an array.
 max_repeats bigint: How many times a run may make the same call.
 guardrails jsonb = []: The rules: an array.
 metadata jsonb = {}: Whatever the application keeps with it.

@@ -116,7 +116,10 @@ async fn enqueue(
 
 /// Whether the same run may be accepted later.
 fn is_passing(error: &Error) -> bool {
-    !matches!(error.kind(), ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::Conflict)
+    !matches!(
+        error.kind(),
+        ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::ConfigDisabled
+    )
 }
 
 fn how_far(last: Option<&Run>) -> Last {

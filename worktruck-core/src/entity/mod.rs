@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::{Error, Result};
 
 pub mod affiliation;
+pub mod agent_breaker;
 pub mod agent_config;
 pub mod agent_schedule;
 pub mod amount;
@@ -107,6 +108,8 @@ macro_rules! kinds {
 kinds! {
     /// What a contact is at an organization.
     Affiliation "affiliation" affiliation::Affiliation,
+    /// Whether runs of a blueprint are accepted.
+    AgentBreaker "agent_breaker" agent_breaker::AgentBreaker,
     /// How a blueprint behaves for a tenant.
     AgentConfig "agent_config" agent_config::AgentConfig,
     /// When runs of a blueprint are due.

@@ -166,6 +166,27 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable` if the store cannot be reached.
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>>;
 
+    /// Which of the runs that are held somebody has asked the end of. It changes nothing, and is asked more often than
+    /// leases are renewed, so that a cancellation reaches a worker on another machine at once.
+    ///
+    /// Unless a store has something faster, each run is read.
+    ///
+    /// # Contract
+    ///
+    /// - `cancellation_is_seen_between_renewals`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        let mut requested = Vec::new();
+        for lease in leases {
+            let run = self.run(lease.tenant(), lease.run()).await?;
+            requested.extend(run.filter(|run| run.cancel_requested_at.is_some()).map(|run| run.id));
+        }
+        Ok(requested)
+    }
+
     /// Commits what the holder of a lease did: the whole commit, or nothing of it.
     ///
     /// The changes of every step get a commit number and a system time of their own, in order.

@@ -160,6 +160,10 @@ impl<S: Store> RunStore for FaultyStore<S> {
         self.call("renew", self.inner.renew(leases, lease_for, now)).await
     }
 
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        self.call("cancel_requests", self.inner.cancel_requests(leases)).await
+    }
+
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         self.call("commit", self.inner.commit(lease, commit, now)).await
     }

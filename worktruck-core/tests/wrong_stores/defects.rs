@@ -356,6 +356,8 @@ and_the_rest! {
     ],
     /// A renewal does not tell of a cancellation.
     renewal_silent_is_noticed, RenewalSilent: [renew_tells_of_a_cancellation],
+    /// A cancellation shows at the next renewal only.
+    cancel_unseen_is_noticed, CancelUnseen: [cancellation_is_seen_between_renewals],
     /// Lost leases have no answer.
     lost_left_out_is_noticed, LostLeftOut: [
         lease_under_another_tenant_is_worth_nothing renew_answers_for_each_lease renew_of_a_stale_lease_is_lost

@@ -158,6 +158,13 @@ impl RunStore for Broken {
         })
     }
 
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        match self.defect {
+            CancelUnseen => Ok(Vec::new()),
+            _ => self.inner.cancel_requests(leases).await,
+        }
+    }
+
     async fn commit(&self, lease: &Lease, mut commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let lease = match self.defect {
             NoFenceOnCommit => self.newest(lease),

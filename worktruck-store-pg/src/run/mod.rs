@@ -47,6 +47,10 @@ impl RunStore for PgStore {
         signal::renew(self, leases, lease_for, now).await
     }
 
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        signal::cancel_requests(self, leases).await
+    }
+
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let outcome = self.writer.commit(lease.clone(), commit, now).await?;
         if let CommitOutcome::Committed { run, .. } = &outcome

@@ -51,6 +51,22 @@ pub(super) async fn send(
     Err(Error::unavailable(format!("run {run} changes too fast to be signalled")))
 }
 
+/// Which of these runs somebody has asked the end of: there are few of them, and an index of them alone.
+pub(super) async fn cancel_requests(store: &PgStore, leases: &[Lease]) -> Result<Vec<RunId>> {
+    let tenants: Vec<Uuid> = leases.iter().map(|lease| lease.tenant().as_uuid()).collect();
+    let runs: Vec<Uuid> = leases.iter().map(|lease| lease.run().as_uuid()).collect();
+    let rows = sqlx::query(
+        "SELECT q.run FROM queue q WHERE q.cancel_requested_at IS NOT NULL AND (q.tenant, q.run) IN (
+             SELECT c.tenant, c.run FROM unnest($1::uuid[], $2::uuid[]) AS c(tenant, run))",
+    )
+    .bind(tenants)
+    .bind(runs)
+    .fetch_all(&store.readers)
+    .await
+    .or_failed("look for cancellations")?;
+    rows.iter().map(|row| Ok(RunId::from_uuid(row.id("run")?))).collect()
+}
+
 /// Makes leases last longer, all in one statement.
 pub(super) async fn renew(
     store: &PgStore,

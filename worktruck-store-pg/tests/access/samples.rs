@@ -8,6 +8,7 @@ use worktruck_core::temporal::merge_patch;
 pub(crate) fn view_of(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Affiliation => "affiliations",
+        Kind::AgentBreaker => "agent_breakers",
         Kind::AgentConfig => "agent_configs",
         Kind::AgentSchedule => "agent_schedules",
         Kind::Attachment => "attachments",
@@ -63,6 +64,7 @@ macro_rules! typed {
 
 typed! {
     Affiliation entity::affiliation::Affiliation,
+    AgentBreaker entity::agent_breaker::AgentBreaker,
     AgentConfig entity::agent_config::AgentConfig,
     AgentSchedule entity::agent_schedule::AgentSchedule,
     Attachment entity::attachment::Attachment,
@@ -122,7 +124,7 @@ pub(crate) fn least(kind: Kind, word: &str) -> Value {
     let at = "2026-04-14T07:30:00.000001Z";
     match kind {
         Kind::Affiliation => json!({ "contact_id": id(), "organization_id": id() }),
-        Kind::AgentConfig => json!({ "agent_blueprint": word }),
+        Kind::AgentBreaker | Kind::AgentConfig => json!({ "agent_blueprint": word }),
         Kind::AgentSchedule => json!({ "blueprint": word, "cron_expression": "0 7 * * *" }),
         Kind::Attachment => json!({ "note_id": id(), "url": "https://example.org/x" }),
         Kind::Attendee => json!({ "event_id": id(), "email": "ada@example.org" }),
@@ -165,7 +167,10 @@ fn more(kind: Kind, word: &str) -> Value {
     let mut more = match kind {
         Kind::Affiliation => json!({ "title": word, "role": word, "department": word, "description": word,
             "start_date": day, "end_date": "9999-12-31", "is_current": false }),
-        Kind::AgentConfig => json!({ "system_prompt": word, "model": "claude-haiku-5-5", "tools": ["contacts_get"],
+        Kind::AgentBreaker => json!({ "disabled_at": at, "disabled_reason": word, "enabled_at": at,
+            "enabled_reason": word }),
+        Kind::AgentConfig => json!({ "system_prompt": word, "model": "claude-haiku-5-5",
+            "fallback_models": ["openai/gpt-7"], "on_budget": [{ "at_percent": 80, "action": "warn" }], "tools": ["contacts_get"],
             "budget_default_cents": u32::MAX, "deadline_default_seconds": 60, "max_steps": 5, "max_concurrent_runs": 2,
             "max_repeats": 3, "guardrails": [] }),
         Kind::AgentSchedule => json!({ "timezone": "Europe/Paris", "input_template": { "a": [word] }, "enabled": false,

@@ -52,6 +52,27 @@ pub async fn renew_tells_of_a_cancellation(stage: Stage) {
     }
 }
 
+/// A worker can learn of a cancellation without renewing anything.
+pub async fn cancellation_is_seen_between_renewals(stage: Stage) {
+    let [tenant, other] = stage.tenants().await;
+    let mut leases = Vec::new();
+    for (owner, n) in [(tenant, 1), (other, 2), (tenant, 3)] {
+        leases.push(run_in_hand(&stage, owner, n).await.lease);
+    }
+    let requests = async || stage.store.cancel_requests(&leases).await.expect("requests are read");
+    assert!(requests().await.is_empty(), "nobody asked");
+    for (owner, n) in [(other, 2), (tenant, 3)] {
+        let cancel = Signal::Cancel { actor: None };
+        stage.store.signal(owner, run_id(n), cancel, at(15)).await.expect("a running run is cancelled");
+    }
+    let mut seen = requests().await;
+    seen.sort_unstable();
+    assert_eq!(seen, [run_id(2), run_id(3)]);
+    let of_one = stage.store.cancel_requests(&leases[..2]).await.expect("requests are read");
+    assert_eq!(of_one, [run_id(2)], "only what is asked about");
+    assert!(stage.store.cancel_requests(&[]).await.expect("nothing is asked").is_empty());
+}
+
 /// Every lease of a batch has its own answer, in the order of the batch.
 pub async fn renew_answers_for_each_lease(stage: Stage) {
     let tenant = stage.tenant(1).await;

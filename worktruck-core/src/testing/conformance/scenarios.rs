@@ -130,7 +130,7 @@ macro_rules! conformance_scenarios {
             lease {
                 renew_keeps_a_run
                 renew_of_a_stale_lease_is_lost
-                renew_tells_of_a_cancellation
+                renew_tells_of_a_cancellation cancellation_is_seen_between_renewals
                 renew_answers_for_each_lease
                 late_renewal_before_a_takeover_keeps_the_run
             }
