@@ -369,7 +369,7 @@ impl Ports {
             max_steps: config.max_steps.unwrap_or(blueprint.default_max_steps),
             max_tokens: blueprint.max_tokens,
             max_repeats: config.max_repeats.unwrap_or(DEFAULT_MAX_REPEATS),
-            timezone: None,
+            timezone: self.store.tenant(run.tenant_id).await?.map(|tenant| tenant.timezone),
         })
     }
 

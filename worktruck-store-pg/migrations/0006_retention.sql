@@ -1,5 +1,7 @@
 -- How many days of history and of ended runs a tenant keeps; absent if it keeps everything.
 ALTER TABLE tenant ADD COLUMN retention_days bigint;
+-- The IANA name of the time zone that it lives in.
+ALTER TABLE tenant ADD COLUMN timezone text NOT NULL DEFAULT 'UTC';
 
 -- The earliest moment that can be asked about, and the last commit before it.
 ALTER TABLE tenant_head ADD COLUMN horizon bigint NOT NULL DEFAULT '-9223372036854775808';

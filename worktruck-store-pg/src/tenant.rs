@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
-use worktruck_core::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use worktruck_core::store::{NewTenant, Tenant, TenantPatch, TenantStore, tenant_scope};
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::PgStore;
@@ -13,15 +13,17 @@ impl TenantStore for PgStore {
         tenant.check()?;
         tenant.name.iter().try_for_each(|name| check_kept("/name", name))?;
         let mut writing = self.writing().await.or_failed("create a tenant")?;
-        let written =
-            sqlx::query("INSERT INTO tenant (id, slug, name, retention_days, created_at) VALUES ($1, $2, $3, $4, $5)")
-                .bind(tenant.id.as_uuid())
-                .bind(&tenant.slug)
-                .bind(&tenant.name)
-                .bind(tenant.retention_days.map(i64::from))
-                .bind(now.as_micros())
-                .execute(&mut *writing)
-                .await;
+        let written = sqlx::query(
+            "INSERT INTO tenant (id, slug, name, timezone, retention_days, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(tenant.id.as_uuid())
+        .bind(&tenant.slug)
+        .bind(&tenant.name)
+        .bind(&tenant.timezone)
+        .bind(tenant.retention_days.map(i64::from))
+        .bind(now.as_micros())
+        .execute(&mut *writing)
+        .await;
         match written {
             Ok(_) => writing.done().await.or_failed("create a tenant").map(|()| tenant.made(now)),
             Err(error) if is_duplicate(&error) => Err(tenant.taken()),
@@ -30,7 +32,7 @@ impl TenantStore for PgStore {
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id = $1")
+        let row = sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE id = $1")
             .bind(id.as_uuid())
             .fetch_optional(&self.readers)
             .await
@@ -42,11 +44,12 @@ impl TenantStore for PgStore {
         if !is_kept(slug) {
             return Ok(None);
         }
-        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE slug = $1")
-            .bind(slug)
-            .fetch_optional(&self.readers)
-            .await
-            .or_failed("read a tenant")?;
+        let row =
+            sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE slug = $1")
+                .bind(slug)
+                .fetch_optional(&self.readers)
+                .await
+                .or_failed("read a tenant")?;
         row.as_ref().map(read).transpose()
     }
 
@@ -55,7 +58,7 @@ impl TenantStore for PgStore {
         let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         // From a place in the index also where the plan is made for any page; of the first no id is left out.
         let rows = sqlx::query(
-            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id >= $1 AND id IS DISTINCT FROM $3
+            "SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE id >= $1 AND id IS DISTINCT FROM $3
              ORDER BY id LIMIT $2",
         )
         .bind(after.map(|id| id.as_uuid()).unwrap_or_default())
@@ -72,20 +75,27 @@ impl TenantStore for PgStore {
         Ok(Page::new(data, next))
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        check_retention(days)?;
-        let mut writing = self.writing().await.or_failed("set the retention of a tenant")?;
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        patch.check()?;
+        patch.name.iter().flatten().try_for_each(|name| check_kept("/name", name))?;
+        let mut writing = self.writing().await.or_failed("change a tenant")?;
         let row = sqlx::query(
-            "UPDATE tenant SET retention_days = $2 WHERE id = $1
-             RETURNING id, slug, name, retention_days, created_at",
+            "UPDATE tenant SET name = CASE WHEN $2 THEN $3 ELSE name END, timezone = coalesce($4, timezone),
+                 retention_days = CASE WHEN $5 THEN $6 ELSE retention_days END
+             WHERE id = $1
+             RETURNING id, slug, name, timezone, retention_days, created_at",
         )
         .bind(id.as_uuid())
-        .bind(days.map(i64::from))
+        .bind(patch.name.is_some())
+        .bind(patch.name.flatten())
+        .bind(patch.timezone)
+        .bind(patch.retention_days.is_some())
+        .bind(patch.retention_days.flatten().map(i64::from))
         .fetch_optional(&mut *writing)
         .await
-        .or_failed("set the retention of a tenant")?;
+        .or_failed("change a tenant")?;
         let tenant = read(&row.ok_or_else(|| Error::not_found(format!("tenant {id}")))?)?;
-        writing.done().await.or_failed("set the retention of a tenant")?;
+        writing.done().await.or_failed("change a tenant")?;
         Ok(tenant)
     }
 }
@@ -95,6 +105,7 @@ fn read(row: &PgRow) -> Result<Tenant> {
         id: TenantId::from_uuid(row.id("id")?),
         slug: row.text("slug")?.to_owned(),
         name: row.maybe_text("name")?.map(str::to_owned),
+        timezone: row.text("timezone")?.to_owned(),
         retention_days: row.maybe_number("retention_days")?,
         created_at: row.time("created_at")?,
     })

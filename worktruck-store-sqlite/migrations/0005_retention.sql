@@ -1,5 +1,7 @@
 -- How many days of history and of ended runs a tenant keeps; absent if it keeps everything.
 ALTER TABLE tenant ADD COLUMN retention_days INTEGER;
+-- The IANA name of the time zone that it lives in.
+ALTER TABLE tenant ADD COLUMN timezone TEXT NOT NULL DEFAULT 'UTC';
 
 -- The earliest moment that can be asked about, the last commit before it, and the last commit whose
 -- replaced slices are gone.

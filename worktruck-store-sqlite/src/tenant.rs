@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use worktruck_core::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use worktruck_core::store::{NewTenant, Tenant, TenantPatch, TenantStore, tenant_scope};
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::SqliteStore;
@@ -17,7 +17,7 @@ impl TenantStore for SqliteStore {
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE id = ?")
+        let row = sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE id = ?")
             .bind(id.bytes())
             .fetch_optional(&self.readers)
             .await
@@ -26,7 +26,7 @@ impl TenantStore for SqliteStore {
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, retention_days, created_at FROM tenant WHERE slug = ?")
+        let row = sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE slug = ?")
             .bind(slug)
             .fetch_optional(&self.readers)
             .await
@@ -38,7 +38,7 @@ impl TenantStore for SqliteStore {
         let scope = tenant_scope();
         let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         let rows = sqlx::query(
-            "SELECT id, slug, name, retention_days, created_at FROM tenant WHERE ?1 IS NULL OR id > ?1
+            "SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE ?1 IS NULL OR id > ?1
              ORDER BY id LIMIT ?2",
         )
         .bind(after.map(TenantId::bytes))
@@ -54,30 +54,36 @@ impl TenantStore for SqliteStore {
         Ok(Page::new(data, next))
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        check_retention(days)?;
-        self.writer.transact(Retain { id, days }).await
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        patch.check()?;
+        self.writer.transact(Update { id, patch }).await
     }
 }
 
-struct Retain {
+struct Update {
     id: TenantId,
-    days: Option<u32>,
+    patch: TenantPatch,
 }
 
 #[async_trait]
-impl Transact for Retain {
+impl Transact for Update {
     type Output = Tenant;
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
         let row = sqlx::query(
-            "UPDATE tenant SET retention_days = ?2 WHERE id = ?1 RETURNING id, slug, name, retention_days, created_at",
+            "UPDATE tenant SET name = iif(?2, ?3, name), timezone = ifnull(?4, timezone),
+                 retention_days = iif(?5, ?6, retention_days)
+             WHERE id = ?1 RETURNING id, slug, name, timezone, retention_days, created_at",
         )
         .bind(self.id.bytes())
-        .bind(self.days)
+        .bind(self.patch.name.is_some())
+        .bind(self.patch.name.clone().flatten())
+        .bind(&self.patch.timezone)
+        .bind(self.patch.retention_days.is_some())
+        .bind(self.patch.retention_days.flatten())
         .fetch_optional(tx)
         .await
-        .or_failed("set the retention of a tenant")?;
+        .or_failed("change a tenant")?;
         tenant(&row.ok_or_else(|| Error::not_found(format!("tenant {}", self.id)))?)
     }
 }
@@ -93,15 +99,17 @@ impl Transact for Create {
 
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
         let Self { tenant, now } = self;
-        let inserted =
-            sqlx::query("INSERT INTO tenant (id, slug, name, retention_days, created_at) VALUES (?, ?, ?, ?, ?)")
-                .bind(tenant.id.bytes())
-                .bind(&tenant.slug)
-                .bind(&tenant.name)
-                .bind(tenant.retention_days)
-                .bind(now.as_micros())
-                .execute(tx)
-                .await;
+        let inserted = sqlx::query(
+            "INSERT INTO tenant (id, slug, name, timezone, retention_days, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(tenant.id.bytes())
+        .bind(&tenant.slug)
+        .bind(&tenant.name)
+        .bind(&tenant.timezone)
+        .bind(tenant.retention_days)
+        .bind(now.as_micros())
+        .execute(tx)
+        .await;
         match inserted {
             Ok(_) => Ok(tenant.clone().made(*now)),
             Err(error) if is_duplicate(&error) => Err(tenant.taken()),
@@ -117,6 +125,7 @@ fn tenant(row: &SqliteRow) -> Result<Tenant> {
         id: row.bytes("id")?,
         slug: row.text("slug")?.to_owned(),
         name: row.try_get("name").or_failed("read a tenant")?,
+        timezone: row.text("timezone")?.to_owned(),
         retention_days: row.try_get("retention_days").or_failed("read a tenant")?,
         created_at: row.time("created_at")?,
     })

@@ -9,7 +9,7 @@ use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease,
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantStore, Version,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -201,8 +201,8 @@ impl TenantStore for Watched {
         self.note(call, self.store().tenants(page).await)
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        self.note(format!("set_retention {:?}", (id, days)), self.store().set_retention(id, days).await)
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        self.note(format!("update_tenant {:?}", (id, &patch)), self.store().update_tenant(id, patch).await)
     }
 }
 

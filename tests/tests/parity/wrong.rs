@@ -9,7 +9,8 @@ use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease,
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
-    RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantHead, TenantStore, Version,
+    RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantHead, TenantPatch, TenantStore,
+    Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{
@@ -196,8 +197,8 @@ impl TenantStore for Wrong {
         self.inner.tenants(page).await
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        self.inner.set_retention(id, days).await
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        self.inner.update_tenant(id, patch).await
     }
 }
 

@@ -41,7 +41,7 @@ pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, 
 pub use secret::{
     DataKey, Put, SealedSecret, SecretName, SecretStore, check_key_swap, check_swap, data_key_scope, secret_scope,
 };
-pub use tenant::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+pub use tenant::{NewTenant, Tenant, TenantPatch, TenantStore, tenant_scope};
 pub use view::View;
 pub use words::{MAX_WORDS, Titled, fold, searched};
 

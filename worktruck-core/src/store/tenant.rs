@@ -15,6 +15,8 @@ pub struct Tenant {
     /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The IANA name of the time zone that it lives in, such as `Europe/Paris`.
+    pub timezone: String,
     /// How many days of history and of ended runs it keeps; for ever if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
@@ -31,28 +33,31 @@ pub struct NewTenant {
     pub slug: String,
     /// Its name for people.
     pub name: Option<String>,
+    /// The IANA name of the time zone that it lives in; UTC unless set.
+    pub timezone: String,
     /// How many days of history and of ended runs it keeps, at least one; for ever if absent.
     pub retention_days: Option<u32>,
 }
 
 impl NewTenant {
-    /// A tenant without a name that keeps everything.
+    /// A tenant in UTC without a name that keeps everything.
     pub fn new(id: TenantId, slug: impl Into<String>) -> Self {
-        Self { id, slug: slug.into(), name: None, retention_days: None }
+        Self { id, slug: slug.into(), name: None, timezone: "UTC".to_owned(), retention_days: None }
     }
 
-    /// Checks the slug and the retention.
+    /// Checks the slug, the time zone and the retention.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if the slug is empty, too long or has other
-    /// characters, or the retention is of no day.
+    /// characters, nobody knows the time zone, or the retention is of no day.
     pub fn check(&self) -> Result<()> {
         let fits = (1..=64).contains(&self.slug.len())
             && self.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
         if !fits {
             return Err(Error::invalid("a slug has 1 to 64 characters of a-z, 0-9, - and _").at("/slug"));
         }
+        check_timezone(&self.timezone)?;
         check_retention(self.retention_days)
     }
 
@@ -65,17 +70,62 @@ impl NewTenant {
     /// The tenant, made at `now`.
     #[must_use]
     pub fn made(self, now: Timestamp) -> Tenant {
-        let Self { id, slug, name, retention_days } = self;
-        Tenant { id, slug, name, retention_days, created_at: now }
+        let Self { id, slug, name, timezone, retention_days } = self;
+        Tenant { id, slug, name, timezone, retention_days, created_at: now }
     }
 }
 
-/// Checks how many days a tenant is to keep.
-///
-/// # Errors
-///
-/// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if it is none: what has just happened is always kept.
-pub fn check_retention(days: Option<u32>) -> Result<()> {
+/// What is to change of a tenant; what is `None` stays.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TenantPatch {
+    /// Its name for people, or that it has none.
+    pub name: Option<Option<String>>,
+    /// The IANA name of the time zone that it lives in.
+    pub timezone: Option<String>,
+    /// How many days it keeps, or that it keeps everything. What is gone does not come back.
+    pub retention_days: Option<Option<u32>>,
+}
+
+impl TenantPatch {
+    /// A patch that sets how many days a tenant keeps; for ever if `None`.
+    #[must_use]
+    pub fn retention(days: Option<u32>) -> Self {
+        Self { retention_days: Some(days), ..Self::default() }
+    }
+
+    /// Checks what is to change.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NewTenant::check`].
+    pub fn check(&self) -> Result<()> {
+        self.timezone.iter().try_for_each(|zone| check_timezone(zone))?;
+        check_retention(self.retention_days.flatten())
+    }
+
+    /// The tenant as it is after it.
+    #[must_use]
+    pub fn apply(&self, tenant: Tenant) -> Tenant {
+        let Self { name, timezone, retention_days } = self.clone();
+        Tenant {
+            name: name.unwrap_or(tenant.name),
+            timezone: timezone.unwrap_or(tenant.timezone),
+            retention_days: retention_days.unwrap_or(tenant.retention_days),
+            ..tenant
+        }
+    }
+}
+
+fn check_timezone(name: &str) -> Result<()> {
+    match name.parse::<chrono_tz::Tz>() {
+        Ok(zone) if zone.name() == name => Ok(()),
+        _ => Err(Error::invalid(format!("{name:?} is not the IANA name of a time zone, such as Europe/Paris"))
+            .at("/timezone")),
+    }
+}
+
+/// What has just happened is always kept.
+fn check_retention(days: Option<u32>) -> Result<()> {
     match days {
         Some(0) => Err(Error::invalid("a tenant keeps at least one day").at("/retention_days")),
         Some(_) | None => Ok(()),
@@ -129,15 +179,15 @@ pub trait TenantStore: fmt::Debug + Send + Sync + 'static {
     /// `InvalidCursor` if the cursor is damaged or belongs to another list.
     async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>>;
 
-    /// Sets how many days a tenant keeps; for ever if `None`. What is gone does not come back.
+    /// Changes a tenant.
     ///
     /// # Contract
     ///
-    /// - `retention_of_a_tenant_is_kept`
+    /// - `retention_of_a_tenant_is_kept`, `name_and_zone_of_a_tenant_are_changed`
     ///
     /// # Errors
     ///
     /// - `NotFound`: there is no such tenant.
-    /// - `InvalidRequest`: it is to keep no day.
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant>;
+    /// - `InvalidRequest`: nobody knows the time zone, or it is to keep no day.
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant>;
 }

@@ -9,7 +9,7 @@ use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, 
 use crate::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantStore, Version,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantPatch, TenantStore, Version,
 };
 use crate::temporal::At;
 use crate::{ApprovalId, Cursor, DeliveryId, EntityId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -220,8 +220,8 @@ impl<S: Store> TenantStore for FaultyStore<S> {
         self.call("tenants", self.inner.tenants(page)).await
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        self.call("set_retention", self.inner.set_retention(id, days)).await
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        self.call("update_tenant", self.inner.update_tenant(id, patch)).await
     }
 }
 

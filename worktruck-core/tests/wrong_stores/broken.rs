@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use worktruck_core::run::{Claimed, Lease, Run};
-use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantStore};
+use worktruck_core::store::{MemoryStore, NewTenant, Tenant, TenantPatch, TenantStore};
 use worktruck_core::temporal::At;
 use worktruck_core::{DeliveryId, EntityId, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -135,10 +135,12 @@ impl TenantStore for Broken {
         Ok(if self.defect == TenantsCut { Page::new(tenants.data, None) } else { tenants })
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
         match (self.defect, self.inner.tenant(id).await?) {
-            (RetentionForgotten, Some(tenant)) if days != Some(0) => Ok(Tenant { retention_days: days, ..tenant }),
-            _ => self.inner.set_retention(id, days).await,
+            (RetentionForgotten, Some(tenant)) if patch.retention_days.is_some() && patch.check().is_ok() => {
+                Ok(patch.apply(tenant))
+            }
+            _ => self.inner.update_tenant(id, patch).await,
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) async fn tenant(store: &PgStore, slug: &str) -> TenantId {
         id: TenantId::from_uuid(Uuid::new_v4()),
         slug: slug.to_owned(),
         name: Some(slug.to_owned()),
+        timezone: "UTC".to_owned(),
         retention_days: None,
     };
     store.create_tenant(new, at(0)).await.expect("a tenant is made").id

@@ -38,7 +38,7 @@ async fn thirty_two_may_create_the_same_store_at_once() {
 async fn what_was_answered_is_there_after_the_store_is_opened_again() {
     let database = Database::fresh().await;
     let store = database.open(database.options()).await;
-    let new = NewTenant { id: tenant(1), slug: "acme".into(), name: Some("Acme".into()), retention_days: None };
+    let new = NewTenant { name: Some("Acme".into()), ..NewTenant::new(tenant(1), "acme") };
     let made = store.create_tenant(new, at(0)).await.unwrap();
     let lease = claimed(&store, tenant(1), 1).await.lease;
     // What is under way when the store is closed is done.

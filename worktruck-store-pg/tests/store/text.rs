@@ -36,7 +36,7 @@ async fn names_that_cannot_be_kept_are_refused_by_name() {
         assert_eq!((error.kind(), error.pointer()), (ErrorKind::InvalidRequest, Some("/agent_blueprint")), "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
-    let nul = NewTenant { id: tenant(1), slug: "acme".into(), name: Some("Ac\0me".into()), retention_days: None };
+    let nul = NewTenant { name: Some("Ac\0me".into()), ..NewTenant::new(tenant(1), "acme") };
     let error = store.create_tenant(nul, at(1)).await.unwrap_err();
     assert_eq!((error.kind(), error.pointer()), (ErrorKind::InvalidRequest, Some("/name")), "{error}");
     assert_eq!(store.tenant(tenant(1)).await.unwrap(), None);

@@ -13,7 +13,7 @@ use worktruck_store_sqlite::{SqliteOptions, SqliteStore};
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_is_there_after_the_store_is_opened_again() {
     let (store, folder) = fresh().await;
-    let new = NewTenant { id: tenant(1), slug: "acme".into(), name: Some("Acme".into()), retention_days: None };
+    let new = NewTenant { name: Some("Acme".into()), ..NewTenant::new(tenant(1), "acme") };
     let made = store.create_tenant(new, at(0)).await.unwrap();
     store.apply(tenant(1), create(1, "Ada"), user(), at(1)).await.unwrap();
     let run = RunId::new(&CountingIds::new(2), at(1));

@@ -2,7 +2,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use async_trait::async_trait;
 
-use crate::store::{NewTenant, Tenant, TenantStore, check_retention, tenant_scope};
+use crate::store::{NewTenant, Tenant, TenantPatch, TenantStore, tenant_scope};
 use crate::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use super::MemoryStore;
@@ -41,11 +41,11 @@ impl TenantStore for MemoryStore {
         Ok(Page::new(data, next))
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        check_retention(days)?;
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        patch.check()?;
         let mut state = self.state();
         let tenant = state.tenants.get_mut(&id).ok_or_else(|| Error::not_found(format!("tenant {id}")))?;
-        tenant.retention_days = days;
+        *tenant = patch.apply(tenant.clone());
         Ok(tenant.clone())
     }
 }

@@ -228,7 +228,7 @@ macro_rules! conformance_scenarios {
             tenant {
                 tenant_is_found_by_id_and_slug
                 tenants_are_walked_by_id
-                retention_of_a_tenant_is_kept
+                retention_of_a_tenant_is_kept name_and_zone_of_a_tenant_are_changed
                 tenant_slug_is_unique
                 malformed_slug_is_refused
                 entity_of_another_tenant_is_not_read

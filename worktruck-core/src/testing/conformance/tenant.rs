@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::entity::{Kind, Term};
 use crate::run::{Lease, NewRun, Renewal, Signal, Transition};
-use crate::store::{Changes, ListQuery, NewTenant, Require, RunQuery, Tenant};
+use crate::store::{Changes, ListQuery, NewTenant, Require, RunQuery, Tenant, TenantPatch};
 use crate::temporal::{At, WriteOp};
 use crate::{Cursor, ErrorKind, TenantId};
 
@@ -14,6 +14,7 @@ use super::build::*;
 fn new_tenant(n: u32, slug: &str) -> NewTenant {
     NewTenant {
         name: Some("Ada & Co \u{e9}".to_owned()),
+        timezone: "Europe/Paris".to_owned(),
         retention_days: Some(400),
         ..NewTenant::new(tenant_id(n), slug)
     }
@@ -26,6 +27,7 @@ pub async fn tenant_is_found_by_id_and_slug(stage: Stage) {
         id: tenant_id(1),
         slug: "ada-co_1".to_owned(),
         name: Some("Ada & Co \u{e9}".to_owned()),
+        timezone: "Europe/Paris".to_owned(),
         retention_days: Some(400),
         created_at: at(10),
     };
@@ -80,16 +82,57 @@ pub async fn retention_of_a_tenant_is_kept(stage: Stage) {
     let made = stage.store.create_tenant(new_tenant(1, "ada"), at(10)).await.expect("a tenant is made");
     assert_eq!(made.retention_days, Some(400));
     for days in [Some(1), None, Some(u32::MAX)] {
-        let set = stage.store.set_retention(made.id, days).await.expect("the retention is set");
+        let set = stage.store.update_tenant(made.id, TenantPatch::retention(days)).await.expect("the retention is set");
         assert_eq!(set, Tenant { retention_days: days, ..made.clone() });
         assert_eq!(stage.store.tenant(made.id).await.expect("an answer"), Some(set));
     }
-    assert_refused(stage.store.set_retention(made.id, Some(0)).await, ErrorKind::InvalidRequest, "no day");
-    assert_refused(stage.store.set_retention(tenant_id(2), None).await, ErrorKind::NotFound, "an unknown tenant");
+    assert_refused(
+        stage.store.update_tenant(made.id, TenantPatch::retention(Some(0))).await,
+        ErrorKind::InvalidRequest,
+        "no day",
+    );
+    assert_refused(
+        stage.store.update_tenant(tenant_id(2), TenantPatch::retention(None)).await,
+        ErrorKind::NotFound,
+        "an unknown tenant",
+    );
     let none = NewTenant { retention_days: Some(0), ..new_tenant(2, "bob") };
     assert_refused(stage.store.create_tenant(none, at(20)).await, ErrorKind::InvalidRequest, "a tenant of no day");
     let kept = stage.store.tenant(made.id).await.expect("an answer").and_then(|tenant| tenant.retention_days);
     assert_eq!(kept, Some(u32::MAX), "what is refused changes nothing");
+}
+
+/// What a patch names of a tenant changes, and nothing else.
+pub async fn name_and_zone_of_a_tenant_are_changed(stage: Stage) {
+    let made = stage.store.create_tenant(new_tenant(1, "ada"), at(10)).await.expect("a tenant is made");
+    let other = stage.tenant(2).await;
+    let patches = [
+        TenantPatch { timezone: Some("America/New_York".to_owned()), ..TenantPatch::default() },
+        TenantPatch { name: Some(None), ..TenantPatch::default() },
+        TenantPatch::default(),
+        TenantPatch {
+            name: Some(Some("Bob".to_owned())),
+            timezone: Some("UTC".to_owned()),
+            retention_days: Some(None),
+        },
+    ];
+    let mut expected = made;
+    for patch in patches {
+        expected = patch.apply(expected);
+        let changed = stage.store.update_tenant(expected.id, patch).await.expect("a tenant is changed");
+        assert_eq!(changed, expected);
+        assert_eq!(stage.store.tenant(expected.id).await.expect("an answer"), Some(expected.clone()));
+    }
+    for zone in ["Europe/Nowhere", "europe/paris", "", "+02:00"] {
+        let patch = TenantPatch { timezone: Some(zone.to_owned()), name: Some(None), ..TenantPatch::default() };
+        let refused = stage.store.update_tenant(expected.id, patch).await;
+        assert_refused(refused, ErrorKind::InvalidRequest, &format!("the time zone {zone:?}"));
+        let new = NewTenant { timezone: zone.to_owned(), ..NewTenant::new(tenant_id(3), "eve") };
+        assert_refused(stage.store.create_tenant(new, at(20)).await, ErrorKind::InvalidRequest, "a tenant of no zone");
+    }
+    assert_eq!(stage.store.tenant(expected.id).await.expect("an answer"), Some(expected));
+    let untouched = stage.store.tenant(other).await.expect("an answer").map(|tenant| (tenant.name, tenant.timezone));
+    assert_eq!(untouched, Some((None, "UTC".to_owned())));
 }
 
 /// Two tenants: one with contacts and a run in hand, and one with nothing.
