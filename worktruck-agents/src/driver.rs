@@ -88,16 +88,23 @@ fn lost() -> Error {
 }
 
 async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: ModelRequest) -> Result<Event> {
-    let reply = match ports.provider(&run.agent_blueprint, &model) {
-        Ok(provider) => {
-            let reply = AssertUnwindSafe(provider.complete(request)).catch_unwind();
-            while_live(held, ports, reply).await?.unwrap_or_else(|_| {
-                Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked"))
-            })
-        }
-        // Another worker may have the provider: the run is not this worker's to fail.
-        Err(error) => Err(ModelError::new(ModelErrorCategory::ProviderUnavailable, error.to_string())),
+    let (provider, is_brought) = match ports.provider_of(run, &model).await {
+        Ok(found) => found,
+        Err(error) => return Ok(Event::Replied(Err(error))),
     };
+    let reply = AssertUnwindSafe(provider.complete(request)).catch_unwind();
+    let reply = while_live(held, ports, reply)
+        .await?
+        .unwrap_or_else(|_| Err(ModelError::new(ModelErrorCategory::InvalidRequest, "the model provider panicked")));
+    let is_refused = reply.as_ref().is_err_and(|error| {
+        matches!(error.category, ModelErrorCategory::InvalidKey | ModelErrorCategory::RevokedOrExpired)
+    });
+    if is_brought
+        && is_refused
+        && let Err(error) = ports.note_refused_key(run).await
+    {
+        tracing::warn!(run = %run.id, error = %error.chain(), "cannot note that the key of a tenant was refused");
+    }
     Ok(Event::Replied(reply))
 }
 

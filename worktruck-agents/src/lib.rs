@@ -37,6 +37,7 @@ pub mod approvals;
 pub mod blueprint;
 pub mod blueprints;
 pub mod breaker;
+pub mod byok;
 pub mod clock;
 pub mod dedupe;
 mod driver;

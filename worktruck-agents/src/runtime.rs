@@ -18,6 +18,7 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
 use crate::providers::{Local, Providers};
+use crate::vault::Vault;
 
 /// How many times a run may make the same call unless its config says otherwise.
 const DEFAULT_MAX_REPEATS: u32 = 5;
@@ -40,6 +41,7 @@ pub(crate) struct Ports {
     pub(crate) blueprints: BTreeMap<String, Blueprint>,
     pub(crate) lease_for: Duration,
     pub(crate) secrets: Arc<[Secret]>,
+    pub(crate) vault: Option<Vault>,
     providers: Providers,
     prices: Vec<pricing::Price>,
 }
@@ -55,10 +57,18 @@ pub struct RuntimeBuilder {
     providers: Providers,
     prices: Vec<pricing::Price>,
     secrets: Vec<Secret>,
+    vault: Option<Vault>,
     lease_for: Duration,
 }
 
 impl RuntimeBuilder {
+    /// Where the keys of model providers are that tenants bring; without it they can bring none.
+    #[must_use]
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
     /// Registers a provider of models under a name, and what it holds as [secrets](Self::secret).
     #[must_use]
     pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ModelProvider>) -> Self {
@@ -180,6 +190,7 @@ impl RuntimeBuilder {
             blueprints,
             lease_for: self.lease_for,
             secrets: self.secrets.into_iter().chain(self.providers.secrets()).collect(),
+            vault: self.vault,
             providers: self.providers,
             prices: self.prices,
         };
@@ -204,6 +215,7 @@ impl Runtime {
             providers: Providers::default(),
             prices: pricing::builtin(),
             secrets: Vec::new(),
+            vault: None,
             lease_for: DEFAULT_LEASE,
         }
     }
@@ -327,6 +339,11 @@ impl Ports {
             return Ok(Arc::new(Local::new(policy)));
         }
         self.providers.resolve(model).map(|(provider, _)| provider)
+    }
+
+    /// The provider of this name.
+    pub(crate) fn named(&self, provider: &str) -> Result<Arc<dyn ModelProvider>> {
+        self.providers.named(provider).map_err(|e| e.at("/provider"))
     }
 
     /// What a run lives by if it starts now.

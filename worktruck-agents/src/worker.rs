@@ -193,7 +193,9 @@ async fn execute(
 
 async fn prepare(ports: &Ports, claimed: &Claimed) -> Result<Executor> {
     let run = claimed.run.clone();
-    let options = Options { lease_for: ports.lease_for, secrets: Arc::clone(&ports.secrets) };
+    let brought = ports.brought(&run).await?;
+    let secrets = ports.secrets.iter().cloned().chain(brought).collect();
+    let options = Options { lease_for: ports.lease_for, secrets };
     if !claimed.has_journal {
         let snapshot = ports.snapshot(&run).await?;
         return Executor::begin(run, claimed.commits, snapshot, options);

@@ -316,6 +316,11 @@ pub trait ModelProvider: fmt::Debug + Send + Sync + 'static {
     /// [`ModelError`] with its category.
     async fn probe(&self, key: &Secret) -> Result<(), ModelError>;
 
+    /// The same provider, asked with another key; `None` if it knows no keys.
+    fn with_key(&self, _key: &Secret) -> Option<Arc<dyn ModelProvider>> {
+        None
+    }
+
     /// What it holds that must not be shown, its key above all: a runtime replaces these values in
     /// journals and failures. A provider that hands requests on to another one names its secrets, too.
     fn secrets(&self) -> Vec<Secret>;

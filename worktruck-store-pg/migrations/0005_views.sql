@@ -178,6 +178,13 @@ next_occurrence text: The first occurrence of a series after it was last written
 color text: How it is shown, such as #3366cc.
 metadata jsonb = {}: Whatever the application or an import keeps with it.
 
+byok_keys of byok_key: What is known of keys of model providers that were brought. The keys themselves are sealed elsewhere.
+agent_blueprint text: The blueprint whose runs ask with it.
+provider text: The provider of models.
+key_hint text: The end of the key.
+status text: inactive, active, auth_failed or revoked.
+last_probed_at timestamptz: When its provider was last asked.
+
 calendars of calendar: What events are in.
 name text: What people call it.
 color text: How it is shown, such as #3366cc.

@@ -57,6 +57,19 @@ impl Providers {
         self
     }
 
+    /// The provider of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](worktruck_core::ErrorKind::InvalidRequest) if it is not registered.
+    pub fn named(&self, name: &str) -> Result<Arc<dyn ModelProvider>> {
+        self.by_name.get(name).map(Arc::clone).ok_or_else(|| {
+            let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Error::invalid(format!("there is no model provider {name:?}; registered: {known}"))
+        })
+    }
+
     /// What the providers hold that must not be shown.
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {
@@ -99,14 +112,7 @@ impl Providers {
                 return Err(Error::invalid(text));
             }
         };
-        match self.by_name.get(provider) {
-            Some(found) => Ok((Arc::clone(found), name)),
-            None => {
-                let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                Err(Error::invalid(format!("there is no model provider {provider:?}; registered: {known}")))
-            }
-        }
+        Ok((self.named(provider)?, name))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod agent_schedule;
 pub mod amount;
 pub mod attachment;
 pub mod attendee;
+pub mod byok_key;
 pub mod calendar;
 pub mod comment;
 pub mod contact;
@@ -118,6 +119,8 @@ kinds! {
     Attachment "attachment" attachment::Attachment,
     /// Somebody who is asked to an event.
     Attendee "attendee" attendee::Attendee,
+    /// That a tenant has brought a key of a model provider.
+    ByokKey "byok_key" byok_key::ByokKey,
     /// What events are in.
     Calendar "calendar" calendar::Calendar,
     /// What somebody says about a task.

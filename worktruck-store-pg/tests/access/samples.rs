@@ -13,6 +13,7 @@ pub(crate) fn view_of(kind: Kind) -> Option<&'static str> {
         Kind::AgentSchedule => "agent_schedules",
         Kind::Attachment => "attachments",
         Kind::Attendee => "attendees",
+        Kind::ByokKey => "byok_keys",
         Kind::Calendar => "calendars",
         Kind::Comment => "comments",
         Kind::Contact => "contacts",
@@ -69,6 +70,7 @@ typed! {
     AgentSchedule entity::agent_schedule::AgentSchedule,
     Attachment entity::attachment::Attachment,
     Attendee entity::attendee::Attendee,
+    ByokKey entity::byok_key::ByokKey,
     Calendar entity::calendar::Calendar,
     Comment entity::comment::Comment,
     Contact entity::contact::Contact,
@@ -128,6 +130,9 @@ pub(crate) fn least(kind: Kind, word: &str) -> Value {
         Kind::AgentSchedule => json!({ "blueprint": word, "cron_expression": "0 7 * * *" }),
         Kind::Attachment => json!({ "note_id": id(), "url": "https://example.org/x" }),
         Kind::Attendee => json!({ "event_id": id(), "email": "ada@example.org" }),
+        Kind::ByokKey => {
+            json!({ "agent_blueprint": word, "provider": word, "key_hint": "12E7", "status": "active" })
+        }
         Kind::Calendar | Kind::Group | Kind::Label | Kind::NoteTag | Kind::Notebook | Kind::Pipeline => {
             json!({ "name": word })
         }
@@ -177,6 +182,7 @@ fn more(kind: Kind, word: &str) -> Value {
             "overlap": "queue", "catch_up": "all", "jitter_secs": 60, "next_run_at": at, "last_enqueued_at": at,
             "last_run_id": id(), "consecutive_failures": 2, "disabled_reason": word }),
         Kind::Attachment => json!({ "name": word, "media_type": "image/png", "size_bytes": u64::MAX }),
+        Kind::ByokKey => json!({ "last_probed_at": at }),
         Kind::Attendee => json!({ "display_name": word, "contact_id": id(), "role": "chair",
             "participant_type": "room", "response_status": "tentative", "comment": word }),
         Kind::Calendar => json!({ "color": "#3366cc", "description": word, "timezone": "Europe/Paris",

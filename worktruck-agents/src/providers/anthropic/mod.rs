@@ -6,6 +6,7 @@ mod stream;
 mod wire;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -132,6 +133,10 @@ impl ModelProvider for Anthropic {
         let answer = self.endpoint.ask("/v1/messages", headers(&self.key)?, &body, &self.key).await?;
         // What has begun is billed, whatever comes of it.
         self.read(answer, &request.model).await.map_err(|e| ModelError { may_be_billed: true, ..e })
+    }
+
+    fn with_key(&self, key: &Secret) -> Option<Arc<dyn ModelProvider>> {
+        Some(Arc::new(Self { key: key.clone(), endpoint: self.endpoint.clone() }))
     }
 
     async fn probe(&self, key: &Secret) -> Result<(), ModelError> {

@@ -35,7 +35,7 @@ pub(crate) enum Proxies {
 /// An API at its address.
 ///
 /// A request is made once and follows no redirect, so that the key goes to this address alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     /// Without a slash at its end.
     base_url: String,

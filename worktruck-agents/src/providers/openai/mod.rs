@@ -7,6 +7,7 @@ mod request;
 mod stream;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -194,6 +195,12 @@ impl ModelProvider for OpenAi {
     }
 
     /// Asks for the list of models. A server that shows it to everybody accepts every key here.
+    fn with_key(&self, key: &Secret) -> Option<Arc<dyn ModelProvider>> {
+        let Self { limit, ask_for_usage, endpoint, .. } = self;
+        let endpoint = endpoint.clone();
+        Some(Arc::new(Self { key: key.clone(), limit: *limit, ask_for_usage: *ask_for_usage, endpoint }))
+    }
+
     async fn probe(&self, key: &Secret) -> Result<(), ModelError> {
         self.endpoint.look("/models", headers(key)?, key).await
     }
