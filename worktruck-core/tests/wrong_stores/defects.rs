@@ -559,7 +559,9 @@ and_the_rest! {
     /// There is one page of tenants.
     tenants_cut_is_noticed, TenantsCut: [tenants_are_walked_by_id],
     /// How long a tenant keeps what it has is not kept.
-    retention_forgotten_is_noticed, RetentionForgotten: [retention_of_a_tenant_is_kept],
+    retention_forgotten_is_noticed, RetentionForgotten: [
+        name_and_zone_of_a_tenant_are_changed retention_of_a_tenant_is_kept
+    ],
     /// Two tenants may have one slug.
     slug_given_twice_is_noticed, SlugGivenTwice: [tenant_slug_is_unique],
     /// Any slug will do.

@@ -241,7 +241,7 @@ fn more(kind: Kind, word: &str) -> Value {
         Kind::Webhook => json!({ "events": ["run.failed", "run.waiting"], "description": word, "status": "disabled",
             "disabled_at": at, "disabled_reason": word }),
     };
-    if kind != Kind::Counter {
+    if !matches!(kind, Kind::AgentBreaker | Kind::ByokKey | Kind::Counter) {
         more["metadata"] = json!({ word: [1, 0.1, true, { "b": word }] });
     }
     more
