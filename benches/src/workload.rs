@@ -30,6 +30,7 @@ pub fn step(ids: &RandomIds, seq: u32, bytes: usize, now: Timestamp) -> Step {
         started_at: now,
         completed_at: Some(now),
         payload_ref: None,
+        tried: None,
     }
 }
 
@@ -92,5 +93,6 @@ fn snapshot() -> Snapshot {
         max_tokens: 100,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }

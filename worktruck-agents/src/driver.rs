@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use worktruck_core::executor::{Effect, Event, Executor, ToolCall};
 use worktruck_core::model::{ModelError, ModelErrorCategory, ModelRequest};
 use worktruck_core::run::{Commit, FailureCategory, Run, RunStatus, Transition};
-use worktruck_core::store::{CommitOutcome, View};
+use worktruck_core::store::CommitOutcome;
 use worktruck_core::tool::{ToolContext, ToolError};
 use worktruck_core::{DerivedIds, Error, ErrorKind, Result};
 
@@ -132,7 +132,7 @@ fn context(ports: &Ports, run: &Run, call: &ToolCall) -> ToolContext {
         run: run.id,
         seq: call.seq,
         now: call.asked_at,
-        view: View::new(store, run.tenant_id, call.asked_at).with_pending(Arc::clone(&call.pending)),
+        view: call.view(store, run.tenant_id),
         ids: DerivedIds::new(run.id, call.seq),
         idempotency_key: call.idempotency_key,
     }
@@ -191,6 +191,7 @@ mod tests {
             max_tokens: 1,
             max_repeats: 1,
             timezone: None,
+            trial: None,
         }
     }
 

@@ -362,6 +362,7 @@ impl Ports {
             max_tokens: blueprint.max_tokens,
             max_repeats: config.max_repeats.unwrap_or(DEFAULT_MAX_REPEATS),
             timezone: None,
+            trial: None,
         })
     }
 

@@ -299,6 +299,7 @@ fn snapshot(dice: &mut Dice, run: &Run) -> Snapshot {
         max_tokens: 4_096,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }
 
@@ -323,6 +324,7 @@ fn step(dice: &mut Dice, run: &Run, seq: u32, head: Digest, now: Timestamp) -> S
         started_at: now,
         completed_at: dice.maybe(2, |_| now.next()),
         payload_ref: None,
+        tried: None,
     };
     step.hash = journal::step_hash(head, &step).expect("the payloads have canonical JSON");
     step

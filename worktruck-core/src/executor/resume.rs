@@ -1,8 +1,10 @@
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::journal::{Divergence, OpenCall, Step, StepKind, step_hash};
 use crate::run::{Approval, Decision, EventType, FailureCategory, NewEvent};
-use crate::{Result, Timestamp};
+use crate::store::Changes;
+use crate::{Error, Result, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
 use super::turn::{State, Turn};
@@ -14,7 +16,9 @@ impl Executor {
     pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: &[Approval]) -> Result<()> {
         let mut steps = steps.into_iter().peekable();
         while let Some(step) = steps.next() {
-            let (name, input) = (self.snapshot.model.clone(), self.model_input());
+            // The model of a copied step is the one that was asked there.
+            let model = if self.copied.contains_key(&step.seq) { &step.name } else { &self.snapshot.model };
+            let (name, input) = (model.clone(), self.model_input());
             if !self.accept(&step, StepKind::Llm, &name, &input)? {
                 return Ok(());
             }
@@ -106,6 +110,7 @@ impl Executor {
         self.head = step.hash;
         self.seq = step.seq;
         self.ledger.recorded(step.cost.0);
+        self.tried.extend(step.tried.as_ref().map(Changes::deserialize).transpose().map_err(unreadable)?);
         Ok(true)
     }
 
@@ -122,4 +127,8 @@ impl Executor {
     pub fn deadline_at(&self) -> Timestamp {
         self.run.deadline_at.unwrap_or(self.snapshot.deadline_at)
     }
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::internal("what a step has tried is unreadable").with_source(error)
 }

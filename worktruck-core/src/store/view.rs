@@ -23,6 +23,8 @@ pub struct View {
     now: Timestamp,
     /// The moment that reads of the present are fixed to.
     known: Option<Timestamp>,
+    /// Whether what was written after that moment has not happened for it.
+    is_pinned: bool,
     pending: Arc<[Changes]>,
     /// What it takes for the present, if not that.
     present: Option<At>,
@@ -32,7 +34,7 @@ impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, known: None, pending: Arc::from([]), present: None }
+        Self { store, tenant, now, known: None, is_pinned: false, pending: Arc::from([]), present: None }
     }
 
     /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
@@ -54,6 +56,18 @@ impl View {
     #[must_use]
     pub fn with_pending(mut self, pending: Arc<[Changes]>) -> Self {
         self.pending = pending;
+        self
+    }
+
+    /// The same view of what was committed by `moment`, which it takes for the present of both times: what others wrote
+    /// since does not show, what is pending does.
+    ///
+    /// A search for words finds what has the words now, and shows it as it was.
+    #[must_use]
+    pub const fn pinned(mut self, moment: Timestamp) -> Self {
+        self.now = moment;
+        self.known = Some(moment);
+        self.is_pinned = true;
         self
     }
 
@@ -108,7 +122,7 @@ impl View {
             return Ok(stored);
         }
         // What the next write goes by is that of the newest write, which need not be visible.
-        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
+        let newest = self.newest(key).await?;
         // A reader whose clock runs behind writes after what it sees.
         let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
         let micros = i64::try_from(self.pending.len()).unwrap_or(0);
@@ -156,11 +170,36 @@ impl View {
             let mut stored = Vec::with_capacity(page.data.len());
             for version in page.data {
                 let position = position(&version, &query.sort)?;
-                stored.push((position, (!keys.contains(&version.key)).then_some(version)));
+                let version = if query.text.is_some() { self.as_it_was(version).await? } else { Some(version) };
+                stored.push((position, version.filter(|version| !keys.contains(&version.key))));
             }
             merge.take(stored, page.next_cursor, &query.sort);
         }
         merge.finish(&scope)
+    }
+
+    /// The newest write to an entity that the view knows of.
+    async fn newest(&self, key: EntityKey) -> Result<Option<Version>> {
+        let until = self.known.filter(|_| self.is_pinned).unwrap_or(Timestamp::FOREVER);
+        let mut cursor = None;
+        loop {
+            // The newest one will do, but for entities that were written since.
+            let limit = if cursor.is_none() { 1 } else { PageRequest::MAX_LIMIT };
+            let page = self.store.history(self.tenant, key, PageRequest::new(limit, cursor)?).await?;
+            let found = page.data.into_iter().find(|version| version.sys().from() <= until);
+            cursor = page.next_cursor;
+            if found.is_some() || cursor.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// What a search found in the present, as a pinned view shows it.
+    async fn as_it_was(&self, found: Version) -> Result<Option<Version>> {
+        if !self.is_pinned {
+            return Ok(Some(found));
+        }
+        self.store.entity(self.tenant, found.key, self.seen(At::NOW), self.present()).await
     }
 
     /// The same view by a clock that shows `moment` at least.

@@ -464,6 +464,16 @@ and_the_rest! {
         many_claims_at_once_keep_to_the_limit_of_runs raised_limit_frees_runs_at_once
         runs_are_listed_newest_first_and_filtered
     ],
+    /// A fork begins without the steps that it goes on from.
+    fork_begins_anew_is_noticed, ForkBeginsAnew: [
+        fork_goes_on_where_its_steps_end fork_is_queued_with_its_journal
+    ],
+    /// A fork whose id is taken is answered with the run that has it.
+    fork_overwrites_is_noticed, ForkOverwrites: [refused_fork_leaves_nothing],
+    /// A fork has the deadline of what it lives by.
+    fork_inherits_is_noticed, ForkInherits: [deadline_of_a_fork_counts_from_its_first_start],
+    /// What a trial would have written is not kept.
+    tried_forgotten_is_noticed, TriedForgotten: [what_a_trial_tried_comes_back_and_is_not_written],
     /// Large payloads are lost.
     payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole payload_of_a_remaining_run_stays],
     /// What a run lives by is not kept.

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
-use worktruck_core::run::{Approval, Commit, Event, NewEvent, RunRecord, RunStatus, Transition};
+use worktruck_core::run::{Approval, Commit, Event, Fork, NewEvent, RunRecord, RunStatus, Transition};
 use worktruck_core::store::{Message, told_of};
 use worktruck_core::{Digest, Error, Result, TenantId, Timestamp};
 
@@ -20,15 +20,15 @@ pub(crate) struct Was {
     fence: u64,
     commits: u64,
     event_seq: u64,
-    /// Whether the run waits for a person: then its deadline moves when it goes on.
-    waits: bool,
+    /// Whether its deadline is another one when it goes on.
+    moves_deadline: bool,
 }
 
 impl Was {
     /// What `record` is before it is changed.
     pub(crate) const fn of(record: &RunRecord) -> Self {
-        let waits = matches!(record.run.status, RunStatus::Waiting);
-        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq, waits }
+        let moves_deadline = record.moves_deadline();
+        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq, moves_deadline }
     }
 }
 
@@ -104,6 +104,11 @@ columns! {
 }
 
 columns! {
+    /// New rows of `tried`.
+    Tried { i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", seq: i32 = "int", body: String = "text" }
+}
+
+columns! {
     /// Rows of `open_call`, new or written over.
     Calls { i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", seq: i32 = "int", body: String = "text" }
 }
@@ -158,6 +163,7 @@ pub(crate) struct Batch {
     runs: Runs,
     steps: Steps,
     payloads: Payloads,
+    tried: Tried,
     calls: Calls,
     approvals: Approvals,
     events: Events,
@@ -224,6 +230,7 @@ impl Batch {
             || commit.snapshot.is_some()
             || !commit.calls.is_empty()
             || !commit.approvals.is_empty()
+            || step.tried.is_some()
         {
             return Ok(false);
         }
@@ -311,7 +318,7 @@ impl Batch {
         let run = &record.run;
         let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
         let ended = run.status.is_terminal();
-        if !ended && snapshot.is_none() && !was.waits {
+        if !ended && snapshot.is_none() && !was.moves_deadline {
             return Ok(());
         }
         let at_end = |value: i64| ended.then_some(value);
@@ -402,7 +409,32 @@ impl Batch {
             step.model.as_ref().map(to_json).transpose()?,
             step.usage.as_ref().map(to_json).transpose()?,
         );
+        if let Some(tried) = &step.tried {
+            self.tried.push(key.i, key.tenant, key.run, count(step.seq)?, to_json(tried)?);
+        }
         Ok(())
+    }
+
+    /// Adds the journal that a fork begins with, whose run is none of the records.
+    pub(super) fn begin(&mut self, tenant: TenantId, fork: &Fork, events: &[Event]) -> Result<()> {
+        let key = Key { i: 0, tenant: tenant.as_uuid(), run: fork.run.id.as_uuid() };
+        self.len = 1;
+        // The first event is that of the run.
+        for (step, event) in fork.steps.iter().zip(events.iter().skip(1)) {
+            self.step(key, step, event)?;
+        }
+        self.approve(tenant, &fork.approvals)
+    }
+
+    /// Adds the parts that write the [journals](Self::begin) of forks.
+    pub(super) fn write_begun(self, statement: &mut Statement) {
+        if self.is_empty() {
+            return;
+        }
+        statement.with("written", "SELECT 0 AS i");
+        write_journal(self.steps, self.payloads, self.calls, self.events, statement);
+        write_tried(self.tried, statement);
+        write_approvals(self.approvals, statement);
     }
 
     /// A payload as the row of its step has it: its text, or the name of its row of `payload`.
@@ -489,6 +521,7 @@ impl Batch {
         statement.with("written", written.join(" UNION ALL "));
         write_runs(self.runs, statement);
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
+        write_tried(self.tried, statement);
         write_approvals(self.approvals, statement);
         write_messages(self.messages, statement);
     }
@@ -564,6 +597,20 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             ),
         );
     }
+}
+
+fn write_tried(tried: Tried, statement: &mut Statement) {
+    if tried.is_empty() {
+        return;
+    }
+    let rows = tried.bind(statement, "c");
+    statement.with(
+        "tried_out",
+        format!(
+            "INSERT INTO tried (tenant, run, seq, body)
+             SELECT tenant, run, seq, body::json FROM {rows} WHERE {WRITTEN}"
+        ),
+    );
 }
 
 fn write_approvals(approvals: Approvals, statement: &mut Statement) {

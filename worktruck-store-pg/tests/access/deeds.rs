@@ -159,6 +159,7 @@ fn step(run: &Run, seq: u32, previous: worktruck_core::Digest, output: Value, no
         started_at: now,
         completed_at: Some(now.next()),
         payload_ref: None,
+        tried: None,
     };
     step.hash = journal::step_hash(previous, &step).expect("JSON");
     step
@@ -181,5 +182,6 @@ fn snapshot(run: &Run) -> Snapshot {
         max_tokens: 4096,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }

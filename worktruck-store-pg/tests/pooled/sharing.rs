@@ -66,6 +66,7 @@ fn commit(number: u64, changes: Changes) -> Commit {
         started_at: at(0),
         completed_at: Some(at(1)),
         payload_ref: None,
+        tried: None,
     };
     Commit {
         number,
@@ -98,6 +99,7 @@ fn snapshot() -> Snapshot {
         max_tokens: 100,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }
 

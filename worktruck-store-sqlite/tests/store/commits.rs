@@ -27,6 +27,7 @@ fn snapshot() -> Snapshot {
         max_tokens: 100,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }
 
@@ -47,6 +48,7 @@ fn step(seq: u32, output: Value, changes: Changes) -> CommitStep {
         started_at: at(0),
         completed_at: Some(at(1)),
         payload_ref: None,
+        tried: None,
     };
     CommitStep { step, changes }
 }

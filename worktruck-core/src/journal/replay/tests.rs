@@ -36,6 +36,7 @@ fn snapshot(max_steps: u32) -> Snapshot {
         max_tokens: 4_096,
         max_repeats: 5,
         timezone: None,
+        trial: None,
     }
 }
 
@@ -57,6 +58,7 @@ fn blank(kind: StepKind, name: &str, input: Value) -> Step {
         started_at: Timestamp::from_micros(10),
         completed_at: None,
         payload_ref: None,
+        tried: None,
     }
 }
 
@@ -137,7 +139,7 @@ fn other_digest(digest: Digest, byte: usize) -> Digest {
 type Mutation = fn(&mut Step, usize);
 
 /// Every way to change one recorded thing, each certain to change it.
-const MUTATIONS: [(&str, Mutation); 19] = [
+const MUTATIONS: [(&str, Mutation); 20] = [
     ("id", |step, _| step.id = step_id(0xffff)),
     ("seq", |step, _| step.seq += 1),
     ("kind", |step, _| {
@@ -165,6 +167,7 @@ const MUTATIONS: [(&str, Mutation); 19] = [
     ("completed_at", |step, _| {
         step.completed_at = Some(step.completed_at.map_or(Timestamp::EPOCH, Timestamp::next));
     }),
+    ("tried", |step, _| step.tried = if step.tried.is_some() { None } else { Some(Value::Null) }),
     ("payload_ref", |step, n| {
         step.payload_ref = Some(other_digest(step.payload_ref.unwrap_or_else(|| Digest::of_bytes(b"")), n));
     }),

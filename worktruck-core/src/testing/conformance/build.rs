@@ -165,6 +165,7 @@ pub(super) fn snapshot() -> Snapshot {
         max_tokens: 4096,
         max_repeats: 3,
         timezone: None,
+        trial: None,
     }
 }
 
@@ -241,6 +242,7 @@ impl Held {
             started_at: at(1),
             completed_at: Some(at(2)),
             payload_ref: None,
+            tried: None,
         };
         step.hash = journal::step_hash(previous, &step).expect("the payloads are JSON");
         step

@@ -161,6 +161,7 @@ impl Script {
             max_tokens: self.max_tokens,
             max_repeats: self.max_repeats,
             timezone: None,
+            trial: None,
         }
     }
 

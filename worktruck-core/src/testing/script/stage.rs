@@ -12,7 +12,7 @@ use crate::run::{
     Answer, BlueprintVersion, ClaimRequest, Claimed, Commit, Decision, Lease, NewRun, Run, RunStatus, Signal,
     Transition,
 };
-use crate::store::{ApprovalQuery, Changes, CommitOutcome, EntityKey, ListQuery, NewTenant, Provenance, Store, View};
+use crate::store::{ApprovalQuery, Changes, CommitOutcome, EntityKey, ListQuery, NewTenant, Provenance, Store};
 use crate::testing::{CountingIds, SimClock};
 use crate::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use crate::{Clock, DerivedIds, EntityId, Error, ErrorKind, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -412,12 +412,12 @@ impl Stage {
     }
 
     fn call(&self, call: ToolCall) -> Option<Held> {
-        let ToolCall { seq, name, input, asked_at, idempotency_key, pending, .. } = call;
+        let view = call.view(Arc::clone(&self.store) as Arc<_>, self.tenant());
+        let ToolCall { seq, name, input, asked_at, idempotency_key, .. } = call;
         let result: Result<ToolOutput, ToolError> = match self.tools.named(&name) {
             None => Err(ToolError::new(format!("nobody plays {name}"))),
             Some(tool) => {
                 let (tenant, run) = (self.tenant(), self.run_id());
-                let view = View::new(Arc::clone(&self.store) as Arc<_>, tenant, asked_at).with_pending(pending);
                 let ids = DerivedIds::new(run, seq);
                 let context = ToolContext { tenant, run, seq, now: asked_at, view, ids, idempotency_key };
                 if input["hang"] == true {
