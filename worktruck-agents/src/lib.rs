@@ -41,6 +41,7 @@ pub mod dedupe;
 mod driver;
 pub mod export;
 mod folder;
+pub mod fork;
 mod held;
 pub mod import;
 pub mod integrations;

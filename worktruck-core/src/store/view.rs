@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::{self, Kind};
 use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
-use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Period, Result, TenantId, Timestamp};
+use crate::{Cursor, EntityId, Error, ErrorKind, Page, PageRequest, Period, Result, TenantId, Timestamp};
 
 use super::query::{Filter, ListScope, Position};
 use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version};
@@ -59,6 +59,13 @@ impl View {
         self
     }
 
+    /// The same view with further changes on top of what is pending.
+    #[must_use]
+    pub fn and_pending(mut self, changes: Changes) -> Self {
+        self.pending = self.pending.iter().cloned().chain([changes]).collect();
+        self
+    }
+
     /// The same view of what was committed by `moment`, which it takes for the present of both times: what others wrote
     /// since does not show, what is pending does.
     ///
@@ -85,6 +92,25 @@ impl View {
             self.known = Some(self.store.head(self.tenant).await?.floor);
         }
         Ok(self)
+    }
+
+    /// A moment for views to be [pinned](Self::pinned) to: `as_of`, or what is committed by now, also by others whose
+    /// clocks are ahead. From now on nothing is committed at or before it.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: `as_of` lies in the future.
+    /// - `HistoryExpired`: `as_of` lies before what the tenant keeps.
+    pub async fn moment(&self, as_of: Option<Timestamp>) -> Result<Timestamp> {
+        let moment = match as_of {
+            Some(as_of) => as_of,
+            None => self.store.head(self.tenant).await?.floor.max(self.now),
+        };
+        let nothing = EntityKey::new(Kind::AgentConfig, EntityId::from_uuid(uuid::Uuid::nil()));
+        let present = if as_of.is_some() { self.now } else { moment };
+        // Whatever it shows, the read fixes the moment.
+        self.store.entity(self.tenant, nothing, At::as_of(moment), present).await?;
+        Ok(moment)
     }
 
     /// Whose entities it shows.
@@ -176,6 +202,12 @@ impl View {
             merge.take(stored, page.next_cursor, &query.sort);
         }
         merge.finish(&scope)
+    }
+
+    /// A moment after all that is pending.
+    pub(super) fn after_pending(&self) -> Timestamp {
+        let micros = i64::try_from(self.pending.len()).unwrap_or(0);
+        Timestamp::from_micros(self.present().as_micros().saturating_add(micros)).next()
     }
 
     /// The newest write to an entity that the view knows of.

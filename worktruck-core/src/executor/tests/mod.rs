@@ -3,9 +3,11 @@ mod budget;
 mod conflicts;
 mod divergence;
 mod faults;
+mod forks;
 mod interruptions;
 mod resume;
 mod rules;
+mod trials;
 mod turns;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ fn played(script: Script) -> (Stage, Arc<FaultyStore<MemoryStore>>) {
 }
 
 /// What must be the same however often a run was taken over.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct End {
     status: RunStatus,
     output: Option<Value>,
@@ -48,7 +50,7 @@ struct End {
     distinct: Vec<usize>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct StepEnd {
     name: String,
     /// Of a tool; a model's names the chain before it, which knows times.
