@@ -184,19 +184,20 @@ impl View {
         let scope = ListScope::new(self.tenant, &query, &filter).of_view();
         let place = query.page.cursor().map(|cursor| cursor.open::<Place>(&scope)).transpose()?.unwrap_or_default();
         let keys = self.pending_keys(query.kind);
+        let is_search = query.text.is_some() || query.title.is_some();
         let pending = self.pending_items(&keys, &query, &filter, place.after.as_ref()).await?;
         let limit = query.page.limit();
         let Place { stored, stored_done, .. } = place;
         let mut merge = Merge { stored, stored_done, pending: pending.into(), data: Vec::new(), limit };
         while !merge.is_full() && !merge.stored_done {
-            let at = if query.text.is_some() { query.at } else { self.seen(query.at) };
+            let at = if is_search { query.at } else { self.seen(query.at) };
             let part = ListQuery { page: merge.request()?, at, ..query.clone() };
             let page = self.store.list(self.tenant, part, self.present()).await;
             let page = page.map_err(|error| self.lost(query.at, error))?;
             let mut stored = Vec::with_capacity(page.data.len());
             for version in page.data {
                 let position = position(&version, &query.sort)?;
-                let version = if query.text.is_some() { self.as_it_was(version).await? } else { Some(version) };
+                let version = if is_search { self.as_it_was(version).await? } else { Some(version) };
                 stored.push((position, version.filter(|version| !keys.contains(&version.key))));
             }
             merge.take(stored, page.next_cursor, &query.sort);
