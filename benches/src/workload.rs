@@ -30,6 +30,7 @@ pub fn step(ids: &RandomIds, seq: u32, bytes: usize, now: Timestamp) -> Step {
         started_at: now,
         completed_at: Some(now),
         payload_ref: None,
+        tried: None,
     }
 }
 
@@ -94,5 +95,6 @@ fn snapshot() -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use worktruck_core::guardrail::Rule;
 use worktruck_core::run::BlueprintVersion;
+use worktruck_core::{Error, Result};
 
 use crate::providers::Policy;
 
@@ -48,5 +49,16 @@ impl Blueprint {
     #[must_use]
     pub fn reference(&self) -> BlueprintVersion {
         BlueprintVersion { blueprint: self.name.clone(), version: self.version }
+    }
+
+    /// Checks what a run of it is asked, which stands at `place`.
+    pub(crate) fn check_input(&self, input: &Value, place: &str) -> Result<()> {
+        let validator = jsonschema::validator_for(&self.input_schema)
+            .map_err(|e| Error::internal(format!("a checked schema is no longer one: {e}")))?;
+        match validator.iter_errors(input).next() {
+            Some(wrong) => Err(Error::invalid(format!("the input does not fit {}: {wrong}", self.name))
+                .at(format!("{place}{}", wrong.instance_path().as_str()))),
+            None => Ok(()),
+        }
     }
 }

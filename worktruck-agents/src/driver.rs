@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use worktruck_core::executor::{Effect, Event, Executor, ToolCall};
 use worktruck_core::model::{ModelError, ModelErrorCategory, ModelRequest};
 use worktruck_core::run::{Commit, FailureCategory, Run, RunStatus, Transition};
-use worktruck_core::store::{CommitOutcome, View};
-use worktruck_core::tool::{ToolContext, ToolError};
+use worktruck_core::store::CommitOutcome;
+use worktruck_core::tool::{ToolContext, ToolError, ToolOutput};
 use worktruck_core::{DerivedIds, Error, ErrorKind, Result};
 
 use crate::held::{Held, Order};
@@ -116,7 +116,18 @@ async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall) -> Res
     };
     loop {
         let (context, input) = (context(ports, run, &call), call.input.clone());
-        let result = AssertUnwindSafe(tool.call(context, input)).catch_unwind();
+        let tried = call.is_tried.then(|| context.view.clone());
+        let call_it = async {
+            let output = tool.call(context, input).await?;
+            match tried {
+                Some(view) if !output.changes.is_empty() => {
+                    let changes = view.tried(output.changes).await.map_err(ToolError::not_made)?;
+                    Ok(ToolOutput { changes, ..output })
+                }
+                _ => Ok(output),
+            }
+        };
+        let result = AssertUnwindSafe(call_it).catch_unwind();
         let result = if call.effect.is_outside() { while_live(held, ports, result).await? } else { result.await };
         let result = result.unwrap_or_else(|_| {
             Err(ToolError::fatal(FailureCategory::ToolFailed, format!("the tool {} panicked", call.name)))
@@ -139,7 +150,7 @@ fn context(ports: &Ports, run: &Run, call: &ToolCall) -> ToolContext {
         run: run.id,
         seq: call.seq,
         now: call.asked_at,
-        view: View::new(store, run.tenant_id, call.asked_at).with_pending(Arc::clone(&call.pending)),
+        view: call.view(store, run.tenant_id),
         ids: DerivedIds::new(run.id, call.seq),
         idempotency_key: call.idempotency_key,
     }
@@ -200,6 +211,7 @@ mod tests {
             fallback_models: Vec::new(),
             on_budget: Vec::new(),
             timezone: None,
+            trial: None,
         }
     }
 

@@ -43,6 +43,7 @@ pub mod dedupe;
 mod driver;
 pub mod export;
 mod folder;
+pub mod fork;
 mod held;
 pub mod import;
 pub mod integrations;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use worktruck_core::entity::agent_config::{AgentConfig, BLUEPRINT_TERM};
 use worktruck_core::entity::{Kind, Term};
-use worktruck_core::journal::Snapshot;
+use worktruck_core::journal::{Snapshot, Trial};
 use worktruck_core::model::ModelProvider;
 use worktruck_core::run::{DEFAULT_LEASE, NewRun, Run, Signal};
-use worktruck_core::store::{Changes, EntityKey, ListQuery, Provenance, Require, Store, Version};
+use worktruck_core::store::{Changes, EntityKey, ListQuery, Provenance, Require, Store, Version, View};
 use worktruck_core::temporal::WriteOp;
 use worktruck_core::tool::{Tool, ToolSpec};
 use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secret, TenantId, Timestamp, pricing};
@@ -255,11 +255,9 @@ impl Runtime {
     /// - And those of [`RunStore::enqueue`](worktruck_core::store::RunStore::enqueue).
     pub async fn enqueue(&self, tenant: TenantId, run: NewRun) -> Result<Run> {
         let blueprint = self.blueprint(&run.agent_blueprint)?;
-        let validator = jsonschema::validator_for(&blueprint.input_schema)
-            .map_err(|e| Error::internal(format!("a checked schema is no longer one: {e}")))?;
-        if let Some(wrong) = validator.iter_errors(&run.input).next() {
-            return Err(Error::invalid(format!("the input does not fit {}: {wrong}", blueprint.name))
-                .at(format!("/input{}", wrong.instance_path().as_str())));
+        blueprint.check_input(&run.input, "/input")?;
+        if run.as_of.is_some_and(|as_of| as_of > self.now()) {
+            return Err(Error::invalid("as_of must not be in the future").at("/as_of"));
         }
         self.ports.refuse_if_disabled(tenant, &blueprint.name).await?;
         let config = self.config(tenant, &blueprint.name).await?.map(|(config, _)| config);
@@ -320,12 +318,25 @@ impl Runtime {
         self.ports.store.apply(tenant, changes, provenance, self.now()).await.map(drop)
     }
 
+    /// The full name of a model that runs of a blueprint can ask, and its prices now.
+    pub(crate) fn priced(&self, blueprint: &str, model: &str) -> Result<(String, Vec<pricing::Price>)> {
+        let model = pricing::model_name(model)?;
+        self.ports.provider(blueprint, &model)?;
+        let prices = pricing::prices_of(&self.ports.prices, &model, self.now());
+        Ok((model, prices))
+    }
+
     pub(crate) fn blueprint(&self, name: &str) -> Result<&Blueprint> {
         self.ports.blueprints.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.ports.blueprints.keys().map(String::as_str).collect();
             Error::not_found(format!("the blueprint {name:?}")).with_details(serde_json::json!({ "blueprints": known }))
         })
     }
+}
+
+/// What a run's model is told first.
+pub(crate) fn first_message(input: &Value) -> String {
+    format!("The input of this run:\n{input:#}")
 }
 
 impl Ports {
@@ -377,7 +388,7 @@ impl Ports {
             model,
             fallback_models,
             system_prompt: config.system_prompt.unwrap_or_else(|| blueprint.system_prompt.clone()),
-            first_message: format!("The input of this run:\n{:#}", run.input),
+            first_message: first_message(&run.input),
             tools: tools.filter_map(|name| self.tools.get(name)).map(|tool| (*tool.spec()).clone()).collect(),
             guardrails,
             budget_usd_cents: run.budget_usd_cents.or(config.budget_default_cents).or(blueprint.default_budget_cents),
@@ -387,7 +398,18 @@ impl Ports {
             max_tokens: blueprint.max_tokens,
             max_repeats: config.max_repeats.unwrap_or(DEFAULT_MAX_REPEATS),
             timezone: self.store.tenant(run.tenant_id).await?.map(|tenant| tenant.timezone),
+            trial: self.trial(run, now).await?,
         })
+    }
+
+    /// What a run sees that starts now, if it is a trial.
+    async fn trial(&self, run: &Run, now: Timestamp) -> Result<Option<Trial>> {
+        if !run.dry_run {
+            return Ok(None);
+        }
+        let view = View::new(Arc::clone(&self.store) as Arc<_>, run.tenant_id, now);
+        let as_of = view.moment(run.as_of).await?;
+        Ok(Some(Trial { as_of, answers: Vec::new() }))
     }
 
     async fn config(&self, tenant: TenantId, blueprint: &str) -> Result<Option<(AgentConfig, Version)>> {

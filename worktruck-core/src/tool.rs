@@ -82,6 +82,14 @@ impl ToolError {
     }
 }
 
+impl ToolError {
+    /// The changes of a call in a trial, which no commit would have made.
+    #[must_use]
+    pub fn not_made(error: crate::Error) -> Self {
+        Self { transient: error.is_retryable(), ..Self::new(format!("the change was not made: {error}")) }
+    }
+}
+
 impl From<crate::Error> for ToolError {
     fn from(error: crate::Error) -> Self {
         Self { transient: error.is_retryable(), ..Self::new(error.to_string()) }

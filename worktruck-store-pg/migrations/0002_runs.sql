@@ -126,6 +126,15 @@ CREATE TABLE payload (
     PRIMARY KEY (tenant, digest)
 );
 
+-- The changes that a step of a trial would have made; `body` is the whole as JSON.
+CREATE TABLE tried (
+    tenant uuid    NOT NULL,
+    run    uuid    NOT NULL,
+    seq    integer NOT NULL,
+    body   json    NOT NULL,
+    PRIMARY KEY (tenant, run, seq)
+);
+
 CREATE TABLE open_call (
     tenant uuid    NOT NULL,
     run    uuid    NOT NULL,

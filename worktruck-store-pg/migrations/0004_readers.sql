@@ -25,7 +25,7 @@ DO $$
 DECLARE of_tenants text;
 BEGIN
     FOREACH of_tenants IN ARRAY ARRAY[
-        'tenant_head', 'run', 'queue', 'turn', 'idempotency', 'step', 'payload', 'open_call', 'event', 'head', 'slice',
+        'tenant_head', 'run', 'queue', 'turn', 'idempotency', 'step', 'payload', 'tried', 'open_call', 'event', 'head', 'slice',
         'term', 'sort_key', 'search', 'entity_commit', 'erased'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', of_tenants);

@@ -528,8 +528,10 @@ SELECT r.id, r.tenant AS tenant_id, r.blueprint AS agent_blueprint, coalesce(q.s
         ELSE moment(q.cancel_requested_at) END AS cancel_requested_at,
     coalesce(q.attempt, (s.state ->> 'attempt')::bigint) AS attempt,
     (s.state ->> 'config_version')::bigint AS config_version,
-    coalesce(q.blueprint_version, r.blueprint_version) AS blueprint_version, plain(r.metadata) AS metadata,
-    moment(r.created_at) AS created_at,
+    coalesce(q.blueprint_version, r.blueprint_version) AS blueprint_version,
+    (s.state ->> 'dry_run')::boolean AS dry_run, moment(s.state ->> 'as_of') AS as_of,
+    (s.state ->> 'forked_from')::uuid AS forked_from, (s.state ->> 'forked_from_seq')::bigint AS forked_from_seq,
+    plain(r.metadata) AS metadata, moment(r.created_at) AS created_at,
     CASE WHEN q.run IS NULL THEN moment(s.state ->> 'updated_at') ELSE moment(q.updated_at) END AS updated_at
 FROM run r LEFT JOIN queue q ON q.tenant = r.tenant AND q.run = r.id
     CROSS JOIN LATERAL (SELECT plain(r.state) AS state OFFSET 0) s;
@@ -631,6 +633,10 @@ COMMENT ON COLUMN runs.cancel_requested_at IS 'When somebody asked for its end.'
 COMMENT ON COLUMN runs.attempt IS 'How many times a worker has taken it.';
 COMMENT ON COLUMN runs.config_version IS 'The version of the agent config that it lives by.';
 COMMENT ON COLUMN runs.blueprint_version IS 'The version of the blueprint that it lives by.';
+COMMENT ON COLUMN runs.dry_run IS 'True of a trial, which writes nothing and calls nobody outside.';
+COMMENT ON COLUMN runs.as_of IS 'The moment that a trial takes for the present.';
+COMMENT ON COLUMN runs.forked_from IS 'The run that it goes on from.';
+COMMENT ON COLUMN runs.forked_from_seq IS 'The first step of that run that is not part of it.';
 COMMENT ON COLUMN runs.metadata IS 'Whatever the caller keeps with it.';
 COMMENT ON COLUMN runs.created_at IS 'When it was accepted.';
 COMMENT ON COLUMN runs.updated_at IS 'When it last changed.';

@@ -147,6 +147,7 @@ impl Piece<'_> {
                          AND s.run NOT IN (SELECT id FROM gone))
                      AND NOT EXISTS (SELECT 1 FROM step s WHERE s.tenant = $1 AND s.output_ref = n.digest
                          AND s.run NOT IN (SELECT id FROM gone))),
+             tries AS (DELETE FROM tried t USING gone g WHERE t.tenant = $1 AND t.run = g.id),
              events AS (DELETE FROM event e USING gone g WHERE e.tenant = $1 AND e.run = g.id),
              calls AS (DELETE FROM open_call c USING gone g WHERE c.tenant = $1 AND c.run = g.id),
              asked AS (DELETE FROM approval a USING gone g WHERE a.tenant = $1 AND a.run = g.id),

@@ -64,6 +64,15 @@ CREATE TABLE payload (
     PRIMARY KEY (tenant, digest)
 );
 
+-- The changes that a step of a trial would have made; `body` is the whole as JSON.
+CREATE TABLE tried (
+    tenant BLOB    NOT NULL,
+    run    BLOB    NOT NULL,
+    seq    INTEGER NOT NULL,
+    body   TEXT    NOT NULL,
+    PRIMARY KEY (tenant, run, seq)
+);
+
 CREATE TABLE open_call (
     tenant BLOB    NOT NULL,
     run    BLOB    NOT NULL,

@@ -112,6 +112,7 @@ async fn remove_runs(tx: &mut SqliteConnection, tenant: TenantId, before: Timest
     }
     for sql in [
         "DELETE FROM step WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
+        "DELETE FROM tried WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM event WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM open_call WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",
         "DELETE FROM approval WHERE tenant = ?1 AND run IN (SELECT unhex(value) FROM json_each(?2))",

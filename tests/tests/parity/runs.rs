@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use worktruck_core::journal::{self, OpenCall, Receipt, Snapshot, Step, StepKind, StepOutcome};
+use worktruck_core::executor::{Departure, fork};
+use worktruck_core::journal::{self, OpenCall, Receipt, Snapshot, Step, StepKind, StepOutcome, Trial};
 use worktruck_core::model::Usage;
 use worktruck_core::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, EventType, FailureCategory, Lease, NewEvent,
@@ -42,8 +43,8 @@ struct Held {
 
 /// A random script about runs, and the entities that they change.
 pub(crate) async fn script(store: &Watched, seed: u64) {
-    // What is removed, and when, leaves the rest of a script as it is.
-    let (mut dice, mut of_removal) = (Dice::new(seed), Dice::new(seed + 1_000));
+    // What is removed or forked, and when, leaves the rest of a script as it is drawn.
+    let (mut dice, mut of_removal, mut of_forks) = (Dice::new(seed), Dice::new(seed + 1_000), Dice::new(seed + 2_000));
     let mut known = Known::default();
     begin(store).await;
     let mut now = at(100);
@@ -63,6 +64,9 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
         }
         let tenant = of_removal.pick(&tenants());
         entities::expire(store, &mut of_removal, tenant, now).await;
+        if of_forks.one_in(10) {
+            known.fork(store, &mut of_forks, now).await;
+        }
     }
     for (tenant, run) in known.runs {
         drop(store.journal(tenant, run).await);
@@ -76,6 +80,29 @@ impl Known {
         let runs: Vec<NewRun> = (0..=dice.roll(4)).map(|_| self.new_run(dice, now)).collect();
         if let Ok(runs) = store.enqueue(tenant, runs, now).await {
             self.runs.extend(runs.iter().map(|run| (tenant, run.id)));
+        }
+    }
+
+    /// Goes on from some step of a run, now and then in a way that no store takes.
+    async fn fork(&mut self, store: &Watched, dice: &mut Dice, now: Timestamp) {
+        if self.runs.is_empty() {
+            return;
+        }
+        let (tenant, run) = dice.pick(&self.runs);
+        let (Ok(Some(source)), Ok(Some(journal))) = (store.run(tenant, run).await, store.journal(tenant, run).await)
+        else {
+            return;
+        };
+        let Some(mut snapshot) = journal.snapshot.clone() else { return };
+        snapshot.trial = dice.maybe(2, |_| Trial { as_of: now, answers: Vec::new() });
+        let from_seq = u32::try_from(dice.place(journal.steps.len() + 1)).unwrap_or(0) + 1;
+        let new = NewRun { idempotency_key: None, ..self.new_run(dice, now) };
+        let Ok(mut fork) = fork(&source, &journal, Departure { from_seq, run: new, snapshot }) else { return };
+        if dice.one_in(8) {
+            fork.steps.reverse();
+        }
+        if let Ok(run) = store.fork(tenant, fork, now).await {
+            self.runs.push((tenant, run.id));
         }
     }
 
@@ -301,6 +328,7 @@ fn snapshot(dice: &mut Dice, run: &Run) -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }
 
@@ -325,6 +353,7 @@ fn step(dice: &mut Dice, run: &Run, seq: u32, head: Digest, now: Timestamp) -> S
         started_at: now,
         completed_at: dice.maybe(2, |_| now.next()),
         payload_ref: None,
+        tried: dice.maybe(8, |dice| json!({ "writes": draw::odd(dice) })),
     };
     step.hash = journal::step_hash(head, &step).expect("the payloads have canonical JSON");
     step

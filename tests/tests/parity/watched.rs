@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
@@ -127,6 +127,11 @@ impl RunStore for Watched {
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
         let call = call("enqueue", &(tenant, &runs), now);
         self.note(call, self.store().enqueue(tenant, runs, now).await)
+    }
+
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        let call = call("fork", &(tenant, &fork), now);
+        self.note(call, self.store().fork(tenant, fork, now).await)
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {

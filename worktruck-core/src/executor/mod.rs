@@ -7,6 +7,7 @@
 
 mod approve;
 mod compact;
+mod fork;
 mod hooks;
 mod ledger;
 mod models;
@@ -16,6 +17,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod transcript;
+mod trial;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -27,12 +29,14 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::guardrail::{History, RuleSet};
-use crate::journal::{Journal, Snapshot, StepKind, genesis};
+use crate::journal::{Journal, Snapshot, StepKind, StepOutcome, genesis};
 use crate::model::{self, ModelError, ModelErrorCategory, ModelReply, ModelRequest};
 use crate::run::{Approval, Commit, EventType, FailureCategory, NewEvent, ON_BUDGET, Run, RunStatus, Transition};
-use crate::store::Changes;
+use crate::store::{Changes, EntityStore, View};
 use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
-use crate::{Digest, Error, Result, Secret, Timestamp};
+use crate::{Digest, Error, Result, Secret, TenantId, Timestamp};
+
+pub use fork::{Departure, fork, recalled};
 
 use hooks::Hooks;
 use ledger::Ledger;
@@ -70,12 +74,23 @@ pub struct ToolCall {
     pub input: Value,
     /// What it touches.
     pub effect: ToolEffect,
-    /// When the model asked for it.
+    /// When the model asked for it; in a trial the moment that it takes for the present.
     pub asked_at: Timestamp,
     /// Names it for the outside.
     pub idempotency_key: Digest,
-    /// Changes of earlier calls of the same turn, not committed yet.
+    /// Changes of earlier calls of the same turn, not committed yet; in a trial those of all earlier calls.
     pub pending: Arc<[Changes]>,
+    /// Whether it is made in a trial, which sees nothing that was written after the moment that it takes for the present.
+    pub is_tried: bool,
+}
+
+impl ToolCall {
+    /// What the call sees of the entities of `tenant`.
+    #[must_use]
+    pub fn view(&self, store: Arc<dyn EntityStore>, tenant: TenantId) -> View {
+        let view = View::new(store, tenant, self.asked_at).with_pending(Arc::clone(&self.pending));
+        if self.is_tried { view.pinned(self.asked_at) } else { view }
+    }
 }
 
 /// What came of an effect, or happened meanwhile.
@@ -145,6 +160,10 @@ pub struct Executor {
     validators: BTreeMap<String, Result<Validator, String>>,
     /// How often each call, by tool and input, was made.
     repeats: BTreeMap<Digest, u32>,
+    /// The steps that are another run's, and how they ended there: nothing of the run's own rules is about them.
+    copied: BTreeMap<u32, StepOutcome>,
+    /// What the steps of a trial would have changed.
+    tried: Vec<Changes>,
     /// To be recorded with the next commit.
     events: Vec<NewEvent>,
     /// Approvals that nobody answered in time, to be recorded with the next commit.
@@ -242,6 +261,8 @@ impl Executor {
             zone,
             validators: BTreeMap::new(),
             repeats: BTreeMap::new(),
+            copied: BTreeMap::new(),
+            tried: Vec::new(),
             events: Vec::new(),
             expired: Vec::new(),
             wish,
@@ -270,6 +291,10 @@ impl Executor {
         executor.begun = true;
         executor.hooks.questions = approvals.iter().filter(|it| it.rule_id == ON_BUDGET).cloned().collect();
         executor.ledger.forfeit(forfeited + reserved);
+        if let Some(from) = executor.run.forked_from {
+            let copied = steps.iter().filter(|step| step.seq < from.from_seq);
+            executor.copied = copied.map(|step| (step.seq, step.outcome)).collect();
+        }
         executor.replay(steps, &calls, &approvals)?;
         Ok(executor)
     }
@@ -446,12 +471,11 @@ impl Executor {
         }
     }
 
-    /// What a model step records of what went in: the transcript it saw, by its end and digest.
     fn model_input(&self) -> Value {
         if self.compacting {
             return self.compaction_input();
         }
-        json!({ "transcript_through": self.seq, "transcript": self.head })
+        transcript(self.seq, self.head)
     }
 
     fn replied(&mut self, reply: Result<ModelReply, ModelError>, now: Timestamp) -> Result<()> {
@@ -519,6 +543,11 @@ impl Executor {
     fn call_digest(&self, seq: u32, kind: StepKind, name: &str, input: &Value) -> Result<Digest> {
         crate::journal::call_digest(self.run.id, seq, kind, name, input)
     }
+}
+
+/// What a model step records of what went in: the transcript it saw, by its end and digest.
+fn transcript(through: u32, head: Digest) -> Value {
+    json!({ "transcript_through": through, "transcript": head })
 }
 
 fn exhausted(detail: String) -> Transition {

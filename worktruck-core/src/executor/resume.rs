@@ -1,8 +1,10 @@
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::journal::{Divergence, OpenCall, Step, StepKind, step_hash};
 use crate::run::{Approval, Decision, EventType, FailureCategory, NewEvent};
-use crate::{Result, Timestamp};
+use crate::store::Changes;
+use crate::{Error, Result, Timestamp};
 
 use super::compact::is_compaction;
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
@@ -14,6 +16,7 @@ impl Executor {
     /// have done.
     pub(super) fn replay(&mut self, steps: Vec<Step>, open: &[OpenCall], approvals: &[Approval]) -> Result<()> {
         let mut steps = steps.into_iter().peekable();
+        let mut is_foreign = false;
         while let Some(step) = steps.next() {
             // Whatever was to be done before this turn was done.
             self.hooks.recall_turn();
@@ -22,7 +25,13 @@ impl Executor {
                 self.use_current_model();
             }
             self.compacting = is_compaction(&step.input) && self.transcript.is_compactible();
-            let (name, input) = (self.models.current().to_owned(), self.model_input());
+            // A copied step was checked when it was copied, and may be of a model that is none of this run's.
+            let (name, input) = if self.copied.contains_key(&step.seq) {
+                is_foreign |= step.name != self.models.current();
+                (step.name.clone(), step.input.clone())
+            } else {
+                (self.models.current().to_owned(), self.model_input())
+            };
             if !self.accept(&step, StepKind::Llm, &name, &input)? {
                 return Ok(());
             }
@@ -65,6 +74,9 @@ impl Executor {
                     return self.diverge(step.seq, "the journal ends the run at this step, yet the run goes on");
                 }
             }
+        }
+        if is_foreign {
+            self.transcript.forget_thoughts();
         }
         Ok(())
     }
@@ -124,6 +136,7 @@ impl Executor {
         self.head = step.hash;
         self.seq = step.seq;
         self.ledger.recorded(step.cost.0);
+        self.tried.extend(step.tried.as_ref().map(Changes::deserialize).transpose().map_err(unreadable)?);
         Ok(true)
     }
 
@@ -140,4 +153,8 @@ impl Executor {
     pub fn deadline_at(&self) -> Timestamp {
         self.run.deadline_at.unwrap_or(self.snapshot.deadline_at)
     }
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::internal("what a step has tried is unreadable").with_source(error)
 }

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::guardrail::{self, Decided, OnBlock, Outcome};
 use crate::journal::{OpenCall, Step, StepKind, StepOutcome, step_hash};
@@ -9,6 +9,7 @@ use crate::tool::{ToolEffect, ToolError, ToolOutput};
 use crate::{Digest, Error, ErrorKind, NanoUsd, Result, StepId, Timestamp};
 
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
+use super::trial::redacted;
 use super::turn::{self, Call, Done, State};
 use super::{Effect, Executor, FRESH, MAX_CONFLICTS, Pending, Phase, Then};
 
@@ -48,6 +49,7 @@ impl Executor {
             started_at: began,
             completed_at: Some(now),
             payload_ref: None,
+            tried: None,
         };
         step.hash = step_hash(self.head, &step)?;
         let (seq, hash) = (step.seq, step.hash);
@@ -113,8 +115,14 @@ impl Executor {
             }
         }
         if let Some(call) = turn.start(now, draining) {
-            return Ok(Effect::Call(call));
+            return match self.try_out(call, now)? {
+                Some(call) => Ok(Effect::Call(call)),
+                None => self.next(now),
+            };
         }
+        let Phase::Calling(turn) = &self.phase else {
+            return Err(Error::internal("no calls are to be made"));
+        };
         if turn.is_settled() {
             return self.finish_turn(now);
         }
@@ -224,6 +232,10 @@ impl Executor {
             }
         }
         crate::secret::redact(&self.options.secrets, &mut done.output);
+        if self.snapshot.trial.is_some() {
+            // They go into the journal, where a secret may not.
+            done.changes = redacted(&self.options.secrets, done.changes)?;
+        }
         call.state = State::Done(done);
         Ok(())
     }
@@ -236,6 +248,7 @@ impl Executor {
         self.commits += 1;
         self.events.clear();
         self.expired.clear();
+        let is_trial = self.snapshot.trial.is_some();
         if let Phase::Calling(turn) = &mut self.phase {
             for call in &mut turn.calls {
                 // What came back while the commit was made is not part of it.
@@ -243,6 +256,9 @@ impl Executor {
                 call.announced |= opened;
                 if let State::Done(done) = &mut call.state {
                     if call.seq <= seq {
+                        if is_trial && !done.changes.is_empty() {
+                            self.tried.push(std::mem::take(&mut done.changes));
+                        }
                         let (output, outcome) = (std::mem::take(&mut done.output), done.outcome);
                         call.state = State::Chained { output, outcome };
                     } else {
@@ -343,9 +359,10 @@ impl Executor {
         let mut steps = Vec::new();
         if let Phase::Calling(turn) = &self.phase {
             for (call, done) in turn.prefix(goes_on) {
-                let step = tool_step(head, call, done)?;
+                let (tried, changes) = self.what_is_written(done)?;
+                let step = tool_step(head, call, done, tried)?;
                 (head, seq) = (step.hash, step.seq);
-                steps.push(CommitStep { step, changes: done.changes.clone() });
+                steps.push(CommitStep { step, changes });
             }
         }
         Ok((steps, head, seq))
@@ -360,7 +377,7 @@ impl Executor {
     }
 }
 
-fn tool_step(head: Digest, call: &Call, done: &Done) -> Result<Step> {
+fn tool_step(head: Digest, call: &Call, done: &Done, tried: Option<Value>) -> Result<Step> {
     let mut step = Step {
         id: step_id(done.started_at, call.digest),
         seq: call.seq,
@@ -377,6 +394,7 @@ fn tool_step(head: Digest, call: &Call, done: &Done) -> Result<Step> {
         started_at: done.started_at,
         completed_at: Some(done.completed_at),
         payload_ref: None,
+        tried,
     };
     step.hash = step_hash(head, &step)?;
     Ok(step)

@@ -37,6 +37,8 @@ pub(super) struct Call {
     /// Whether the journal holds it as an open call. No outside call is made before.
     pub(super) announced: bool,
     pub(super) conflicts: u32,
+    /// The how manieth call of this tool with this input it is.
+    pub(super) nth: u32,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,16 @@ impl Done {
 }
 
 impl Call {
+    fn new(
+        seq: u32,
+        (call_id, name, input): (String, String, Value),
+        (digest, nth): (Digest, u32),
+        effect: ToolEffect,
+        state: State,
+    ) -> Self {
+        Self { seq, call_id, name, input, digest, effect, state, announced: false, conflicts: 0, nth }
+    }
+
     fn is_unsettled_write(&self) -> bool {
         self.effect == ToolEffect::Write && !self.is_settled()
     }
@@ -242,6 +254,7 @@ impl Turn {
             asked_at,
             idempotency_key: call.digest,
             pending,
+            is_tried: false,
         })
     }
 
@@ -338,17 +351,28 @@ impl Executor {
         for (seq, Asked { call_id, name, input }) in (self.seq + 1..).zip(asked) {
             let digest = self.call_digest(seq, StepKind::Tool, &name, &input)?;
             let spec = self.snapshot.tools.iter().find(|tool| tool.name == name);
-            let effect = spec.map_or(ToolEffect::Read, |spec| spec.effect);
+            let effect = spec.map_or(ToolEffect::Read, |spec| self.effect_of(spec));
             let is_known = spec.is_some();
+            if let Some(outcome) = self.copied.get(&seq).copied() {
+                let repeated = self.repeats.entry(Digest::of_json(&(&name, &input))?).or_insert(0);
+                *repeated += 1;
+                if outcome != StepOutcome::Blocked {
+                    self.history.record(&name, asked_at);
+                }
+                let nth = *repeated;
+                turn.calls.push(Call::new(seq, (call_id, name, input), (digest, nth), effect, State::Ready));
+                continue;
+            }
             let call =
                 guardrail::Call { tool: &name, input: &input, now: asked_at, zone: self.zone, history: &self.history };
             let verdict = self.rules.evaluate(&call);
             events.extend(verdict.decisions.iter().map(|decision| decided(decision, seq, &name)));
             let repeated = self.repeats.entry(Digest::of_json(&(&name, &input))?).or_insert(0);
             *repeated += 1;
-            if *repeated > self.snapshot.max_repeats && turn.ends.is_none() {
+            let nth = *repeated;
+            if nth > self.snapshot.max_repeats && turn.ends.is_none() {
                 turn.ends = Some(exhausted(format!(
-                    "{name} was called {repeated} times with the same input; the limit is {}",
+                    "{name} was called {nth} times with the same input; the limit is {}",
                     self.snapshot.max_repeats
                 )));
             }
@@ -378,7 +402,7 @@ impl Executor {
             if matches!(state, State::Ready | State::Suspended { .. }) {
                 self.history.record(&name, asked_at);
             }
-            turn.calls.push(Call { seq, call_id, name, input, digest, effect, state, announced: false, conflicts: 0 });
+            turn.calls.push(Call::new(seq, (call_id, name, input), (digest, nth), effect, state));
         }
         let last = turn.calls.last().map_or(self.seq, |call| call.seq);
         if last > self.snapshot.max_steps && turn.ends.is_none() {

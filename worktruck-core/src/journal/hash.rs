@@ -75,6 +75,8 @@ pub fn step_hash(previous: Digest, step: &Step) -> Result<Digest> {
         cost: NanoUsd,
         started_at: Timestamp,
         completed_at: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tried: Option<Digest>,
     }
     Digest::of_json(&Link {
         previous,
@@ -91,5 +93,6 @@ pub fn step_hash(previous: Digest, step: &Step) -> Result<Digest> {
         cost: step.cost.0,
         started_at: step.started_at,
         completed_at: step.completed_at,
+        tried: step.tried.as_ref().map(Digest::of_json).transpose()?,
     })
 }

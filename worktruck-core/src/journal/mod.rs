@@ -57,6 +57,33 @@ pub struct Snapshot {
     /// The IANA time zone of the tenant; UTC if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// What the run sees and is answered if it is a trial; absent if it takes effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+}
+
+/// What a run lives by that tries things out without doing them: a trial.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Trial {
+    /// The moment that it takes for the present: it sees what the store held for true then, and what it has tried to
+    /// write itself.
+    pub as_of: Timestamp,
+    /// What calls outside came back with in the run that it was forked from, in the order in which they were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Recalled>,
+}
+
+/// What a call outside came back with in another run: in a trial it stands for the call.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Recalled {
+    /// The tool.
+    pub tool: String,
+    /// The digest of its input.
+    pub input: Digest,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// What came out.
+    pub output: Value,
 }
 
 /// What a step is.
@@ -143,6 +170,9 @@ pub struct Step {
     /// Names the output where it is stored out of line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload_ref: Option<Digest>,
+    /// The changes that it would have made to the store, if the run is a trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Value>,
 }
 
 /// Reads a member that is there as a value, also where it is `null`.

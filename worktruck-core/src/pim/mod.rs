@@ -40,6 +40,7 @@ pub mod search;
 mod stored;
 pub mod tasks;
 mod travel;
+mod tried;
 pub mod webhooks;
 mod write;
 
@@ -50,4 +51,5 @@ pub use record::{ByTime, Everything, Filter, Record};
 pub use records::{Pim, Records};
 pub use stored::{Stored, Temporal};
 pub use travel::{Difference, FieldEntry};
+pub use tried::{TriedChange, tried_changes};
 pub use write::{Deleting, Writing, create, delete, replace, update};

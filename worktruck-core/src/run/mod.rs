@@ -18,7 +18,7 @@ pub use approval::{Answer, Approval, ApprovalStatus, Decision, ON_BUDGET, UNKNOW
 pub use budget::{BudgetAction, OnBudget};
 pub use event::{Event, EventType, NewEvent};
 pub use lease::{BlueprintVersion, ClaimRequest, Claimed, Lease, Renewal};
-pub use record::{Commit, CommitStep, RunRecord, Signal, Transition};
+pub use record::{Commit, CommitStep, Fork, RunRecord, Signal, Transition};
 pub use status::{FailureCategory, RunStatus, WaitingReason};
 
 /// A run of an agent, as anybody may see it.
@@ -77,12 +77,32 @@ pub struct Run {
     /// blueprint without a saved config.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_version: Option<u64>,
+    /// Whether it is a trial, which writes nothing and calls nobody outside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// The moment that a trial takes for the present; that of its first start if it was not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// Where it goes on from, if it began in the middle of another run.
+    #[serde(flatten)]
+    pub forked_from: Option<ForkedFrom>,
     /// Whatever the caller keeps with it.
     pub metadata: Map<String, Value>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// The place in another run from which a run goes on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ForkedFrom {
+    /// The other run.
+    #[serde(rename = "forked_from")]
+    pub run: RunId,
+    /// Its first step that is not part of this run.
+    #[serde(rename = "forked_from_seq")]
+    pub from_seq: u32,
 }
 
 /// A cost in JSON: cents with their fraction, and exact nano-dollars beside them.
@@ -125,6 +145,10 @@ pub struct NewRun {
     pub run_at: Option<Timestamp>,
     /// Higher goes first, -100 to 100.
     pub priority: i8,
+    /// Whether it is a trial: its writes are recorded and not made, and nobody outside is called.
+    pub dry_run: bool,
+    /// The moment that it takes for the present, which makes it a trial; that of its first start if absent.
+    pub as_of: Option<Timestamp>,
     /// Whatever the caller keeps with it.
     pub metadata: Map<String, Value>,
     /// Enqueueing again with the same key and content answers with the first run. Kept per tenant.
@@ -142,6 +166,8 @@ impl NewRun {
             deadline_secs: None,
             run_at: None,
             priority: 0,
+            dry_run: false,
+            as_of: None,
             metadata: Map::new(),
             idempotency_key: None,
         }
@@ -194,6 +220,10 @@ impl NewRun {
             cancel_requested_at: None,
             attempt: 0,
             config_version: None,
+            // Nothing that is known of the past alone is a reason to write the present.
+            dry_run: self.dry_run || self.as_of.is_some(),
+            as_of: self.as_of,
+            forked_from: None,
             metadata: self.metadata,
             created_at: now,
             updated_at: now,

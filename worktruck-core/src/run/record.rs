@@ -7,8 +7,8 @@ use crate::store::Changes;
 use crate::{Error, ErrorKind, NanoUsd, Result, Timestamp};
 
 use super::{
-    Answer, Approval, ClaimRequest, Claimed, Event, EventType, FailureCategory, Lease, NewEvent, NewRun, Renewal, Run,
-    RunStatus, WaitingReason,
+    Answer, Approval, ClaimRequest, Claimed, Event, EventType, FailureCategory, ForkedFrom, Lease, NewEvent, NewRun,
+    Renewal, Run, RunStatus, WaitingReason,
 };
 
 /// The one write of a running agent: what it did, and where that leaves the run.
@@ -35,6 +35,22 @@ pub struct Commit {
     pub transition: Transition,
     /// How long the lease lasts from now on.
     pub lease_for: Duration,
+}
+
+/// A run that begins in the middle of another one, as a store accepts it: a run and the journal that it has before
+/// anybody takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fork {
+    /// The run. It has no idempotency key: what it begins with is no part of what a key stands for.
+    pub run: NewRun,
+    /// Where it goes on from.
+    pub from: ForkedFrom,
+    /// What it lives by. Its deadline is not this one, but counts from the run's own first start.
+    pub snapshot: Snapshot,
+    /// The steps before that place, as a chain of its own.
+    pub steps: Vec<Step>,
+    /// What people have decided about the calls among them.
+    pub approvals: Vec<Approval>,
 }
 
 /// A step and the changes that are committed with it.
@@ -139,6 +155,49 @@ impl RunRecord {
         (record, events)
     }
 
+    /// The record of a run that has just been accepted in the middle of another one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if the run is malformed, has an idempotency key, or its steps are not numbered from 1.
+    pub fn fork(fork: &Fork, tenant: crate::TenantId, now: Timestamp) -> Result<(Self, Vec<Event>)> {
+        fork.run.check()?;
+        if fork.run.idempotency_key.is_some() {
+            return Err(Error::invalid("a fork has no idempotency key").at("/idempotency_key"));
+        }
+        if let Some((seq, _)) = (1..).zip(&fork.steps).find(|(seq, step)| step.seq != *seq) {
+            return Err(Error::invalid(format!(
+                "the steps of a fork begin at 1 without gap, and step {seq} is missing"
+            )));
+        }
+        let (mut record, mut events) = Self::accept(fork.run.clone(), tenant, now);
+        record.run.forked_from = Some(fork.from);
+        record.pin(&fork.snapshot);
+        record.run.deadline_at = None;
+        let recorded = |step: &Step| NewEvent::step_recorded(step.seq, step.kind, &step.name, step.outcome);
+        record.head_seq = fork.steps.last().map_or(0, |step| step.seq);
+        record.run.cost.0 = fork.steps.iter().map(|step| step.cost.0).sum();
+        events.extend(record.place(fork.steps.iter().map(recorded).collect(), now));
+        Ok((record, events))
+    }
+
+    /// Takes over what the run lives by.
+    fn pin(&mut self, snapshot: &Snapshot) {
+        self.blueprint_version = Some(snapshot.blueprint_version);
+        self.run.config_version = snapshot.config_version;
+        self.run.deadline_at = Some(snapshot.deadline_at);
+        self.run.budget_usd_cents = snapshot.budget_usd_cents;
+        self.run.as_of = snapshot.trial.as_ref().map(|trial| trial.as_of);
+    }
+
+    /// Whether its deadline is another one after the next claim: the clock stands still while a run waits, and that of
+    /// a fork has not begun to run.
+    #[must_use]
+    pub const fn moves_deadline(&self) -> bool {
+        let is_unbegun_fork = self.run.forked_from.is_some() && self.run.started_at.is_none();
+        is_unbegun_fork || matches!(self.run.status, RunStatus::Waiting)
+    }
+
     /// Whether `request` may take the run now.
     #[must_use]
     pub fn is_claimable(&self, request: &ClaimRequest, now: Timestamp) -> bool {
@@ -176,6 +235,9 @@ impl RunRecord {
         self.run.status = RunStatus::Running;
         self.run.waiting_reason = None;
         self.run.attempt += 1;
+        if let (None, Some(_), Some(secs)) = (self.run.started_at, self.run.forked_from, self.run.deadline_secs) {
+            self.run.deadline_at = Some(now.after(Duration::from_secs(secs.into())));
+        }
         self.run.started_at.get_or_insert(now);
         self.run.updated_at = now;
         let lease = Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at);
@@ -245,10 +307,7 @@ impl RunRecord {
             events.push(NewEvent::step_recorded(step.seq, step.kind, &step.name, step.outcome));
         }
         if let Some(snapshot) = &commit.snapshot {
-            self.blueprint_version = Some(snapshot.blueprint_version);
-            self.run.config_version = snapshot.config_version;
-            self.run.deadline_at = Some(snapshot.deadline_at);
-            self.run.budget_usd_cents = snapshot.budget_usd_cents;
+            self.pin(snapshot);
         }
         self.reserved = commit.reserved;
         self.forfeited = commit.forfeited;

@@ -16,6 +16,7 @@ mod retention;
 mod run;
 mod secret;
 mod tenant;
+mod tried;
 mod view;
 mod walk;
 mod words;

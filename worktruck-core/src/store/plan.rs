@@ -171,7 +171,7 @@ fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: 
 }
 
 /// The writes of each entity with the numbers that are given out, and the writes of the counters.
-fn numbered<'a, 's>(
+pub(super) fn numbered<'a, 's>(
     changes: &'a Changes,
     slices: impl Fn(&EntityKey) -> &'s [Slice],
     at: Timestamp,

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::journal::Journal;
 use crate::run::{
-    Approval, ApprovalStatus, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal,
+    Approval, ApprovalStatus, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus,
+    Signal,
 };
 use crate::{ApprovalId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -97,6 +98,23 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// - `IdempotencyMismatch`: a key was used before with other content.
     /// - `Conflict`: an id is taken.
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>>;
+
+    /// Accepts a run that begins in the middle of another one, together with the journal that it has by then: both, or
+    /// neither. The other run is not looked at.
+    ///
+    /// It is queued, with an event for itself and one for each step, and claimed as a run that has begun with the
+    /// snapshot: by the version of its blueprint, with a journal, and before any commit of its own.
+    ///
+    /// # Contract
+    ///
+    /// - `fork_is_queued_with_its_journal`, `fork_goes_on_where_its_steps_end`, `refused_fork_leaves_nothing`
+    /// - `deadline_of_a_fork_counts_from_its_first_start`
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: [`RunRecord::fork`](crate::run::RunRecord::fork) refuses it.
+    /// - `Conflict`: its id is taken.
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run>;
 
     /// Takes up to `request.limit` runs of any tenant: queued and waiting ones whose time has come and running
     /// ones whose lease has expired. The time of a run that waits has come when a question is answered, or when it
@@ -248,6 +266,7 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// # Contract
     ///
     /// - `journal_returns_what_was_committed`, `large_payloads_come_back_whole`
+    /// - `what_a_trial_tried_comes_back_and_is_not_written`
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::{self, Kind};
 use crate::temporal::{At, Slice, Write, WriteOp, merge_patch};
-use crate::{Cursor, Error, ErrorKind, Page, PageRequest, Period, Result, TenantId, Timestamp};
+use crate::{Cursor, EntityId, Error, ErrorKind, Page, PageRequest, Period, Result, TenantId, Timestamp};
 
 use super::query::{Filter, ListScope, Position};
 use super::{Changes, EntityKey, EntityStore, ListQuery, Provenance, Require, Sort, Version};
@@ -23,6 +23,8 @@ pub struct View {
     now: Timestamp,
     /// The moment that reads of the present are fixed to.
     known: Option<Timestamp>,
+    /// Whether what was written after that moment has not happened for it.
+    is_pinned: bool,
     pending: Arc<[Changes]>,
     /// What it takes for the present, if not that.
     present: Option<At>,
@@ -32,7 +34,7 @@ impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, known: None, pending: Arc::from([]), present: None }
+        Self { store, tenant, now, known: None, is_pinned: false, pending: Arc::from([]), present: None }
     }
 
     /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
@@ -57,6 +59,25 @@ impl View {
         self
     }
 
+    /// The same view with further changes on top of what is pending.
+    #[must_use]
+    pub fn and_pending(mut self, changes: Changes) -> Self {
+        self.pending = self.pending.iter().cloned().chain([changes]).collect();
+        self
+    }
+
+    /// The same view of what was committed by `moment`, which it takes for the present of both times: what others wrote
+    /// since does not show, what is pending does.
+    ///
+    /// A search for words finds what has the words now, and shows it as it was.
+    #[must_use]
+    pub const fn pinned(mut self, moment: Timestamp) -> Self {
+        self.now = moment;
+        self.known = Some(moment);
+        self.is_pinned = true;
+        self
+    }
+
     /// The same view of what is committed by now: its reads of the present see the same, whatever others commit
     /// meanwhile.
     ///
@@ -71,6 +92,25 @@ impl View {
             self.known = Some(self.store.head(self.tenant).await?.floor);
         }
         Ok(self)
+    }
+
+    /// A moment for views to be [pinned](Self::pinned) to: `as_of`, or what is committed by now, also by others whose
+    /// clocks are ahead. From now on nothing is committed at or before it.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: `as_of` lies in the future.
+    /// - `HistoryExpired`: `as_of` lies before what the tenant keeps.
+    pub async fn moment(&self, as_of: Option<Timestamp>) -> Result<Timestamp> {
+        let moment = match as_of {
+            Some(as_of) => as_of,
+            None => self.store.head(self.tenant).await?.floor.max(self.now),
+        };
+        let nothing = EntityKey::new(Kind::AgentConfig, EntityId::from_uuid(uuid::Uuid::nil()));
+        let present = if as_of.is_some() { self.now } else { moment };
+        // Whatever it shows, the read fixes the moment.
+        self.store.entity(self.tenant, nothing, At::as_of(moment), present).await?;
+        Ok(moment)
     }
 
     /// Whose entities it shows.
@@ -108,7 +148,7 @@ impl View {
             return Ok(stored);
         }
         // What the next write goes by is that of the newest write, which need not be visible.
-        let newest = self.store.history(self.tenant, key, PageRequest::new(1, None)?).await?.data.pop();
+        let newest = self.newest(key).await?;
         // A reader whose clock runs behind writes after what it sees.
         let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
         let micros = i64::try_from(self.pending.len()).unwrap_or(0);
@@ -144,23 +184,55 @@ impl View {
         let scope = ListScope::new(self.tenant, &query, &filter).of_view();
         let place = query.page.cursor().map(|cursor| cursor.open::<Place>(&scope)).transpose()?.unwrap_or_default();
         let keys = self.pending_keys(query.kind);
+        let is_search = query.text.is_some() || query.title.is_some();
         let pending = self.pending_items(&keys, &query, &filter, place.after.as_ref()).await?;
         let limit = query.page.limit();
         let Place { stored, stored_done, .. } = place;
         let mut merge = Merge { stored, stored_done, pending: pending.into(), data: Vec::new(), limit };
         while !merge.is_full() && !merge.stored_done {
-            let at = if query.text.is_some() { query.at } else { self.seen(query.at) };
+            let at = if is_search { query.at } else { self.seen(query.at) };
             let part = ListQuery { page: merge.request()?, at, ..query.clone() };
             let page = self.store.list(self.tenant, part, self.present()).await;
             let page = page.map_err(|error| self.lost(query.at, error))?;
             let mut stored = Vec::with_capacity(page.data.len());
             for version in page.data {
                 let position = position(&version, &query.sort)?;
-                stored.push((position, (!keys.contains(&version.key)).then_some(version)));
+                let version = if is_search { self.as_it_was(version).await? } else { Some(version) };
+                stored.push((position, version.filter(|version| !keys.contains(&version.key))));
             }
             merge.take(stored, page.next_cursor, &query.sort);
         }
         merge.finish(&scope)
+    }
+
+    /// A moment after all that is pending.
+    pub(super) fn after_pending(&self) -> Timestamp {
+        let micros = i64::try_from(self.pending.len()).unwrap_or(0);
+        Timestamp::from_micros(self.present().as_micros().saturating_add(micros)).next()
+    }
+
+    /// The newest write to an entity that the view knows of.
+    async fn newest(&self, key: EntityKey) -> Result<Option<Version>> {
+        let until = self.known.filter(|_| self.is_pinned).unwrap_or(Timestamp::FOREVER);
+        let mut cursor = None;
+        loop {
+            // The newest one will do, but for entities that were written since.
+            let limit = if cursor.is_none() { 1 } else { PageRequest::MAX_LIMIT };
+            let page = self.store.history(self.tenant, key, PageRequest::new(limit, cursor)?).await?;
+            let found = page.data.into_iter().find(|version| version.sys().from() <= until);
+            cursor = page.next_cursor;
+            if found.is_some() || cursor.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// What a search found in the present, as a pinned view shows it.
+    async fn as_it_was(&self, found: Version) -> Result<Option<Version>> {
+        if !self.is_pinned {
+            return Ok(Some(found));
+        }
+        self.store.entity(self.tenant, found.key, self.seen(At::NOW), self.present()).await
     }
 
     /// The same view by a clock that shows `moment` at least.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::journal::Journal;
-use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
@@ -150,6 +150,10 @@ impl<S: Store> EntityStore for FaultyStore<S> {
 impl<S: Store> RunStore for FaultyStore<S> {
     async fn enqueue(&self, tenant: TenantId, runs: Vec<NewRun>, now: Timestamp) -> Result<Vec<Run>> {
         self.call("enqueue", self.inner.enqueue(tenant, runs, now)).await
+    }
+
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        self.call("fork", self.inner.fork(tenant, fork, now)).await
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {

@@ -251,7 +251,8 @@ and_the_rest! {
     ],
     /// An expired lease is never taken over.
     expired_lost_is_noticed, ExpiredLost: [
-        claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused events_are_numbered_without_gaps
+        claim_takes_only_what_the_worker_has commit_under_a_stale_lease_is_refused
+        deadline_of_a_fork_counts_from_its_first_start events_are_numbered_without_gaps
         expired_lease_is_claimed_again_under_a_higher_fence expired_run_counts_and_is_taken_over_at_the_limit
         expired_run_is_taken_over_by_one_worker expired_runs_stand_among_the_queued limit_holds_as_it_is_at_the_claim
         open_calls_and_reservations_are_kept_until_settled refused_commit_tells_nobody renew_keeps_a_run
@@ -260,6 +261,7 @@ and_the_rest! {
     /// A run goes on at whatever version of its blueprint.
     claim_of_any_version_is_noticed, ClaimOfAnyVersion: [
         claim_takes_only_what_the_worker_has expired_run_counts_and_is_taken_over_at_the_limit
+        fork_is_queued_with_its_journal
     ],
     /// A claim takes all there is.
     limit_of_claim_ignored_is_noticed, LimitOfClaimIgnored: [
@@ -268,7 +270,7 @@ and_the_rest! {
         claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at
         empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued run_held_back_by_a_limit_blocks_no_other
         runs_are_listed_newest_first_and_filtered takeover_is_a_turn tenant_served_longest_ago_goes_first
-        turns_do_not_depend_on_clocks
+        turns_do_not_depend_on_clocks what_a_trial_tried_comes_back_and_is_not_written
     ],
     /// Runs that were given up wait until no other is queued.
     queued_first_is_noticed, QueuedFirst: [expired_runs_stand_among_the_queued takeover_is_a_turn],
@@ -342,8 +344,9 @@ and_the_rest! {
     ],
     /// A claim does not say when the run began.
     start_unrecorded_is_noticed, StartUnrecorded: [
-        expired_lease_is_claimed_again_under_a_higher_fence first_claim_starts_the_run
-        released_run_is_claimed_at_once_and_keeps_its_attempts run_waits_for_an_answer_until_it_is_too_late
+        deadline_of_a_fork_counts_from_its_first_start expired_lease_is_claimed_again_under_a_higher_fence
+        first_claim_starts_the_run released_run_is_claimed_at_once_and_keeps_its_attempts
+        run_waits_for_an_answer_until_it_is_too_late
     ],
     /// A lease is renewed whatever its number.
     no_fence_on_renewal_is_noticed, NoFenceOnRenewal: [
@@ -379,7 +382,7 @@ and_the_rest! {
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
         commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
         commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
-        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
+        fork_goes_on_where_its_steps_end one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// What the changes of a step rest on is not looked at.
     steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
@@ -410,7 +413,10 @@ and_the_rest! {
     /// A commit made again is refused.
     repeated_refused_is_noticed, RepeatedRefused: [commit_made_again_changes_nothing commit_made_again_tells_once],
     /// The first commit must bring a snapshot, also if it records nothing.
-    snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [run_can_be_given_back_before_it_has_a_snapshot],
+    snapshot_always_wanted_is_noticed, SnapshotAlwaysWanted: [
+        deadline_of_a_fork_counts_from_its_first_start fork_goes_on_where_its_steps_end
+        run_can_be_given_back_before_it_has_a_snapshot
+    ],
     /// A run that does not exist reads as lost.
     unknown_run_is_lost_is_noticed, UnknownRunIsLost: [
         commit_of_an_unknown_run_is_refused lease_under_another_tenant_is_worth_nothing
@@ -450,7 +456,7 @@ and_the_rest! {
         signal_to_an_unknown_run_is_refused
     ],
     /// The tenant is left out of `run`.
-    run_of_any_tenant_is_noticed, RunOfAnyTenant: [run_of_another_tenant_is_not_read],
+    run_of_any_tenant_is_noticed, RunOfAnyTenant: [fork_is_queued_with_its_journal run_of_another_tenant_is_not_read],
     /// The tenant is left out of `runs`.
     runs_of_any_tenant_is_noticed, RunsOfAnyTenant: [runs_show_nothing_of_another_tenant],
     /// The tenant is left out of `journal`.
@@ -466,14 +472,31 @@ and_the_rest! {
         many_claims_at_once_keep_to_the_limit_of_runs raised_limit_frees_runs_at_once
         runs_are_listed_newest_first_and_filtered
     ],
+    /// A fork begins without the steps that it goes on from.
+    fork_begins_anew_is_noticed, ForkBeginsAnew: [
+        fork_goes_on_where_its_steps_end fork_is_queued_with_its_journal refused_fork_leaves_nothing
+    ],
+    /// A fork whose id is taken is answered with the run that has it.
+    fork_overwrites_is_noticed, ForkOverwrites: [refused_fork_leaves_nothing],
+    /// A fork has the deadline of what it lives by.
+    fork_inherits_is_noticed, ForkInherits: [deadline_of_a_fork_counts_from_its_first_start],
+    /// What a trial would have written is not kept.
+    tried_forgotten_is_noticed, TriedForgotten: [what_a_trial_tried_comes_back_and_is_not_written],
     /// Large payloads are lost.
-    payloads_cut_is_noticed, PayloadsCut: [large_payloads_come_back_whole payload_of_a_remaining_run_stays],
+    payloads_cut_is_noticed, PayloadsCut: [
+        deadline_of_a_fork_counts_from_its_first_start fork_goes_on_where_its_steps_end fork_is_queued_with_its_journal
+        large_payloads_come_back_whole payload_of_a_remaining_run_stays refused_fork_leaves_nothing
+    ],
     /// What a run lives by is not kept.
     snapshot_forgotten_is_noticed, SnapshotForgotten: [
-        journal_returns_what_was_committed large_payloads_come_back_whole
+        deadline_of_a_fork_counts_from_its_first_start fork_goes_on_where_its_steps_end fork_is_queued_with_its_journal
+        journal_returns_what_was_committed large_payloads_come_back_whole refused_fork_leaves_nothing
     ],
     /// Events of steps are lost.
-    events_lost_is_noticed, EventsLost: [commit_is_all_or_nothing_with_its_changes events_are_numbered_without_gaps],
+    events_lost_is_noticed, EventsLost: [
+        commit_is_all_or_nothing_with_its_changes events_are_numbered_without_gaps fork_goes_on_where_its_steps_end
+        fork_is_queued_with_its_journal
+    ],
     /// The first wait waits.
     first_wait_sleeps_is_noticed, FirstWaitSleeps: [
         answer_lets_a_waiting_run_go_on dropped_wait_loses_nothing enqueue_wakes_a_waiting_worker

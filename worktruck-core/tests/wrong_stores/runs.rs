@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Journal};
 use worktruck_core::run::{
-    Answer, Approval, ApprovalStatus, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Lease, NewRun,
-    Renewal, Run, RunStatus, Signal, Transition,
+    Answer, Approval, ApprovalStatus, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Fork, Lease,
+    NewRun, Renewal, Run, RunStatus, Signal, Transition,
 };
 use worktruck_core::store::{ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
 use worktruck_core::{ApprovalId, Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -67,6 +67,27 @@ impl RunStore for Broken {
             },
             _ => self.inner.enqueue(tenant, runs, now).await,
         }
+    }
+
+    async fn fork(&self, tenant: TenantId, mut fork: Fork, now: Timestamp) -> Result<Run> {
+        match self.defect {
+            ForkBeginsAnew => {
+                fork.steps.clear();
+                fork.approvals.clear();
+            }
+            ForkOverwrites => {
+                let id = fork.run.id;
+                return match self.inner.fork(tenant, fork, now).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        Ok(self.inner.run(tenant, id).await?.expect("its id is taken"))
+                    }
+                    answer => answer,
+                };
+            }
+            ForkInherits => fork.run.deadline_secs = None,
+            _ => {}
+        }
+        self.inner.fork(tenant, fork, now).await
     }
 
     async fn claim(&self, mut request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
@@ -358,6 +379,7 @@ impl RunStore for Broken {
                 }
                 PayloadsCut => journal.steps.iter_mut().for_each(|step| step.output = step.output.take().map(cut)),
                 ReservationsForgotten => journal.reserved = NanoUsd::ZERO,
+                TriedForgotten => journal.steps.iter_mut().for_each(|step| step.tried = None),
                 SnapshotForgotten => journal.snapshot = None,
                 _ => {}
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
-use worktruck_core::run::{Event, RunRecord};
+use worktruck_core::run::{Event, Fork, RunRecord};
 use worktruck_core::{Digest, Error, Result, RunId, TenantId, Timestamp};
 
 use crate::error::{Failure, is_disconnected, is_duplicate, out_of_time};
@@ -15,14 +15,17 @@ use crate::link::Link;
 use crate::rows::to_json;
 use crate::statement::{Rows as _, Statement, columns};
 
-use super::{batch, record};
+use super::batch::{self, Batch};
+use super::record;
 
 columns! {
     /// New rows of `run` and `queue`.
     NewRows {
         tenant: Uuid = "uuid", id: Uuid = "uuid", blueprint: String = "text", created_at: i64 = "bigint",
         run_at: i64 = "bigint", priority: i16 = "smallint", delayed: bool = "boolean", state: String = "text",
-        input: String = "text", metadata: String = "text", event_seq: i32 = "int", events: String = "text",
+        input: String = "text", metadata: String = "text", event_seq: i32 = "int", last_seq: i32 = "int",
+        events: String = "text", head_seq: i32 = "int", blueprint_version: Option<i64> = "bigint",
+        snapshot: Option<String> = "text",
     }
 }
 
@@ -38,6 +41,8 @@ pub(crate) struct NewRuns {
     now: Timestamp,
     runs: Vec<(RunRecord, Vec<Event>)>,
     keys: Vec<(String, Digest, RunId)>,
+    /// What the only run begins with, if it is a fork.
+    fork: Option<Box<Fork>>,
 }
 
 /// Runs to be written, and whoever waits for that: they are told whether they were, or else some key or
@@ -64,13 +69,20 @@ impl NewRuns {
         runs: Vec<(RunRecord, Vec<Event>)>,
         keys: Vec<(String, Digest, RunId)>,
     ) -> Self {
-        Self { tenant, now, runs, keys }
+        Self { tenant, now, runs, keys, fork: None }
     }
 
-    fn push(&self, rows: &mut NewRows, keys: &mut NewKeys) -> Result<()> {
+    /// A run that goes on from the middle of another one.
+    pub(super) fn fork(tenant: TenantId, now: Timestamp, run: (RunRecord, Vec<Event>), fork: Fork) -> Self {
+        Self { tenant, now, runs: vec![run], keys: Vec::new(), fork: Some(Box::new(fork)) }
+    }
+
+    fn push(&self, rows: &mut NewRows, keys: &mut NewKeys, begun: &mut Batch) -> Result<()> {
         let tenant = self.tenant.as_uuid();
         for (record, events) in &self.runs {
             let run = &record.run;
+            // The events of steps are no rows of their own.
+            let own = if self.fork.is_some() { events.get(..1).unwrap_or_default() } else { events };
             rows.push(
                 tenant,
                 run.id.as_uuid(),
@@ -83,8 +95,15 @@ impl NewRuns {
                 to_json(&run.input)?,
                 to_json(&run.metadata)?,
                 batch::count(record.event_seq)?,
-                batch::compact(events)?,
+                batch::count(own.last().map_or(0, |event| event.seq))?,
+                batch::compact(own)?,
+                batch::count(record.head_seq)?,
+                record.blueprint_version.map(i64::from),
+                self.fork.as_ref().map(|fork| to_json(&fork.snapshot)).transpose()?,
             );
+            if let Some(fork) = &self.fork {
+                begun.begin(self.tenant, fork, events)?;
+            }
         }
         for (key, digest, run) in &self.keys {
             keys.push(tenant, key.clone(), digest.as_bytes().to_vec(), run.as_uuid());
@@ -158,9 +177,9 @@ impl Intake {
     }
 
     async fn write(&mut self, group: &[Accept]) -> Result<(), Failure> {
-        let (mut rows, mut keys) = (NewRows::default(), NewKeys::default());
+        let (mut rows, mut keys, mut begun) = (NewRows::default(), NewKeys::default(), Batch::default());
         for accept in group {
-            accept.new.push(&mut rows, &mut keys)?;
+            accept.new.push(&mut rows, &mut keys, &mut begun)?;
         }
         if rows.is_empty() {
             return Ok(());
@@ -170,22 +189,23 @@ impl Intake {
         statement.with("new", format!("SELECT c.* FROM {rows}"));
         statement.with(
             "accepted",
-            "INSERT INTO run (tenant, id, blueprint, created_at, state, input, metadata)
-             SELECT tenant, id, blueprint, created_at, state::json, input::json, metadata::json FROM new",
+            "INSERT INTO run (tenant, id, blueprint, created_at, state, input, metadata, snapshot)
+             SELECT tenant, id, blueprint, created_at, state::json, input::json, metadata::json, snapshot::json FROM new",
         );
         statement.with(
             "queued",
             "INSERT INTO queue (tenant, run, created_at, run_at, attempt, priority, delayed, status, blueprint, fence,
-                 updated_at, head_seq, commits, event_seq, cost, reserved, forfeited)
-             SELECT tenant, id, created_at, run_at, 0, priority, delayed, 'queued', blueprint, 0, created_at, 0, 0,
-                 event_seq, 0, 0, 0
+                 updated_at, head_seq, commits, event_seq, cost, reserved, forfeited, blueprint_version)
+             SELECT tenant, id, created_at, run_at, 0, priority, delayed, 'queued', blueprint, 0, created_at, head_seq, 0,
+                 event_seq, 0, 0, 0, blueprint_version
              FROM new",
         );
         statement.with(
             "told",
             "INSERT INTO event (tenant, run, last_seq, at, body)
-             SELECT tenant, id, event_seq, created_at, events::json FROM new",
+             SELECT tenant, id, last_seq, created_at, events::json FROM new",
         );
+        begun.write_begun(&mut statement);
         if !keys.is_empty() {
             let keys = keys.bind(&mut statement, "k");
             statement.with(

@@ -3,20 +3,24 @@
 #![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
 
 mod beside;
+mod values;
 
 use serde_json::Value;
 use uuid::Uuid;
-use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Step};
-use worktruck_core::run::{Approval, Commit, Event, NewEvent, RunRecord, RunStatus, Transition};
+use worktruck_core::journal::Step;
+use worktruck_core::run::{Approval, Commit, Event, Fork, RunRecord, RunStatus, Transition};
 use worktruck_core::store::Message;
-use worktruck_core::{Digest, Error, Result, TenantId, Timestamp};
+use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::rows::{number, to_json};
 use crate::statement::{Rows as _, Statement, columns};
 
-use beside::{Approvals, Messages, write_approvals, write_messages};
+use beside::{Approvals, Messages, Tried, write_approvals, write_messages, write_tried};
 
 use super::record;
+use values::{payload_text, stride};
+
+pub(super) use values::{compact, count};
 
 /// What a record is written over: if any of this is no longer so, nothing of the run is written.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +28,15 @@ pub(crate) struct Was {
     fence: u64,
     commits: u64,
     event_seq: u64,
-    /// Whether the run waits for a person: then its deadline moves when it goes on.
-    waits: bool,
+    /// Whether its deadline is another one when it goes on.
+    moves_deadline: bool,
 }
 
 impl Was {
     /// What `record` is before it is changed.
     pub(crate) const fn of(record: &RunRecord) -> Self {
-        let waits = matches!(record.run.status, RunStatus::Waiting);
-        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq, waits }
+        let moves_deadline = record.moves_deadline();
+        Self { fence: record.fence, commits: record.commits, event_seq: record.event_seq, moves_deadline }
     }
 }
 
@@ -146,6 +150,7 @@ pub(crate) struct Batch {
     runs: Runs,
     steps: Steps,
     payloads: Payloads,
+    tried: Tried,
     calls: Calls,
     approvals: Approvals,
     events: Events,
@@ -212,6 +217,7 @@ impl Batch {
             || commit.snapshot.is_some()
             || !commit.calls.is_empty()
             || !commit.approvals.is_empty()
+            || step.tried.is_some()
         {
             return Ok(false);
         }
@@ -299,7 +305,7 @@ impl Batch {
         let run = &record.run;
         let snapshot = commit.and_then(|commit| commit.snapshot.as_ref()).map(to_json).transpose()?;
         let ended = run.status.is_terminal();
-        if !ended && snapshot.is_none() && !was.waits {
+        if !ended && snapshot.is_none() && !was.moves_deadline {
             return Ok(());
         }
         let at_end = |value: i64| ended.then_some(value);
@@ -390,7 +396,32 @@ impl Batch {
             step.model.as_ref().map(to_json).transpose()?,
             step.usage.as_ref().map(to_json).transpose()?,
         );
+        if let Some(tried) = &step.tried {
+            self.tried.push(key.i, key.tenant, key.run, count(step.seq)?, to_json(tried)?);
+        }
         Ok(())
+    }
+
+    /// Adds the journal that a fork begins with, whose run is none of the records.
+    pub(super) fn begin(&mut self, tenant: TenantId, fork: &Fork, events: &[Event]) -> Result<()> {
+        let key = Key { i: 0, tenant: tenant.as_uuid(), run: fork.run.id.as_uuid() };
+        self.len = 1;
+        // The first event is that of the run.
+        for (step, event) in fork.steps.iter().zip(events.iter().skip(1)) {
+            self.step(key, step, event)?;
+        }
+        self.approve(tenant, &fork.approvals)
+    }
+
+    /// Adds the parts that write the [journals](Self::begin) of forks.
+    pub(super) fn write_begun(self, statement: &mut Statement) {
+        if self.is_empty() {
+            return;
+        }
+        statement.with("written", "SELECT 0 AS i");
+        write_journal(self.steps, self.payloads, self.calls, self.events, statement);
+        write_tried(self.tried, statement);
+        write_approvals(self.approvals, statement);
     }
 
     /// A payload as the row of its step has it: its text, or the name of its row of `payload`.
@@ -477,6 +508,7 @@ impl Batch {
         statement.with("written", written.join(" UNION ALL "));
         write_runs(self.runs, statement);
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
+        write_tried(self.tried, statement);
         write_approvals(self.approvals, statement);
         write_messages(self.messages, statement);
     }
@@ -552,37 +584,4 @@ fn write_journal(steps: Steps, payloads: Payloads, calls: Calls, events: Events,
             ),
         );
     }
-}
-
-/// Events that follow each other, as a row of `event` has them.
-pub(super) fn compact(events: &[Event]) -> Result<String> {
-    let compact =
-        |event: &Event| NewEvent { event_type: event.event_type, data: event.data.clone(), actor: event.actor.clone() };
-    to_json(&events.iter().map(compact).collect::<Vec<_>>())
-}
-
-/// The text of a payload, which is not the canonical one: that has room for fewer numbers than JSON. With
-/// its digest, if it is too long to be kept in the row of its step.
-fn payload_text(value: &Value) -> Result<(String, Option<Digest>)> {
-    let text = to_json(value)?;
-    // The canonical form of a number is at most 22 characters, and that of all else is no longer than
-    // the text: a text far below the limit needs no closer look.
-    if text.len() <= INLINE_PAYLOAD_BYTES / 16 {
-        return Ok((text, None));
-    }
-    let canonical = serde_json_canonicalizer::to_vec(value)
-        .map_err(|e| Error::invalid("payload has no canonical JSON form").with_source(e))?;
-    let is_long = canonical.len() > INLINE_PAYLOAD_BYTES;
-    Ok((text, is_long.then(|| Digest::of_bytes(&canonical))))
-}
-
-/// How far from its end a lease is looked at again at the latest, in microseconds.
-fn stride(record: &RunRecord) -> i64 {
-    let from = record.run.updated_at.as_micros();
-    record.lease_expires_at.map_or(0, |until| until.as_micros().saturating_sub(from)) / 2
-}
-
-/// A count of what happens in a run, as its rows have it.
-pub(super) fn count(of: impl TryInto<i32>) -> Result<i32> {
-    of.try_into().map_err(|_| Error::invalid("a run has at most 2147483647 steps, commits and events"))
 }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
-use worktruck_core::run::{Event, NewRun, Run, RunRecord};
+use worktruck_core::run::{Event, Fork, NewRun, Run, RunRecord};
 use worktruck_core::store::run_content;
 use worktruck_core::{Digest, Error, ErrorKind, Result, RunId, TenantId, Timestamp};
 
@@ -58,6 +58,17 @@ pub(super) async fn enqueue(
         // Another call has used a key or an id since: the next look finds it.
     }
     Err(Error::unavailable("others use the same keys or ids too fast; try again"))
+}
+
+/// Accepts a run that goes on from the middle of another one.
+pub(super) async fn fork(store: &PgStore, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+    check(&fork.run)?;
+    let record = RunRecord::fork(&fork, tenant, now)?;
+    let run = record.0.run.clone();
+    if store.writer.accept(NewRuns::fork(tenant, now, record, fork)).await? {
+        return Ok(run);
+    }
+    Err(Error::conflict(format!("run {} exists", run.id)))
 }
 
 fn check(run: &NewRun) -> Result<()> {

@@ -48,10 +48,11 @@ pub(super) async fn read_parts(
         "SELECT s.id, s.started_at, s.completed_at, s.cost, s.seq::bigint AS seq, s.kind, s.outcome,
              s.name::text AS name,
              s.call_digest, s.hash, coalesce(s.input, i.body)::text AS input, coalesce(s.output, o.body)::text AS output,
-             s.output_ref, s.model::text AS model, s.usage::text AS usage
+             s.output_ref, s.model::text AS model, s.usage::text AS usage, t.body::text AS tried
          FROM step s
          LEFT JOIN payload i ON i.tenant = s.tenant AND i.digest = s.input_ref
          LEFT JOIN payload o ON o.tenant = s.tenant AND o.digest = s.output_ref
+         LEFT JOIN tried t ON t.tenant = s.tenant AND t.run = s.run AND t.seq = s.seq
          WHERE s.tenant = $1 AND s.run = $2 ORDER BY s.seq",
     )
     .bind(tenant.as_uuid())
@@ -100,6 +101,7 @@ fn step(row: &PgRow) -> Result<Step> {
         started_at: row.time("started_at")?,
         completed_at: row.maybe_time("completed_at")?,
         payload_ref: row.maybe_digest("output_ref")?,
+        tried: row.maybe_json("tried")?,
     })
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{
-    Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, RunStatus, Signal,
+    Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus, Signal,
 };
 use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore};
 use worktruck_core::{ApprovalId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
@@ -37,6 +37,12 @@ impl RunStore for PgStore {
             self.work.announce();
         }
         Ok(accepted)
+    }
+
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        let run = enqueue::fork(self, tenant, fork, now).await?;
+        self.work.announce();
+        Ok(run)
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {

@@ -184,6 +184,7 @@ fn step(run: &Run, seq: u32, previous: worktruck_core::Digest, output: Value, no
         started_at: now,
         completed_at: Some(now.next()),
         payload_ref: None,
+        tried: None,
     };
     step.hash = journal::step_hash(previous, &step).expect("JSON");
     step
@@ -208,5 +209,6 @@ fn snapshot(run: &Run) -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }

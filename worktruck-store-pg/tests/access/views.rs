@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use worktruck_core::Timestamp;
 use worktruck_core::entity::Kind;
-use worktruck_core::run::{Signal, Transition};
+use worktruck_core::run::{NewRun, Signal, Transition};
 use worktruck_core::store::{EntityKey, EntityStore as _, RunStore as _};
 use worktruck_core::temporal::At;
 
@@ -214,8 +214,11 @@ async fn runs_steps_and_events_are_what_the_ports_say() {
     let fail = Transition::Fail { category: worktruck_core::run::FailureCategory::Timeout, detail: "late".to_owned() };
     commit(store, &claimed, Vec::new(), fail, at(11)).await;
 
+    let past = NewRun { as_of: Some(at(3)), ..new_run(json!(3)) };
+    let trial = enqueue(store, tenant, past, at(12)).await;
+
     let mut owner = place.owner().await;
-    for run in [&ended, &queued, &taken, &running, &failed] {
+    for run in [&ended, &queued, &taken, &running, &failed, &trial] {
         let run = store.run(tenant, run.id).await.unwrap().unwrap();
         let mut row = owner.row(&format!("SELECT * FROM runs WHERE id = '{}'", run.id)).await;
         let columns = row.as_object_mut().unwrap();

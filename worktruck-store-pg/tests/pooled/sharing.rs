@@ -66,6 +66,7 @@ fn commit(number: u64, changes: Changes) -> Commit {
         started_at: at(0),
         completed_at: Some(at(1)),
         payload_ref: None,
+        tried: None,
     };
     Commit {
         number,
@@ -100,6 +101,7 @@ fn snapshot() -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
-use worktruck_core::run::{Event, NewRun, Run, RunRecord};
+use worktruck_core::run::{Event, Fork, NewRun, Run, RunRecord};
 use worktruck_core::store::run_content;
 use worktruck_core::{Digest, Error, ErrorKind, Result, RunId, TenantId, Timestamp};
 
@@ -11,13 +11,37 @@ use crate::rows::{Columns as _, IdBytes as _, insert, to_json};
 use crate::work;
 use crate::writer::Transact;
 
-use super::record;
+use super::{journal, record};
 
 /// Accepts runs; answers with them and the generation of work that they make, if any is new.
 pub(super) struct Enqueue {
     pub(super) tenant: TenantId,
     pub(super) runs: Vec<NewRun>,
     pub(super) now: Timestamp,
+}
+
+/// Accepts a run that begins in the middle of another one; answers with it and the generation of work that it makes.
+pub(super) struct EnqueueFork {
+    pub(super) tenant: TenantId,
+    pub(super) fork: Fork,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Transact for EnqueueFork {
+    type Output = (Run, Option<u64>);
+
+    async fn run(&self, tx: &mut SqliteConnection) -> Result<Self::Output> {
+        let Self { tenant, fork, now } = self;
+        let (record, events) = RunRecord::fork(fork, *tenant, *now)?;
+        if record::load(tx, *tenant, fork.run.id).await?.is_some() {
+            return Err(Error::conflict(format!("run {} exists", fork.run.id)));
+        }
+        record::add(tx, std::slice::from_ref(&record)).await?;
+        record::add_events(tx, *tenant, &[events]).await?;
+        journal::begin(tx, *tenant, fork).await?;
+        Ok((record.run, Some(work::count(tx).await?)))
+    }
 }
 
 /// What is decided about a run to be accepted.

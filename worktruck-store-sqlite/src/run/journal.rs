@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Journal, OpenCall, Step};
-use worktruck_core::run::Commit;
+use worktruck_core::journal::{INLINE_PAYLOAD_BYTES, Journal, OpenCall, Snapshot, Step};
+use worktruck_core::run::{Commit, Fork};
 use worktruck_core::{Digest, Error, Result, RunId, TenantId};
 
 use crate::error::OrFailed as _;
@@ -15,18 +15,40 @@ use super::{approval, record};
 /// Adds what a commit adds to the journal of a run.
 pub(super) async fn extend(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, commit: &Commit) -> Result<()> {
     if let Some(snapshot) = &commit.snapshot {
-        sqlx::query("UPDATE run_content SET snapshot = ?3 WHERE tenant = ?1 AND id = ?2")
-            .bind(tenant.bytes())
-            .bind(run.bytes())
-            .bind(to_json(snapshot)?)
-            .execute(&mut *tx)
-            .await
-            .or_failed("write a snapshot")?;
+        pin(tx, tenant, run, snapshot).await?;
     }
+    write_steps(tx, tenant, run, commit.steps.iter().map(|step| &step.step)).await?;
+    write_calls(tx, tenant, run, &commit.calls).await
+}
+
+/// Adds what a fork begins with.
+pub(super) async fn begin(tx: &mut SqliteConnection, tenant: TenantId, fork: &Fork) -> Result<()> {
+    pin(tx, tenant, fork.run.id, &fork.snapshot).await?;
+    write_steps(tx, tenant, fork.run.id, &fork.steps).await?;
+    approval::save(tx, tenant, &fork.approvals).await
+}
+
+async fn pin(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, snapshot: &Snapshot) -> Result<()> {
+    sqlx::query("UPDATE run_content SET snapshot = ?3 WHERE tenant = ?1 AND id = ?2")
+        .bind(tenant.bytes())
+        .bind(run.bytes())
+        .bind(to_json(snapshot)?)
+        .execute(tx)
+        .await
+        .or_failed("write a snapshot")
+        .map(drop)
+}
+
+async fn write_steps(
+    tx: &mut SqliteConnection,
+    tenant: TenantId,
+    run: RunId,
+    new: impl IntoIterator<Item = &Step>,
+) -> Result<()> {
     let mut payloads = BTreeMap::new();
-    let mut steps = Vec::with_capacity(commit.steps.len());
-    for step in &commit.steps {
-        steps.push(StepRow::new(&step.step, &mut payloads)?);
+    let mut steps = Vec::new();
+    for step in new {
+        steps.push(StepRow::new(step, &mut payloads)?);
     }
     let payloads: Vec<(Vec<u8>, String)> =
         payloads.into_iter().map(|(digest, body)| (digest.as_bytes().to_vec(), body)).collect();
@@ -51,7 +73,12 @@ pub(super) async fn extend(tx: &mut SqliteConnection, tenant: TenantId, run: Run
     })
     .await
     .or_failed("write a step")?;
-    write_calls(tx, tenant, run, &commit.calls).await
+    let tried: Vec<(u32, &String)> = steps.iter().filter_map(|step| Some((step.seq, step.tried.as_ref()?))).collect();
+    insert(tx, "tried (tenant, run, seq, body)", 4, "", &tried, |query, (seq, body)| {
+        query.bind(tenant.bytes()).bind(run.bytes()).bind(*seq).bind((*body).clone())
+    })
+    .await
+    .or_failed("write what a step has tried")
 }
 
 async fn write_calls(tx: &mut SqliteConnection, tenant: TenantId, run: RunId, calls: &[OpenCall]) -> Result<()> {
@@ -83,9 +110,10 @@ pub(super) async fn read(tx: &mut SqliteConnection, tenant: TenantId, run: RunId
         .await
         .or_failed("read a snapshot")?;
     let steps = sqlx::query(
-        "SELECT s.body, s.output_ref, i.body AS input, o.body AS output FROM step s
+        "SELECT s.body, s.output_ref, i.body AS input, o.body AS output, t.body AS tried FROM step s
          LEFT JOIN payload i ON i.tenant = s.tenant AND i.digest = s.input_ref
          LEFT JOIN payload o ON o.tenant = s.tenant AND o.digest = s.output_ref
+         LEFT JOIN tried t ON t.tenant = s.tenant AND t.run = s.run AND t.seq = s.seq
          WHERE s.tenant = ? AND s.run = ? ORDER BY s.seq",
     )
     .bind(tenant.bytes())
@@ -117,6 +145,7 @@ struct StepRow {
     body: String,
     input_ref: Option<Vec<u8>>,
     output_ref: Option<Vec<u8>>,
+    tried: Option<String>,
 }
 
 impl StepRow {
@@ -134,7 +163,9 @@ impl StepRow {
             payloads.insert(digest, text);
         }
         let [input_ref, output_ref] = refs;
-        Ok(Self { seq: step.seq, body: to_json(&body)?, input_ref, output_ref })
+        let tried = body.as_object_mut().and_then(|members| members.remove("tried"));
+        let tried = tried.map(|tried| to_json(&tried)).transpose()?;
+        Ok(Self { seq: step.seq, body: to_json(&body)?, input_ref, output_ref, tried })
     }
 }
 
@@ -158,6 +189,7 @@ fn step(row: &SqliteRow) -> Result<Step> {
     if let Some(input) = row.maybe_json("input")? {
         step.input = input;
     }
+    step.tried = row.maybe_json("tried")?;
     let output_ref: Option<&[u8]> = row.try_get("output_ref").or_failed("read a journal")?;
     if output_ref.is_some() {
         step.output = row.maybe_json("output")?;

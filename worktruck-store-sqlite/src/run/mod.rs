@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Sqlite};
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
 use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -27,6 +27,12 @@ impl RunStore for SqliteStore {
         let (accepted, generation) = self.writer.transact(enqueue::Enqueue { tenant, runs, now }).await?;
         self.announce(generation);
         Ok(accepted)
+    }
+
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        let (run, generation) = self.writer.transact(enqueue::EnqueueFork { tenant, fork, now }).await?;
+        self.announce(generation);
+        Ok(run)
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {

@@ -72,8 +72,8 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
     insert(
         tx,
         "run (tenant, id, blueprint, status, priority, run_at, created_at, delayed, fence, head_seq, commits, event_seq,
-             reserved, forfeited, state)",
-        15,
+             reserved, forfeited, state, blueprint_version)",
+        16,
         "",
         &rows,
         |query, (record, state, ..)| {
@@ -88,13 +88,14 @@ pub(super) async fn add(tx: &mut SqliteConnection, records: &[RunRecord]) -> Res
                 .bind(run.created_at.as_micros())
                 .bind(run.created_at < run.run_at)
                 .bind(0)
-                .bind(0)
+                .bind(record.head_seq)
                 .bind(0)
                 // Invariant: a run that was just accepted has a handful of events.
                 .bind(i64::try_from(record.event_seq).unwrap_or(i64::MAX))
                 .bind(record.reserved.as_nanos())
                 .bind(record.forfeited.as_nanos())
                 .bind(state.clone())
+                .bind(record.blueprint_version)
         },
     )
     .await

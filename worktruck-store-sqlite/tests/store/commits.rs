@@ -29,6 +29,7 @@ fn snapshot() -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }
 
@@ -49,6 +50,7 @@ fn step(seq: u32, output: Value, changes: Changes) -> CommitStep {
         started_at: at(0),
         completed_at: Some(at(1)),
         payload_ref: None,
+        tried: None,
     };
     CommitStep { step, changes }
 }

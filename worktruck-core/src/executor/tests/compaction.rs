@@ -46,6 +46,7 @@ fn snapshot() -> Snapshot {
         max_tokens: 1_000,
         max_repeats: 100,
         timezone: None,
+        trial: None,
     }
 }
 

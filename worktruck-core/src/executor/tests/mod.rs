@@ -5,10 +5,12 @@ mod conflicts;
 mod divergence;
 mod failover;
 mod faults;
+mod forks;
 mod hooks;
 mod interruptions;
 mod resume;
 mod rules;
+mod trials;
 mod turns;
 
 use std::sync::Arc;
@@ -39,7 +41,7 @@ fn played(script: Script) -> (Stage, Arc<FaultyStore<MemoryStore>>) {
 }
 
 /// What must be the same however often a run was taken over.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct End {
     status: RunStatus,
     output: Option<Value>,
@@ -51,7 +53,7 @@ struct End {
     distinct: Vec<usize>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct StepEnd {
     name: String,
     /// Of a tool; a model's names the chain before it, which knows times.

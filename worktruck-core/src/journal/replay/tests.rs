@@ -38,6 +38,7 @@ fn snapshot(max_steps: u32) -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn blank(kind: StepKind, name: &str, input: Value) -> Step {
         started_at: Timestamp::from_micros(10),
         completed_at: None,
         payload_ref: None,
+        tried: None,
     }
 }
 
@@ -139,7 +141,7 @@ fn other_digest(digest: Digest, byte: usize) -> Digest {
 type Mutation = fn(&mut Step, usize);
 
 /// Every way to change one recorded thing, each certain to change it.
-const MUTATIONS: [(&str, Mutation); 19] = [
+const MUTATIONS: [(&str, Mutation); 20] = [
     ("id", |step, _| step.id = step_id(0xffff)),
     ("seq", |step, _| step.seq += 1),
     ("kind", |step, _| {
@@ -167,6 +169,7 @@ const MUTATIONS: [(&str, Mutation); 19] = [
     ("completed_at", |step, _| {
         step.completed_at = Some(step.completed_at.map_or(Timestamp::EPOCH, Timestamp::next));
     }),
+    ("tried", |step, _| step.tried = if step.tried.is_some() { None } else { Some(Value::Null) }),
     ("payload_ref", |step, n| {
         step.payload_ref = Some(other_digest(step.payload_ref.unwrap_or_else(|| Digest::of_bytes(b"")), n));
     }),

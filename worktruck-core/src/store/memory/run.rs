@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::journal::Journal;
 use crate::run::{
-    Approval, ClaimRequest, Claimed, Commit, CommitStep, Event, Lease, NewRun, Renewal, Run, RunRecord, RunStatus,
-    Signal,
+    Approval, ClaimRequest, Claimed, Commit, CommitStep, Event, Fork, Lease, NewRun, Renewal, Run, RunRecord,
+    RunStatus, Signal,
 };
 use crate::store::{
     ApprovalQuery, Candidate, CommitOutcome, Provenance, RunQuery, RunStore, approval_scope, event_scope, in_turn,
@@ -27,6 +27,20 @@ impl RunStore for MemoryStore {
         drop(state);
         self.work.notify(usize::MAX);
         Ok(accepted)
+    }
+
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        let (record, events) = RunRecord::fork(&fork, tenant, now)?;
+        let mut state = self.state();
+        if state.runs.run(tenant, fork.run.id).is_some() {
+            return Err(Error::conflict(format!("run {} exists", fork.run.id)));
+        }
+        let stored = state.runs.put(record, events);
+        stored.begin(fork.snapshot, fork.steps, fork.approvals);
+        let run = stored.record.run.clone();
+        drop(state);
+        self.work.notify(usize::MAX);
+        Ok(run)
     }
 
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {

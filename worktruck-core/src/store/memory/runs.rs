@@ -138,12 +138,17 @@ impl StoredRun {
         if commit.snapshot.is_some() {
             self.snapshot = commit.snapshot;
         }
-        // What other backends store out of line has the same name here.
-        let named = |step: Step| Step { payload_ref: step.output.as_ref().and_then(payload_ref), ..step };
         self.steps.extend(commit.steps.into_iter().map(|step| named(step.step)));
         self.calls.extend(commit.calls.into_iter().map(|call| (call.seq, call)));
         let head = self.record.head_seq;
         self.calls.retain(|seq, _| *seq > head);
+    }
+
+    /// Takes in the journal that a fork begins with.
+    pub(super) fn begin(&mut self, snapshot: Snapshot, steps: Vec<Step>, approvals: Vec<Approval>) {
+        self.snapshot = Some(snapshot);
+        self.steps.extend(steps.into_iter().map(named));
+        self.approve(approvals);
     }
 
     /// What people were asked, in order of the calls.
@@ -167,4 +172,9 @@ impl StoredRun {
             forfeited: self.record.forfeited,
         }
     }
+}
+
+/// What other backends store out of line has the same name here.
+fn named(step: Step) -> Step {
+    Step { payload_ref: step.output.as_ref().and_then(payload_ref), ..step }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::EntityId;
 use crate::entity::Term;
-use crate::store::{MemoryStore, SortField};
+use crate::store::{MemoryStore, NextNumber, SortField};
 
 const KIND: Kind = Kind::Contact;
 
@@ -233,5 +233,86 @@ proptest! {
             };
             assert_eq!(seen(&shown), seen(&committed));
         });
+    }
+}
+
+#[tokio::test]
+async fn pinned_view_shows_what_was_and_what_is_pending() {
+    let store = Arc::new(MemoryStore::default());
+    store.apply(tenant(), Changes::none().write(key(1), put("Ada")), user(), at(10)).await.unwrap();
+    store.apply(tenant(), Changes::none().write(key(2), put("Bob")), user(), at(10)).await.unwrap();
+    let moment = view(&store, at(20), Vec::new()).moment(None).await.unwrap();
+    assert_eq!(moment, at(20));
+    // The clock stands still, and what others do comes later all the same.
+    for name in ["Ada Two", "Ada Three", "Ada Four"] {
+        store.apply(tenant(), Changes::none().write(key(1), rename(name)), user(), at(20)).await.unwrap();
+    }
+    store.apply(tenant(), Changes::none().write(key(2), WriteOp::Delete), user(), at(20)).await.unwrap();
+    store.apply(tenant(), Changes::none().write(key(3), put("Ada Later")), user(), at(20)).await.unwrap();
+
+    let pending = vec![Changes::none().write(key(1), rename("Ada King")).write(key(4), put("Ada Lovelace"))];
+    let pinned = view(&store, at(50), pending).pinned(moment);
+    assert_eq!(pinned.now(), moment);
+    let ada = pinned.entity(key(1), At::NOW).await.unwrap().unwrap();
+    assert_eq!((name(&ada), ada.slice.version), ("Ada King", 2), "counted on from what was");
+    assert_eq!(pinned.entity(key(3), At::NOW).await.unwrap(), None);
+    let names = |page: Page<Version>| page.data.iter().map(|version| name(version).to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(pinned.list(ListQuery::new(KIND)).await.unwrap()), ["Ada King", "Bob", "Ada Lovelace"]);
+
+    // A search finds by the words of now, and shows what it finds as it was.
+    let search = ListQuery { text: Some("ada".to_owned()), ..ListQuery::new(KIND) };
+    let plain = view(&store, at(50), Vec::new()).pinned(moment);
+    assert_eq!(names(plain.list(search).await.unwrap()), ["Ada"]);
+
+    let early = view(&store, at(50), Vec::new());
+    assert_eq!(early.moment(Some(at(60))).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    assert_eq!(early.moment(Some(at(15))).await.unwrap(), at(15));
+}
+
+#[tokio::test]
+async fn tried_changes_are_those_that_a_commit_would_make() {
+    let store = Arc::new(MemoryStore::default());
+    store.apply(tenant(), Changes::none().write(key(1), put("Ada")), user(), at(10)).await.unwrap();
+    let pinned = view(&store, at(20), vec![Changes::none().write(key(2), put("Bob"))]).pinned(at(20));
+    let tags = json!({ "display_name": "Cy", "tags": ["vip"] });
+    let unique = Require::UniqueTerm { kind: KIND, term: Term::new("tag", "vip") };
+    let refused = [
+        (Changes::none().create(key(1), json!({ "display_name": "Ada" })), ErrorKind::Conflict),
+        (Changes::none().create(key(2), json!({ "display_name": "Bob" })), ErrorKind::Conflict),
+        (Changes::none().write(key(3), rename("Nobody")), ErrorKind::NotFound),
+        (Changes::none().require(Require::Version { key: key(1), version: 2 }), ErrorKind::VersionMismatch),
+        (Changes::none().write(key(3), WriteOp::Put(json!({ "display_name": 1 }))), ErrorKind::InvalidRequest),
+    ];
+    for (changes, kind) in refused {
+        assert_eq!(pinned.tried(changes.clone()).await.unwrap_err().kind(), kind, "{changes:?}");
+    }
+    let one = Changes::none().create(key(3), tags.clone()).require(unique);
+    assert_eq!(pinned.tried(one.clone()).await.unwrap(), one);
+    let two = pinned.and_pending(one.clone());
+    let again = Changes { writes: Vec::new(), requires: Vec::new(), ..one };
+    let again = again.create(key(4), tags).require(Require::UniqueTerm { kind: KIND, term: Term::new("tag", "vip") });
+    assert_eq!(two.tried(again).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let fits = Changes::none().write(key(2), rename("Bob Two")).require(Require::Version { key: key(2), version: 1 });
+    assert_eq!(two.tried(fits.clone()).await.unwrap(), fits);
+}
+
+#[tokio::test]
+async fn tried_changes_get_the_next_numbers() {
+    let store = Arc::new(MemoryStore::default());
+    let counter = EntityId::from_uuid(Uuid::from_u128(50));
+    let numbered = |n| {
+        let body = json!({ "title": "a task", "identifier": "" });
+        let (key, field, prefix) =
+            (EntityKey { kind: Kind::Task, ..key(n) }, "identifier".to_owned(), "API-".to_owned());
+        Changes::none().create(key, body).number(NextNumber { counter, key, field, prefix })
+    };
+    store.apply(tenant(), numbered(1), user(), at(10)).await.unwrap();
+    let view = view(&store, at(20), Vec::new()).pinned(at(20));
+    let first = view.tried(numbered(2)).await.unwrap();
+    let second = view.clone().and_pending(first.clone()).tried(numbered(3)).await.unwrap();
+    for (changes, n, identifier) in [(&first, 2, "API-2"), (&second, 3, "API-3")] {
+        let shown = view.clone().and_pending(changes.clone());
+        let task = shown.entity(EntityKey { kind: Kind::Task, ..key(n) }, At::NOW).await.unwrap().unwrap();
+        assert_eq!(task.slice.body.unwrap()["identifier"], json!(identifier));
     }
 }

@@ -167,6 +167,7 @@ pub(super) fn snapshot() -> Snapshot {
         fallback_models: Vec::new(),
         on_budget: Vec::new(),
         timezone: None,
+        trial: None,
     }
 }
 
@@ -243,6 +244,7 @@ impl Held {
             started_at: at(1),
             completed_at: Some(at(2)),
             payload_ref: None,
+            tried: None,
         };
         step.hash = journal::step_hash(previous, &step).expect("the payloads are JSON");
         step

@@ -45,6 +45,7 @@ pub mod entity_list;
 pub mod entity_read;
 pub mod entity_write;
 pub mod feed;
+pub mod forks;
 pub mod integrations;
 pub mod journal;
 pub mod lease;

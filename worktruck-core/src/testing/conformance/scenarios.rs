@@ -176,6 +176,13 @@ macro_rules! conformance_scenarios {
                 events_are_numbered_without_gaps
                 runs_are_listed_newest_first_and_filtered
             }
+            forks {
+                fork_is_queued_with_its_journal
+                fork_goes_on_where_its_steps_end
+                refused_fork_leaves_nothing
+                deadline_of_a_fork_counts_from_its_first_start
+                what_a_trial_tried_comes_back_and_is_not_written
+            }
             retention {
                 expired_run_is_gone_with_all_that_is_its
                 runs_that_ended_later_or_not_at_all_stay

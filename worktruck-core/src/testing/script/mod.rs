@@ -46,7 +46,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::guardrail::{Gate, OnBlock, OnExpiry, Rule, RuleKind};
-use crate::journal::Snapshot;
+use crate::journal::{Recalled, Snapshot, Trial};
 use crate::pricing::Price;
 use crate::run::{BudgetAction, OnBudget, Run};
 use crate::tool::{Tool, ToolSpec};
@@ -89,6 +89,10 @@ pub struct Script {
     pub lease_for: Duration,
     /// Names of contacts that are there before the run.
     pub contacts: Vec<String>,
+    /// Whether the run is a trial.
+    pub dry_run: bool,
+    /// What stands for calls outside in a trial.
+    pub answers: Vec<Recalled>,
 }
 
 /// The model's name in snapshots.
@@ -114,7 +118,16 @@ impl Script {
             returns: ReturnOrder::Oldest,
             lease_for: Duration::from_secs(30),
             contacts: Vec::new(),
+            dry_run: false,
+            answers: Vec::new(),
         }
+    }
+
+    /// The same run as a trial.
+    #[must_use]
+    pub const fn tried_out(mut self) -> Self {
+        self.dry_run = true;
+        self
     }
 
     /// The same run under a further rule.
@@ -165,8 +178,8 @@ impl Script {
         self
     }
 
-    /// What a run lives by that starts at `now`.
-    fn snapshot(&self, run: &Run, tools: &Cast, now: Timestamp) -> Snapshot {
+    /// What a run lives by that starts at `now`, and takes `moment` for the present if it is a trial.
+    fn snapshot(&self, run: &Run, tools: &Cast, now: Timestamp, moment: Option<Timestamp>) -> Snapshot {
         Snapshot {
             blueprint: BLUEPRINT.to_owned(),
             blueprint_version: 1,
@@ -185,6 +198,7 @@ impl Script {
             max_tokens: self.max_tokens,
             max_repeats: self.max_repeats,
             timezone: None,
+            trial: moment.map(|as_of| Trial { as_of, answers: self.answers.clone() }),
         }
     }
 

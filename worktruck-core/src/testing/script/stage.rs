@@ -140,6 +140,7 @@ impl Stage {
                 store.apply(tenant, changes, Provenance::new("script", "import"), now).await?;
             }
             let run = NewRun::new(self.run_id(), BLUEPRINT, Script::input());
+            let run = NewRun { dry_run: self.script.dry_run, ..run };
             store.enqueue(tenant, vec![run], now).await.map(drop)
         })
     }
@@ -332,7 +333,9 @@ impl Stage {
         let options = Options { lease_for: self.script.lease_for, secrets: self.script.secrets.clone().into() };
         let run = claimed.run.clone();
         if !claimed.has_journal {
-            let snapshot = self.script.snapshot(&run, &self.tools, self.now());
+            let view = View::new(Arc::clone(&self.store) as Arc<_>, run.tenant_id, self.now());
+            let moment = run.dry_run.then(|| block_on(view.moment(run.as_of))).transpose()?;
+            let snapshot = self.script.snapshot(&run, &self.tools, self.now(), moment);
             return Executor::begin(run, claimed.commits, snapshot, options);
         }
         let journal = block_on(self.store.journal(run.tenant_id, run.id))?
@@ -412,18 +415,26 @@ impl Stage {
     }
 
     fn call(&self, call: ToolCall) -> Option<Held> {
-        let ToolCall { seq, name, input, asked_at, idempotency_key, pending, .. } = call;
+        let view = call.view(Arc::clone(&self.store) as Arc<_>, self.tenant());
+        let tried = call.is_tried.then(|| view.clone());
+        let ToolCall { seq, name, input, asked_at, idempotency_key, .. } = call;
         let result: Result<ToolOutput, ToolError> = match self.tools.named(&name) {
             None => Err(ToolError::new(format!("nobody plays {name}"))),
             Some(tool) => {
                 let (tenant, run) = (self.tenant(), self.run_id());
-                let view = View::new(Arc::clone(&self.store) as Arc<_>, tenant, asked_at).with_pending(pending);
                 let ids = DerivedIds::new(run, seq);
                 let context = ToolContext { tenant, run, seq, now: asked_at, view, ids, idempotency_key };
-                if input["hang"] == true {
+                let result = if input["hang"] == true {
                     tool.call(context, input).now_or_never()?
                 } else {
                     block_on(tool.call(context, input))
+                };
+                match tried {
+                    Some(view) => result.and_then(|output| {
+                        let changes = block_on(view.tried(output.changes)).map_err(ToolError::not_made)?;
+                        Ok(ToolOutput { changes, ..output })
+                    }),
+                    None => result,
                 }
             }
         };

@@ -1,4 +1,4 @@
-//! What is written beside runs and their journals: what people are asked, and what webhooks are told.
+//! What is written beside runs and their steps: what was only tried out, what people are asked, and what webhooks are told.
 
 use uuid::Uuid;
 use worktruck_core::store::told_of;
@@ -6,6 +6,11 @@ use worktruck_core::store::told_of;
 use crate::statement::{Rows as _, Statement, columns};
 
 use super::WRITTEN;
+
+columns! {
+    /// New rows of `tried`.
+    Tried { i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", seq: i32 = "int", body: String = "text" }
+}
 
 columns! {
     /// Rows of `approval`, new or written over.
@@ -21,6 +26,20 @@ columns! {
         i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", seq: i64 = "bigint",
         told: &'static str = "text", at: i64 = "bigint", body: String = "text",
     }
+}
+
+pub(super) fn write_tried(tried: Tried, statement: &mut Statement) {
+    if tried.is_empty() {
+        return;
+    }
+    let rows = tried.bind(statement, "c");
+    statement.with(
+        "tried_out",
+        format!(
+            "INSERT INTO tried (tenant, run, seq, body)
+             SELECT tenant, run, seq, body::json FROM {rows} WHERE {WRITTEN}"
+        ),
+    );
 }
 
 pub(super) fn write_approvals(approvals: Approvals, statement: &mut Statement) {
