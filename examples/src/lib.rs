@@ -1,5 +1,6 @@
 //! What the examples share: where they keep their store, and how they show a run.
 
+pub mod agent;
 pub mod crash;
 pub mod fleet;
 pub mod place;

@@ -17,7 +17,9 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
+use crate::metrics::{self, Metrics, Unmeasured};
 use crate::providers::{Local, Providers};
+use crate::stream::Listeners;
 
 /// How many times a run may make the same call unless its config says otherwise.
 const DEFAULT_MAX_REPEATS: u32 = 5;
@@ -40,6 +42,8 @@ pub(crate) struct Ports {
     pub(crate) blueprints: BTreeMap<String, Blueprint>,
     pub(crate) lease_for: Duration,
     pub(crate) secrets: Arc<[Secret]>,
+    pub(crate) listeners: Listeners,
+    pub(crate) metrics: Arc<dyn Metrics>,
     providers: Providers,
     prices: Vec<pricing::Price>,
 }
@@ -55,6 +59,7 @@ pub struct RuntimeBuilder {
     providers: Providers,
     prices: Vec<pricing::Price>,
     secrets: Vec<Secret>,
+    metrics: Arc<dyn Metrics>,
     lease_for: Duration,
 }
 
@@ -126,6 +131,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps the numbers of what happens here; nothing is counted unless set.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Arc<dyn Metrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
     /// How long a lease lasts; 30 seconds unless set. A crashed run is taken over after that.
     #[must_use]
     pub const fn lease(mut self, lease_for: Duration) -> Self {
@@ -138,8 +150,8 @@ impl RuntimeBuilder {
     /// # Errors
     ///
     /// `InvalidRequest` if a lease lasts no time, the name of a tool or a provider is malformed, two
-    /// tools or two blueprints share a name, a blueprint names a tool that is not registered, or a
-    /// schema is not a JSON Schema.
+    /// tools or two blueprints share a name, a blueprint names a tool that is not registered, a
+    /// schema is not a JSON Schema, or the input of a tool is no object.
     pub fn build(self) -> Result<Runtime> {
         if self.lease_for.is_zero() {
             return Err(Error::invalid("a lease must last for some time"));
@@ -155,6 +167,12 @@ impl RuntimeBuilder {
                 )));
             }
             check_schema(&spec.input_schema, &format!("the input schema of the tool {}", spec.name))?;
+            if let Some(other) = spec.input_schema.get("type").filter(|kind| *kind != "object") {
+                let name = &spec.name;
+                return Err(Error::invalid(format!(
+                    "the input schema of the tool {name} is of {other}, not of an object"
+                )));
+            }
             if tools.insert(spec.name.clone(), tool).is_some() {
                 return Err(Error::invalid(format!("two tools are named {}", spec.name)));
             }
@@ -180,6 +198,8 @@ impl RuntimeBuilder {
             blueprints,
             lease_for: self.lease_for,
             secrets: self.secrets.into_iter().chain(self.providers.secrets()).collect(),
+            listeners: Listeners::default(),
+            metrics: self.metrics,
             providers: self.providers,
             prices: self.prices,
         };
@@ -204,6 +224,7 @@ impl Runtime {
             providers: Providers::default(),
             prices: pricing::builtin(),
             secrets: Vec::new(),
+            metrics: Arc::new(Unmeasured),
             lease_for: DEFAULT_LEASE,
         }
     }
@@ -265,7 +286,10 @@ impl Runtime {
     /// - `NotFound`: the tenant has no such run.
     /// - `Conflict`: the run has ended.
     pub async fn cancel(&self, tenant: TenantId, run: RunId, actor: Option<String>) -> Result<Run> {
-        self.ports.store.signal(tenant, run, Signal::Cancel { actor }, self.now()).await
+        let run = self.ports.store.signal(tenant, run, Signal::Cancel { actor }, self.now()).await?;
+        metrics::ended(&*self.ports.metrics, &run);
+        self.ports.listeners.tell(run.id);
+        Ok(run)
     }
 
     /// The saved config of a blueprint and its version, if there is one.
