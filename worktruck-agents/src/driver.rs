@@ -128,7 +128,8 @@ async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall, span: 
         match result {
             // What only reads the store, or is not committed yet, can be called again without harm.
             Err(error) if error.transient && !call.effect.is_outside() => {
-                tracing::warn!(%error, tool = call.name, "the store could not be reached; calling again");
+                let error = ports.redacted(&error.message);
+                tracing::warn!(error, tool = call.name, "the store could not be reached; calling again");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
             result => {

@@ -351,6 +351,11 @@ impl Ports {
         self.providers.resolve(model).map(|(provider, _)| provider)
     }
 
+    /// A text of somebody else's without what is registered as secret, for a log.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+    }
+
     /// What a run lives by if it starts now.
     pub(crate) async fn snapshot(&self, run: &Run) -> Result<Snapshot> {
         let blueprint = self
