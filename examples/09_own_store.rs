@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use worktruck_core::conformance_stage;
 use worktruck_core::testing::conformance::{SCENARIOS, Stage};
 use worktruck_core::{Error, Result};
@@ -68,10 +68,7 @@ async fn try_out() -> Result<Vec<&'static str>> {
     Ok(failed)
 }
 
-fn failure(done: std::result::Result<(&'static str, bool), tokio::task::JoinError>) -> Option<&'static str> {
-    match done {
-        Ok((_, true)) => None,
-        Ok((name, false)) => Some(name),
-        Err(_) => Some("a scenario that broke off"),
-    }
+/// The name of a scenario that failed.
+fn failure(done: Result<(&'static str, bool), JoinError>) -> Option<&'static str> {
+    done.map_or(Some("a scenario that broke off"), |(name, passed)| (!passed).then_some(name))
 }

@@ -44,6 +44,7 @@ mod folder;
 mod held;
 pub mod import;
 pub mod integrations;
+mod listeners;
 pub mod metrics;
 pub mod net;
 pub mod providers;

@@ -17,9 +17,9 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
+use crate::listeners::Listeners;
 use crate::metrics::{self, Metrics, Unmeasured};
 use crate::providers::{Local, Providers};
-use crate::stream::Listeners;
 
 /// How many times a run may make the same call unless its config says otherwise.
 const DEFAULT_MAX_REPEATS: u32 = 5;

@@ -1,7 +1,5 @@
 //! What happens to a run, told while it happens.
 
-mod listeners;
-
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
@@ -13,8 +11,7 @@ use worktruck_core::store::event_cursor;
 use worktruck_core::{Error, PageRequest, Result, RunId, TenantId};
 
 use crate::Runtime;
-
-pub(crate) use listeners::{Listener, Listeners};
+use crate::listeners::Listener;
 
 /// How long it takes at most to learn of what another process did.
 const POLL: Duration = Duration::from_millis(500);

@@ -69,11 +69,7 @@ impl Secret {
     /// ```
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for form in self.forms_in(&text.clone()) {
-            text = text.replace(form, REPLACEMENT);
-        }
-        text
+        self.forms_in(text).fold(text.to_owned(), |text, form| text.replace(form, REPLACEMENT))
     }
 
     fn is_in(&self, text: &str) -> bool {

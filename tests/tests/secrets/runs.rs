@@ -153,7 +153,7 @@ async fn nothing_secret_that_runs_come_across_is_anywhere_in_the_clear() {
         .provider("openai", openai.clone())
         .secret(Secret::new(FOUND))
         .metrics(counters.clone())
-        .tools(TOOLS.iter().zip(leaks).map(|(name, leak)| Leaky::new(name, leak, &text)))
+        .tools(TOOLS.iter().zip(leaks).map(|(name, leak)| Leaky::tool(name, leak, &text)))
         .blueprint(agent("by_anthropic", "anthropic/claude-mimic"))
         .blueprint(agent("by_openai", "openai/gpt-mimic"))
         .build()

@@ -33,7 +33,7 @@ impl std::fmt::Debug for Leaky {
 }
 
 impl Leaky {
-    pub(crate) fn new(name: &str, leak: Leak, text: &str) -> Arc<dyn Tool> {
+    pub(crate) fn tool(name: &str, leak: Leak, text: &str) -> Arc<dyn Tool> {
         let effect = if let Leak::Output(effect) = leak { effect } else { ToolEffect::Read };
         let spec = ToolSpec {
             name: name.to_owned(),

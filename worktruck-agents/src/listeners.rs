@@ -1,3 +1,5 @@
+//! Who wants to be told of what happens to runs, within this process.
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
