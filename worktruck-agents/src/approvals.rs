@@ -78,6 +78,7 @@ impl Runtime {
         }
         let id = answer.approval;
         self.store().signal(tenant, approval.run_id, Signal::Decide(answer), now).await?;
+        self.ports.listeners.tell(approval.run_id);
         self.approval(tenant, id).await
     }
 

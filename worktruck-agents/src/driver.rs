@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 use worktruck_core::executor::{Effect, Event, Executor, ToolCall};
 use worktruck_core::model::{ModelError, ModelErrorCategory, ModelRequest};
 use worktruck_core::run::{Commit, FailureCategory, Run, RunStatus, Transition};
@@ -19,6 +20,7 @@ use worktruck_core::{DerivedIds, Error, ErrorKind, Result};
 
 use crate::held::{Held, Order};
 use crate::runtime::Ports;
+use crate::{metrics, telemetry};
 
 /// How long to leave the store alone after it could not be reached.
 pub(crate) const STORE_PAUSE: Duration = Duration::from_millis(200);
@@ -37,8 +39,15 @@ pub(crate) async fn drive(
             executor.handle(event_of(order), ports.clock.now())?;
         }
         match executor.next(ports.clock.now())? {
-            Effect::Ask(request) => under_way.push(ask(ports, run, held, executor.model().to_owned(), request).boxed()),
-            Effect::Call(call) => under_way.push(call_tool(ports, run, held, call).boxed()),
+            Effect::Ask(request) => {
+                let span = telemetry::turn(executor.model(), &request);
+                let asked = ask(ports, run, held, executor.model().to_owned(), request, span.clone());
+                under_way.push(asked.instrument(span).boxed());
+            }
+            Effect::Call(call) => {
+                let span = telemetry::call(&call);
+                under_way.push(call_tool(ports, run, held, call, span.clone()).instrument(span).boxed());
+            }
             Effect::Commit(effect) => {
                 if effect.transition != Transition::Continue {
                     under_way.clear();
@@ -87,10 +96,14 @@ fn lost() -> Error {
     Error::new(ErrorKind::LeaseLost, "the lease ran out before it could be renewed")
 }
 
-async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: ModelRequest) -> Result<Event> {
+async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: ModelRequest, span: Span) -> Result<Event> {
     let (provider, is_brought) = match ports.provider_of(run, &model).await {
         Ok(found) => found,
-        Err(error) => return Ok(Event::Replied(Err(error))),
+        Err(error) => {
+            let reply = Err(error);
+            telemetry::replied(&span, &reply);
+            return Ok(Event::Replied(reply));
+        }
     };
     let reply = AssertUnwindSafe(provider.complete(request)).catch_unwind();
     let reply = while_live(held, ports, reply)
@@ -105,13 +118,15 @@ async fn ask(ports: &Ports, run: &Run, held: &Held, model: String, request: Mode
     {
         tracing::warn!(run = %run.id, error = %error.chain(), "cannot note that the key of a tenant was refused");
     }
+    telemetry::replied(&span, &reply);
     Ok(Event::Replied(reply))
 }
 
-async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall) -> Result<Event> {
+async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall, span: Span) -> Result<Event> {
     let Some(tool) = ports.tools.get(&call.name) else {
         let message = format!("this worker has no tool named {}", call.name);
         let result = Err(ToolError::fatal(FailureCategory::ConfigError, message));
+        telemetry::returned(&span, &result);
         return Ok(Event::Returned { seq: call.seq, result });
     };
     loop {
@@ -135,10 +150,14 @@ async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall) -> Res
         match result {
             // What only reads the store, or is not committed yet, can be called again without harm.
             Err(error) if error.transient && !call.effect.is_outside() => {
-                tracing::warn!(%error, tool = call.name, "the store could not be reached; calling again");
+                let error = ports.redacted(&error.message);
+                tracing::warn!(error, tool = call.name, "the store could not be reached; calling again");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
-            result => return Ok(Event::Returned { seq: call.seq, result }),
+            result => {
+                telemetry::returned(&span, &result);
+                return Ok(Event::Returned { seq: call.seq, result });
+            }
         }
     }
 }
@@ -166,6 +185,8 @@ pub(crate) async fn commit(commit: Commit, held: &Held, ports: &Ports) -> Result
         match ports.store.commit(&held.lease(), commit.clone(), ports.clock.now()).await {
             Ok(CommitOutcome::Committed { run, lease }) => {
                 held.confirm(lease, asked_at, commit.lease_for);
+                metrics::committed(&*ports.metrics, &run, &commit);
+                ports.listeners.tell(run.id);
                 return Ok((Event::Committed, run.cancel_requested_at.is_some()));
             }
             Ok(CommitOutcome::Conflicted { seq, error }) => return Ok((Event::Conflicted { seq, error }, false)),

@@ -17,6 +17,8 @@ use worktruck_core::{Clock, EntityId, Error, IdSource, Page, Result, RunId, Secr
 
 use crate::blueprint::Blueprint;
 use crate::clock::{RandomIds, SystemClock};
+use crate::listeners::Listeners;
+use crate::metrics::{self, Metrics, Unmeasured};
 use crate::providers::{Local, Providers};
 use crate::vault::Vault;
 
@@ -42,6 +44,8 @@ pub(crate) struct Ports {
     pub(crate) lease_for: Duration,
     pub(crate) secrets: Arc<[Secret]>,
     pub(crate) vault: Option<Vault>,
+    pub(crate) listeners: Listeners,
+    pub(crate) metrics: Arc<dyn Metrics>,
     providers: Providers,
     prices: Vec<pricing::Price>,
 }
@@ -58,6 +62,7 @@ pub struct RuntimeBuilder {
     prices: Vec<pricing::Price>,
     secrets: Vec<Secret>,
     vault: Option<Vault>,
+    metrics: Arc<dyn Metrics>,
     lease_for: Duration,
 }
 
@@ -136,6 +141,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps the numbers of what happens here; nothing is counted unless set.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Arc<dyn Metrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
     /// How long a lease lasts; 30 seconds unless set. A crashed run is taken over after that.
     #[must_use]
     pub const fn lease(mut self, lease_for: Duration) -> Self {
@@ -148,8 +160,8 @@ impl RuntimeBuilder {
     /// # Errors
     ///
     /// `InvalidRequest` if a lease lasts no time, the name of a tool or a provider is malformed, two
-    /// tools or two blueprints share a name, a blueprint names a tool that is not registered, or a
-    /// schema is not a JSON Schema.
+    /// tools or two blueprints share a name, a blueprint names a tool that is not registered, a
+    /// schema is not a JSON Schema, or the input of a tool is no object.
     pub fn build(self) -> Result<Runtime> {
         if self.lease_for.is_zero() {
             return Err(Error::invalid("a lease must last for some time"));
@@ -165,6 +177,12 @@ impl RuntimeBuilder {
                 )));
             }
             check_schema(&spec.input_schema, &format!("the input schema of the tool {}", spec.name))?;
+            if let Some(other) = spec.input_schema.get("type").filter(|kind| *kind != "object") {
+                let name = &spec.name;
+                return Err(Error::invalid(format!(
+                    "the input schema of the tool {name} is of {other}, not of an object"
+                )));
+            }
             if tools.insert(spec.name.clone(), tool).is_some() {
                 return Err(Error::invalid(format!("two tools are named {}", spec.name)));
             }
@@ -191,6 +209,8 @@ impl RuntimeBuilder {
             lease_for: self.lease_for,
             secrets: self.secrets.into_iter().chain(self.providers.secrets()).collect(),
             vault: self.vault,
+            listeners: Listeners::default(),
+            metrics: self.metrics,
             providers: self.providers,
             prices: self.prices,
         };
@@ -216,6 +236,7 @@ impl Runtime {
             prices: pricing::builtin(),
             secrets: Vec::new(),
             vault: None,
+            metrics: Arc::new(Unmeasured),
             lease_for: DEFAULT_LEASE,
         }
     }
@@ -277,7 +298,10 @@ impl Runtime {
     /// - `NotFound`: the tenant has no such run.
     /// - `Conflict`: the run has ended.
     pub async fn cancel(&self, tenant: TenantId, run: RunId, actor: Option<String>) -> Result<Run> {
-        self.ports.store.signal(tenant, run, Signal::Cancel { actor }, self.now()).await
+        let run = self.ports.store.signal(tenant, run, Signal::Cancel { actor }, self.now()).await?;
+        metrics::ended(&*self.ports.metrics, &run);
+        self.ports.listeners.tell(run.id);
+        Ok(run)
     }
 
     /// The saved config of a blueprint and its version, if there is one.
@@ -355,6 +379,11 @@ impl Ports {
     /// The provider of this name.
     pub(crate) fn named(&self, provider: &str) -> Result<Arc<dyn ModelProvider>> {
         self.providers.named(provider).map_err(|e| e.at("/provider"))
+    }
+
+    /// A text of somebody else's without what is registered as secret, for a log.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
     }
 
     /// What a run lives by if it starts now.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 use worktruck_core::executor::{Executor, Options};
 use worktruck_core::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, FailureCategory, Renewal, RunStatus, Transition,
@@ -15,7 +16,9 @@ use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId, Timestamp};
 
 use crate::driver::{STORE_PAUSE, commit, drive};
 use crate::held::{Held, Order};
+use crate::metrics::Measured;
 use crate::runtime::{Ports, Runtime};
+use crate::telemetry;
 
 /// How long giving back what was dropped may take.
 const TIME_TO_RELEASE: Duration = Duration::from_secs(5);
@@ -146,14 +149,19 @@ impl Worker {
         let count = claimed.len();
         for claimed in claimed {
             tracing::info!(run = %claimed.run.id, attempt = claimed.run.attempt, "run taken");
+            ports.metrics.record(Measured::Claimed { blueprint: &claimed.run.agent_blueprint });
+            ports.listeners.tell(claimed.run.id);
             let (held, orders) = Held::new(claimed.lease.clone(), asked_at, ports.lease_for);
             let held = Arc::new(held);
             let ports = Arc::clone(ports);
             let kept = self.holding.keep(claimed.run.id, &held);
-            tasks.spawn(async move {
+            let span = telemetry::run(&claimed.run);
+            let about_run = span.clone();
+            let work = async move {
                 let (run, _kept) = (claimed.run.id, kept);
                 let (tenant, blueprint) = (claimed.run.tenant_id, claimed.run.agent_blueprint.clone());
                 let left = execute(&ports, claimed, &held, orders).await;
+                telemetry::left(&about_run, &left);
                 if let Ok(RunStatus::Failed) = left
                     && let Err(error) = ports.note_failure(tenant, &blueprint).await
                 {
@@ -162,11 +170,13 @@ impl Worker {
                 match left {
                     Ok(status) => tracing::info!(%run, %status, "run left"),
                     Err(error) if error.kind() == ErrorKind::LeaseLost => {
+                        ports.metrics.record(Measured::LeaseLost { blueprint: &blueprint });
                         tracing::warn!(%run, "lease lost; the run is another worker's");
                     }
                     Err(error) => tracing::error!(%run, error = %error.chain(), "run abandoned"),
                 }
-            });
+            };
+            tasks.spawn(work.instrument(span));
         }
         count
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -37,13 +38,19 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
             add(&format!("in {name}, shifted by {shift}"), sure.as_bytes().to_vec());
         }
     }
-    let escaped = secret.iter().fold(String::new(), |mut text, byte| {
-        let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        let _ = if is_plain { write!(text, "{}", char::from(*byte)) } else { write!(text, "%{byte:02X}") };
-        text
-    });
-    add("escaped for URLs", escaped.clone().into_bytes());
-    add("escaped for URLs in small letters", escaped.to_lowercase().into_bytes());
+    let escaped = |upper: bool| {
+        secret.iter().fold(String::new(), |mut text, byte| {
+            let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+            let _ = match (is_plain, upper) {
+                (true, _) => write!(text, "{}", char::from(*byte)),
+                (false, true) => write!(text, "%{byte:02X}"),
+                (false, false) => write!(text, "%{byte:02x}"),
+            };
+            text
+        })
+    };
+    add("escaped for URLs", escaped(true).into_bytes());
+    add("escaped for URLs in small letters", escaped(false).into_bytes());
     add("as a list of bytes", format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec());
     if let Ok(text) = str::from_utf8(secret) {
         let json = serde_json::to_string(text).unwrap();
@@ -54,6 +61,13 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Form> {
         add("as Debug writes it", debug.as_bytes()[1..debug.len() - 1].to_vec());
     }
     forms
+}
+
+/// A text with a secret in every form but as a list of bytes, which nobody writes into a text.
+pub(crate) fn written(secret: &str) -> String {
+    let forms = forms(secret.as_bytes()).into_iter().filter(|form| form.name != "as a list of bytes");
+    let texts: Vec<String> = forms.map(|form| String::from_utf8(form.bytes).unwrap()).collect();
+    format!("[{}]", texts.join(" | "))
 }
 
 /// Places that were looked at.
@@ -68,16 +82,33 @@ impl Scan {
         self.places.push((place.to_owned(), bytes.to_vec()));
     }
 
+    /// The places that were looked at, each once.
+    pub(crate) fn places(&self) -> BTreeSet<&str> {
+        self.places.iter().map(|(place, _)| place.as_str()).collect()
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.places.iter().map(|(_, bytes)| bytes.len()).sum()
     }
 
+    /// Whether a place has a text.
+    pub(crate) fn has(&self, place: &str, text: &str) -> bool {
+        self.places.iter().any(|(known, bytes)| known == place && String::from_utf8_lossy(bytes).contains(text))
+    }
+
     /// Where which form is.
     pub(crate) fn found(&self, forms: &[Form]) -> Vec<String> {
-        let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-        let pairs = self.places.iter().flat_map(|place| forms.iter().map(move |form| (place, form)));
-        let found = pairs.filter(|((_, bytes), form)| has(bytes, &form.bytes));
-        found.map(|((place, _), form)| format!("{place}: {}", form.name)).collect()
+        let has = |bytes: &[u8], text: &str, part: &[u8]| match str::from_utf8(part) {
+            // No less exact, and much faster: what is no text around it does not change it.
+            Ok(part) => text.contains(part),
+            Err(_) => bytes.windows(part.len()).any(|window| window == part),
+        };
+        let texts = self.places.iter().map(|(place, bytes)| (place, bytes, String::from_utf8_lossy(bytes)));
+        let found = texts.flat_map(|(place, bytes, text)| {
+            let found = forms.iter().filter(move |form| has(bytes, &text, &form.bytes));
+            found.map(move |form| format!("{place}: {}", form.name))
+        });
+        found.collect()
     }
 
     pub(crate) fn expect_none_of(&self, forms: &[Form]) {

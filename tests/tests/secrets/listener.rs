@@ -1,5 +1,5 @@
 use std::fmt::{self, Debug, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -12,14 +12,19 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    /// The one listener of this process: all tests hear what each of them does.
     pub(crate) fn start() -> Self {
-        let listener = Self::default();
-        tracing::subscriber::set_global_default(listener.clone()).expect("nobody else listens");
-        log::set_boxed_logger(Box::new(listener.clone())).expect("nobody else listens");
-        log::set_max_level(log::LevelFilter::Trace);
-        tracing::trace!("heard by tracing");
-        log::trace!("heard by log");
-        listener
+        static LISTENER: OnceLock<Listener> = OnceLock::new();
+        let start = || {
+            let listener = Self::default();
+            tracing::subscriber::set_global_default(listener.clone()).expect("nobody else listens");
+            log::set_boxed_logger(Box::new(listener.clone())).expect("nobody else listens");
+            log::set_max_level(log::LevelFilter::Trace);
+            tracing::trace!("heard by tracing");
+            log::trace!("heard by log");
+            listener
+        };
+        LISTENER.get_or_init(start).clone()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {

@@ -6,6 +6,9 @@
 mod forms;
 mod listener;
 mod places;
+mod provider;
+mod runs;
+mod tools;
 
 use std::sync::Arc;
 

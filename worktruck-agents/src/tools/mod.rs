@@ -1,14 +1,16 @@
-//! The tools that ship with Worktruck.
+//! The tools that ship with Worktruck, and tools that are functions.
 
 mod contacts_find_duplicates;
 mod contacts_get;
 mod contacts_propose_merge;
 mod contacts_search;
+mod fn_tool;
 
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use worktruck_core::Timestamp;
 use worktruck_core::temporal::At;
 use worktruck_core::tool::{Tool, ToolError};
@@ -17,6 +19,7 @@ pub use contacts_find_duplicates::ContactsFindDuplicates;
 pub use contacts_get::ContactsGet;
 pub use contacts_propose_merge::ContactsProposeMerge;
 pub use contacts_search::ContactsSearch;
+pub use fn_tool::FnTool;
 
 /// Every tool that ships with Worktruck.
 ///
@@ -36,9 +39,21 @@ pub fn builtin() -> Vec<Arc<dyn Tool>> {
     ]
 }
 
-/// The typed input of a tool.
+/// The typed input of a tool, or an error that names the place that does not fit.
 fn parse<T: DeserializeOwned>(input: Value) -> Result<T, ToolError> {
-    serde_json::from_value(input).map_err(|e| ToolError::new(format!("the input is not understood: {e}")))
+    serde_path_to_error::deserialize(input).map_err(|e| {
+        let pointer: String = e.path().iter().map(part).collect();
+        let place = if pointer.is_empty() { pointer } else { format!(" (at {pointer})") };
+        ToolError::new(format!("the input is not understood: {}{place}", e.inner()))
+    })
+}
+
+/// A part of a path as a part of a JSON pointer.
+fn part(segment: &Segment) -> String {
+    match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        named => format!("/{}", named.to_string().replace('~', "~0").replace('/', "~1")),
+    }
 }
 
 fn at(as_of: Option<Timestamp>) -> At {

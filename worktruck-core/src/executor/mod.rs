@@ -68,6 +68,8 @@ pub enum Effect {
 pub struct ToolCall {
     /// Its place in the journal.
     pub seq: u32,
+    /// What the model names it by.
+    pub call_id: String,
     /// The tool.
     pub name: String,
     /// Its input; it fits the tool's schema.

@@ -248,6 +248,7 @@ impl Turn {
         call.state = State::UnderWay { started_at: now };
         Some(ToolCall {
             seq: call.seq,
+            call_id: call.call_id.clone(),
             name: call.name.clone(),
             input: call.input.clone(),
             effect: call.effect,

@@ -2,6 +2,7 @@
 
 mod hash;
 mod replay;
+mod timeline;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -15,6 +16,7 @@ use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
 pub use hash::{call_digest, genesis, payload_ref, step_hash};
 pub use replay::{Asked, Difference, Divergence, Verification, verify};
+pub use timeline::{Entry, Timeline};
 
 /// Everything that a run lives by from its first start to its end, whatever is deployed or
 /// edited meanwhile.

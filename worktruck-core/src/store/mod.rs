@@ -38,7 +38,7 @@ pub use query::{
     too_many_with_term,
 };
 pub use retention::{Expired, Horizon, OldCommit, RetentionStore, check_expiry};
-pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
+pub use run::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_cursor, event_scope, run_scope};
 pub use secret::{
     DataKey, Put, SealedSecret, SecretName, SecretStore, check_key_swap, check_swap, data_key_scope, secret_scope,
 };

@@ -9,7 +9,7 @@ use crate::run::{
     Approval, ApprovalStatus, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus,
     Signal,
 };
-use crate::{ApprovalId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 /// Which runs are wanted, newest first.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,15 @@ pub fn approval_scope(tenant: TenantId, query: &ApprovalQuery) -> impl Serialize
 #[must_use]
 pub fn event_scope(tenant: TenantId, run: RunId) -> impl Serialize + use<> {
     ("events", tenant, run)
+}
+
+/// The cursor of the events of a run after the one with this number; after 0 come all.
+///
+/// # Errors
+///
+/// None that can happen: a number has a JSON form.
+pub fn event_cursor(tenant: TenantId, run: RunId, seq: u64) -> Result<Cursor> {
+    Cursor::seal(&event_scope(tenant, run), &seq)
 }
 
 /// What became of a commit.
@@ -273,11 +282,11 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable` if the store cannot be reached.
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>>;
 
-    /// A page of the events of a run, oldest first.
+    /// A page of the events of a run, oldest first. [`event_cursor`] makes the cursor of any place in them.
     ///
     /// # Contract
     ///
-    /// - `events_are_numbered_without_gaps`
+    /// - `events_are_numbered_without_gaps`, and follow the one that a cursor was made of
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::journal::{genesis, step_hash};
 use crate::run::{NewRun, RunStatus, Signal, Transition};
-use crate::store::RunQuery;
+use crate::store::{RunQuery, event_cursor};
 use crate::{Digest, ErrorKind, RunId, TenantId};
 
 use super::Stage;
@@ -94,6 +94,12 @@ pub async fn events_are_numbered_without_gaps(stage: Stage) {
     assert!(events.iter().all(|event| event.run_id == run_id(1)));
     for limit in [1, 5, 12] {
         assert_eq!(stage.events(tenant, run_id(1), limit).await, events, "in pages of {limit}");
+    }
+    for seq in 0..=13 {
+        let cursor = event_cursor(tenant, run_id(1), seq).expect("a number is a place");
+        let rest = stage.store.events(tenant, run_id(1), page(200, Some(cursor))).await.expect("a page").data;
+        let after: Vec<_> = events.iter().filter(|event| event.seq > seq).cloned().collect();
+        assert_eq!(rest, after, "what comes after event {seq}");
     }
 
     // What happens during a walk comes at its end.
