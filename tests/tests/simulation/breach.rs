@@ -72,11 +72,12 @@ impl Breach {
 }
 
 impl Desk {
-    pub(crate) fn spoil_claim(&self, now: Timestamp) {
-        if self.breach == Some(Breach::LiveLeaseGiven) {
-            for lease in self.spoilt.leases.values() {
-                let _ = at_once(self.store.inner().renew(std::slice::from_ref(lease), std::time::Duration::ZERO, now));
-            }
+    /// The moment for which a broken store takes a claim.
+    pub(crate) fn spoil_claim(&self, now: Timestamp) -> Timestamp {
+        let ends = self.spoilt.leases.values().map(Lease::expires_at).max();
+        match self.breach {
+            Some(Breach::LiveLeaseGiven) => ends.map_or(now, |end| now.max(end)),
+            _ => now,
         }
     }
 

@@ -69,7 +69,7 @@ impl Desk {
     }
 
     pub(crate) fn claim(&mut self, limit: usize, now: Timestamp) -> Result<Vec<Claimed>, Violation> {
-        self.spoil_claim(now);
+        let now = self.spoil_claim(now);
         let blueprints = vec![BlueprintVersion { blueprint: BLUEPRINT.to_owned(), version: 1 }];
         let request = ClaimRequest { blueprints, limit, lease_for: LEASE };
         let claimed = at_once(self.store.inner().claim(request, now)).map_err(|error| unasked("a claim", error))?;

@@ -16,6 +16,7 @@ mod invariants;
 mod part;
 mod people;
 mod play;
+mod real;
 mod tally;
 mod worker;
 mod world;

@@ -59,7 +59,10 @@ impl World {
         let now = self.shows(self.people_skew);
         match self.desk.signal(run, Signal::Decide(answer), now)? {
             Ok(_) => {
-                self.table.count(fault, at);
+                // A worker may have given the run back when somebody was asked.
+                if at != Position::Queued {
+                    self.table.count(fault, at);
+                }
                 self.note(|| format!("!! {fault:?} at {at:?}, call {} of run {run}", approval.step_seq));
                 Ok(())
             }
