@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use worktruck_core::run::{Commit, Transition};
 use worktruck_core::tool::ToolEffect;
@@ -147,13 +148,30 @@ impl Position {
         matches!(self, Begin | Reserve | Turn | Announce | Receipts | Results | Wait | Release | End)
     }
 
-    /// How much more often it is struck, because runs are there less often.
-    pub(crate) const fn weight(self) -> i64 {
+    /// Whether runs are there so seldom that everything must strike.
+    pub(crate) const fn is_rare(self) -> bool {
+        matches!(self, Announce | Release | Reserve)
+    }
+
+    /// One in how many times it is struck, where one in `rate` is usual: more often where runs are less often.
+    pub(crate) const fn odds(self, rate: i64) -> i64 {
         match self {
-            Wait | Release | Announce | Journal | Reserve | Begin => 4,
-            Receipts | Renew | End => 2,
-            _ => 1,
+            Announce | Release => 2,
+            Reserve | Begin => rate / 2,
+            Claim => 6 * rate,
+            Turn | Results | Ask => 2 * rate,
+            _ => rate,
         }
+    }
+
+    /// What can be struck there while a worker is at it.
+    pub(crate) fn strikes(self) -> &'static [Fault] {
+        static STRIKES: OnceLock<BTreeMap<Position, Vec<Fault>>> = OnceLock::new();
+        let all = STRIKES.get_or_init(|| {
+            let at = |at: Self| Fault::ALL.into_iter().filter(|fault| fault.can_strike(at)).collect();
+            Self::ALL.into_iter().map(|position| (position, at(position))).collect()
+        });
+        all.get(&self).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -138,7 +138,7 @@ impl World {
         let parts = (0..=dice.roll(3)).map(|_| ()).enumerate();
         let parts: Vec<Part> = parts.map(|(number, ())| Part::draw(&mut dice, number)).collect();
         let clocks_agree = dice.one_in(2);
-        let rate = dice.pick(&[4, 8, 16, 40]);
+        let rate = dice.pick(&[6, 8, 12, 40]);
         let mut world = Self {
             time: Duration::ZERO,
             queue: BTreeMap::new(),
@@ -276,14 +276,14 @@ impl World {
     /// What goes wrong at this moment with what a worker does. It goes wrong at once, but for what the caller must do
     /// or leave.
     pub(crate) fn strike(&mut self, who: Who, at: Position, run: Option<RunId>) -> Result<Option<Fault>, Violation> {
-        if self.is_calm() || !self.dice.one_in((self.rate / at.weight()).max(2)) {
+        let (odds, strikes) = (at.odds(self.rate).max(2), at.strikes());
+        if self.is_calm() || strikes.is_empty() || !self.dice.one_in(odds) {
             return Ok(None);
         }
-        let fault = self.dice.pick(&Fault::ALL);
-        let is_rare = matches!(fault, Fault::Cancel | Fault::ModelRefuses | Fault::Drain);
-        let by_people = at != Position::Ask && fault == Fault::Cancel && run.is_none();
-        let left_out = (fault == Fault::ClockSet && self.clocks_agree) || (is_rare && !self.dice.one_in(3));
-        if by_people || left_out || !fault.can_strike(at) {
+        let fault = self.dice.pick(strikes);
+        // Where clocks agree nobody sets one, and what ends many runs is rarer than what does not.
+        let ends = matches!(fault, Fault::Cancel | Fault::ModelRefuses) && !at.is_rare();
+        if (fault == Fault::ClockSet && self.clocks_agree) || (ends && !self.dice.one_in(2)) {
             return Ok(None);
         }
         self.table.count(fault, at);

@@ -182,9 +182,10 @@ impl Executor {
     /// The approvals that a commit keeps.
     pub(super) fn questions(&self, transition: &Transition) -> Vec<Approval> {
         let mut approvals = self.expired.clone();
-        if let (Transition::Wait { .. }, Phase::Calling(turn)) = (transition, &self.phase) {
+        // Also those that were asked before, because the store may end a run that is left, and takes them back then.
+        if let (Transition::Wait { .. } | Transition::Release, Phase::Calling(turn)) = (transition, &self.phase) {
             approvals.extend(turn.calls.iter().filter_map(|call| match &call.state {
-                State::Suspended { approval, .. } => Some((**approval).clone()),
+                State::Suspended { approval, is_asked: true } => Some((**approval).clone()),
                 _ => None,
             }));
         }

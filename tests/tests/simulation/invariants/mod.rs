@@ -86,11 +86,11 @@ pub(crate) fn at_the_end(ended: &[Ended<'_>], tally: &[Version], pick: usize) ->
         effect_once::outside(one)?;
         rules::at_the_end(one)?;
         budget::at_the_end(one)?;
-        secrecy::at_the_end(one)?;
         moves::at_the_end(one)?;
         chain::is_as_acknowledged(one)?;
     }
     let one = &ended[pick % ended.len()];
+    secrecy::at_the_end(one)?;
     chain::at_the_end(one, pick)?;
     ended.iter().try_for_each(ends::at_the_end)?;
     resumption::at_the_end(one, pick)

@@ -8,10 +8,11 @@ use super::{End, count, events, failure, played, stage};
 use crate::ErrorKind;
 use crate::guardrail::{Gate, OnBlock, OnExpiry, Rule, RuleKind, Target};
 use crate::run::{
-    Approval, ApprovalStatus, Decision, EventType, FailureCategory, RunStatus, UNKNOWN_OUTCOME, WaitingReason,
+    Approval, ApprovalStatus, Decision, EventType, FailureCategory, NewRun, RunRecord, RunStatus, UNKNOWN_OUTCOME,
+    WaitingReason,
 };
 use crate::store::{ApprovalQuery, RunStore as _};
-use crate::testing::script::{Reply, Script, Stage};
+use crate::testing::script::{Order, Reply, Script, Stage};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -254,6 +255,24 @@ fn rules_about_output_withhold_it() {
         assert!(stage.contacts_in(store.inner()).unwrap().is_empty(), "{name}: what is withheld changes nothing");
         assert!(results(&stage)[0].to_string().contains("withheld by a guardrail"), "{name}");
     }
+}
+
+#[test]
+fn a_run_that_is_given_back_and_was_to_end_asks_nobody_any_more() {
+    let (mut stage, store) = stage(Script::new([Reply::calls([mail(), mail()]), Reply::text("done")]).asking("mail_*"));
+    assert_eq!(stage.play().unwrap(), RunStatus::Waiting);
+    stage.answer(2, approve()).unwrap();
+    stage.order_at("== worker 2", Order::Drain);
+    assert_eq!(stage.play().unwrap(), RunStatus::Queued);
+    // Somebody wants its end, and the worker has not heard of it when it gives the run back.
+    let (tenant, run) = (stage.tenant(), stage.run_id());
+    let released = stage.commits().last().unwrap().clone();
+    let stored = futures::executor::block_on(store.approvals(tenant, ApprovalQuery::default())).unwrap().data;
+    let (mut record, _) = RunRecord::accept(NewRun::new(run, "scripted", Value::Null), tenant, stage.now());
+    record.run.status = RunStatus::Cancelled;
+    let kept = record.approve(&released, &stored, stage.now());
+    let open: Vec<_> = kept.iter().map(|approval| (approval.step_seq, approval.status)).collect();
+    assert_eq!(open, [(3, ApprovalStatus::Expired)]);
 }
 
 /// Lets people answer what they are asked until the run ends.
