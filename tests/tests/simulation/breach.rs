@@ -188,11 +188,11 @@ impl Desk {
     }
 }
 
-/// Some seed of those that are played finds `breach`, and what it finds first is that `invariant` does not hold.
+/// Some seed of those that are played finds `breach`, because `invariant` does not hold.
 fn is_found(breach: Breach, invariant: Invariant) {
-    let found = (0..play::SEEDS).find_map(|seed| play::one(seed, Some(breach)).outcome.err().map(|it| (seed, it)));
+    let violation = |seed| play::one(seed, Some(breach)).outcome.err().filter(|it| it.invariant == invariant);
+    let found = (0..play::SEEDS).find_map(|seed| violation(seed).map(|violation| (seed, violation)));
     let (seed, violation) = found.unwrap_or_else(|| panic!("no seed finds {breach:?}"));
-    assert_eq!(violation.invariant, invariant, "seed {seed} finds {breach:?}: {violation}");
     println!("seed {seed} finds {breach:?}: {violation}");
 }
 

@@ -64,7 +64,8 @@ impl World {
             return self.returned(hold, event, true);
         }
         let (Errand::Ask { struck, .. } | Errand::Call { struck, .. }) = &mut *errand;
-        let fault = if std::mem::replace(struck, true) { None } else { self.strike(who, errand.position(), Some(run))? };
+        let fault =
+            if std::mem::replace(struck, true) { None } else { self.strike(who, errand.position(), Some(run))? };
         match fault {
             Some(Fault::CrashBefore | Fault::PauseBefore) => {
                 if let Some(awake_at) = self.is_stopped(who, fault)? {
@@ -116,7 +117,8 @@ impl World {
         let event = match errand {
             Errand::Ask { request, fate, .. } => Event::Replied(self.ask(run, &request, fate)?),
             Errand::Call { call, fault, .. } => {
-                let result = if is_outside { self.call_outside(run, &call)? } else { self.call_in_store(run, &call, fault) };
+                let result =
+                    if is_outside { self.call_outside(run, &call)? } else { self.call_in_store(run, &call, fault) };
                 if !is_outside && result.as_ref().is_err_and(|error| error.transient) {
                     // The driver calls again what has changed nothing.
                     let again = Errand::Call { call, fault: None, struck: true };

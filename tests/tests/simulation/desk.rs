@@ -12,8 +12,8 @@ use worktruck_core::run::{
     RunStatus, Signal, UNKNOWN_OUTCOME,
 };
 use worktruck_core::store::{
-    ApprovalQuery, CommitOutcome, EntityStore as _, MemoryStore, NewTenant, Provenance, RunStore as _, TenantStore as _,
-    Version,
+    ApprovalQuery, CommitOutcome, EntityStore as _, MemoryStore, NewTenant, Provenance, RunStore as _,
+    TenantStore as _, Version,
 };
 use worktruck_core::testing::{CountingIds, FaultyStore};
 use worktruck_core::{Error, ErrorKind, PageRequest, Result, RunId, TenantId, Timestamp};

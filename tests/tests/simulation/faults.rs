@@ -88,8 +88,24 @@ use Position::*;
 
 impl Fault {
     pub(crate) const ALL: [Self; 18] = [
-        CrashBefore, CrashAfter, PauseBefore, PauseAfter, FailBefore, FailAfter, ClockSet, Drain, Cancel, ModelAway,
-        ModelBreaksOff, ModelRefuses, Approve, Edit, Respond, Reject, RejectRun, Expire,
+        CrashBefore,
+        CrashAfter,
+        PauseBefore,
+        PauseAfter,
+        FailBefore,
+        FailAfter,
+        ClockSet,
+        Drain,
+        Cancel,
+        ModelAway,
+        ModelBreaksOff,
+        ModelRefuses,
+        Approve,
+        Edit,
+        Respond,
+        Reject,
+        RejectRun,
+        Expire,
     ];
 
     /// Whether it can strike there.
@@ -150,14 +166,14 @@ impl Position {
 
     /// Whether runs are there so seldom that everything must strike.
     pub(crate) const fn is_rare(self) -> bool {
-        matches!(self, Announce | Release | Reserve)
+        matches!(self, Announce | Release | Reserve | Receipts | Wait)
     }
 
     /// One in how many times it is struck, where one in `rate` is usual: more often where runs are less often.
     pub(crate) const fn odds(self, rate: i64) -> i64 {
         match self {
             Announce | Release => 2,
-            Reserve | Begin => rate / 2,
+            Reserve | Begin | Receipts | Wait => rate / 2,
             Claim => 6 * rate,
             Turn | Results | Ask => 2 * rate,
             _ => rate,

@@ -136,7 +136,7 @@ pub(crate) fn specs() -> &'static [Arc<ToolSpec>] {
     SPECS.get_or_init(|| {
         let spec = |(name, effect): &(&str, ToolEffect)| ToolSpec {
             name: (*name).to_owned(),
-            title: (*name).to_owned(),
+            title: String::new(),
             description: String::new(),
             input_schema: json!({ "type": "object" }),
             effect: *effect,

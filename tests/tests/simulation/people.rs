@@ -29,7 +29,8 @@ impl World {
             }
             for approval in self.desk.approvals(run)? {
                 // Now and then somebody answers who has not seen that it is answered.
-                let answers = if approval.is_pending() { self.is_calm() || self.dice.one_in(3) } else { self.dice.one_in(30) };
+                let answers =
+                    if approval.is_pending() { self.is_calm() || self.dice.one_in(3) } else { self.dice.one_in(30) };
                 if answers {
                     self.decide(run, at, &approval)?;
                 }

@@ -34,6 +34,8 @@ use crate::world::START;
 const SEEDS: u64 = 300;
 /// How many of the store's calls may fail.
 const CALLS: usize = 1_500;
+/// What the trace says of a run that more than one worker had.
+const TAKEN_OVER: &str = "was taken";
 /// Longer than any seed takes.
 const LONG: Duration = Duration::from_secs(86_400);
 
@@ -324,12 +326,17 @@ impl Seed {
         let mut notes = self.outside.notes();
         notes.check.clone()?;
         let failed = |error| unasked("looking back", error);
-        for entry in &mut notes.entries {
+        let Notes { entries, trace, .. } = &mut *notes;
+        for entry in entries {
             let journal = at_once(store.journal(self.tenant, entry.run)).map_err(failed)?.unwrap_or_default();
             entry.steps = journal.steps.iter().map(|step| step.hash).collect();
             entry.turns = journal.steps.iter().filter(|step| step.kind == StepKind::Llm).count();
             let run = at_once(store.run(self.tenant, entry.run)).map_err(failed)?;
-            entry.status = run.map_or(entry.status, |run| run.status);
+            let (status, attempts) = run.map_or((entry.status, 0), |run| (run.status, run.attempt));
+            entry.status = status;
+            if attempts > 1 {
+                trace.push(format!("run {} {TAKEN_OVER} {attempts} times", entry.run));
+            }
         }
         if notes.entries.iter().any(|entry| !entry.status.is_terminal()) {
             return Err(never(&notes.entries));
@@ -363,15 +370,16 @@ fn play(seed: u64) -> (Vec<String>, Check) {
 
 #[test]
 fn the_workers_of_the_runtime_keep_to_it_too() {
-    let mut mails = 0;
+    let (mut mails, mut taken_over) = (0, 0);
     for seed in 0..SEEDS {
         let (trace, check) = play(seed);
         mails += trace.iter().filter(|line| line.contains(MAIL)).count();
+        taken_over += trace.iter().filter(|line| line.contains(TAKEN_OVER)).count();
         if let Err(violation) = check {
             panic!("seed {seed}: {violation}\n{}", trace.join("\n"));
         }
     }
-    assert!(mails > 100, "{mails} mails are next to nothing");
+    assert!(mails > 100 && taken_over > 100, "{mails} mails and {taken_over} takeovers are next to nothing");
 }
 
 #[test]

@@ -242,7 +242,12 @@ impl World {
                     return Ok(());
                 }
                 let Some(run) = self.job(who, job).map(|job| job.run) else { return Ok(()) };
-                let request = Request { asks: Asks::Journal { job, run }, now: self.clock(who), asked_at: self.time, fault: None };
+                let request = Request {
+                    asks: Asks::Journal { job, run },
+                    now: self.clock(who),
+                    asked_at: self.time,
+                    fault: None,
+                };
                 self.at(STORE_PAUSE, What::Send(who, Box::new(request)));
                 Ok(())
             }
@@ -410,7 +415,13 @@ impl World {
                 }
                 Effect::Stop(status) => {
                     let job = self.workers[who.worker].jobs.remove(&id);
-                    self.note(|| format!("worker {} leaves run {} {status}", who.worker, job.map_or_else(String::new, |job| job.run.to_string())));
+                    self.note(|| {
+                        format!(
+                            "worker {} leaves run {} {status}",
+                            who.worker,
+                            job.map_or_else(String::new, |job| job.run.to_string())
+                        )
+                    });
                     return Ok(());
                 }
             }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use worktruck_core::executor::Event;
+use worktruck_core::journal::Journal;
 use worktruck_core::run::{Claimed, Commit, Lease, Renewal, Signal};
 use worktruck_core::store::CommitOutcome;
 use worktruck_core::testing::Dice;
 use worktruck_core::{Result, RunId, Timestamp};
-use worktruck_core::journal::Journal;
 
 use crate::breach::Breach;
 use crate::calls::Errand;
@@ -135,8 +135,8 @@ const SKEW: i64 = 10_000_000;
 impl World {
     pub(crate) fn new(seed: u64, breach: Option<Breach>, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let parts = (0..=dice.roll(3)).map(|_| ()).enumerate();
-        let parts: Vec<Part> = parts.map(|(number, ())| Part::draw(&mut dice, number)).collect();
+        let runs = dice.pick(&[1, 1, 2, 3]);
+        let parts: Vec<Part> = (0..runs).map(|number| Part::draw(&mut dice, number)).collect();
         let clocks_agree = dice.one_in(2);
         let rate = dice.pick(&[6, 8, 12, 40]);
         let mut world = Self {

@@ -166,13 +166,7 @@ impl Call {
             | State::Suspended { .. }
             | State::Chained { .. } => None,
         };
-        OpenCall {
-            seq: self.seq,
-            name: self.name.clone(),
-            call_digest: self.digest,
-            approval: self.approval,
-            receipt,
-        }
+        OpenCall { seq: self.seq, name: self.name.clone(), call_digest: self.digest, approval: self.approval, receipt }
     }
 
     /// Takes over what a journal says of a call that is not in the chain.

@@ -22,7 +22,6 @@ pub(super) fn at_the_end(ended: &Ended<'_>) -> Check {
     Invariant::Budget.holds(run.cost.0 == journal.cost() && cost == journal.cost(), || {
         format!("run {} costs {}, its steps {}, their tokens {cost}", entry.run, run.cost.0, journal.cost())
     })?;
-    Invariant::Budget.holds(cost <= entry.bill, || {
-        format!("run {} costs {cost}, and was billed {}", entry.run, entry.bill)
-    })
+    Invariant::Budget
+        .holds(cost <= entry.bill, || format!("run {} costs {cost}, and was billed {}", entry.run, entry.bill))
 }

@@ -35,7 +35,6 @@ pub(super) fn at_the_end(ended: &Ended<'_>, pick: usize) -> Check {
         _ => step.name.push('x'),
     }
     let (seq, bad) = (step.seq, first_bad(&changed)?);
-    Invariant::Chain.holds(bad == Some(seq), || {
-        format!("step {seq} of run {} was changed, and it shows at {bad:?}", entry.run)
-    })
+    Invariant::Chain
+        .holds(bad == Some(seq), || format!("step {seq} of run {} was changed, and it shows at {bad:?}", entry.run))
 }

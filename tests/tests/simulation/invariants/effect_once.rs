@@ -15,7 +15,8 @@ pub(super) fn in_the_store(ended: &[Ended<'_>], tally: &[Version]) -> Check {
             let writes = step.kind == StepKind::Tool && step.name == ADD && step.outcome == StepOutcome::Ok;
             let counted = writes && step.output.as_ref().is_some_and(|output| output["counted"].is_u64());
             let by = (Some(entry.run), Some(step.seq));
-            let versions = tally.iter().filter(|version| (version.provenance.run_id, version.provenance.step_seq) == by);
+            let versions =
+                tally.iter().filter(|version| (version.provenance.run_id, version.provenance.step_seq) == by);
             let versions = versions.count();
             made += versions;
             Invariant::EffectOnce.holds(versions == usize::from(counted), || {

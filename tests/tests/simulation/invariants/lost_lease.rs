@@ -19,6 +19,9 @@ pub(crate) fn at_call(entry: &Entry, caller: Caller, what: &str) -> Check {
     })?;
     let holds = caller.fence == entry.fence && !entry.status.is_terminal();
     Invariant::LostLease.holds(holds || !caller.clocks_agree, || {
-        format!("{what} was handed over under {}; run {} is {} under {}", caller.fence, entry.run, entry.status, entry.fence)
+        format!(
+            "{what} was handed over under {}; run {} is {} under {}",
+            caller.fence, entry.run, entry.status, entry.fence
+        )
     })
 }

@@ -22,7 +22,13 @@ pub(super) fn at_the_end(ended: &Ended<'_>, pick: usize) -> Check {
 
 fn go_on(ended: &Ended<'_>, prefix: &Journal) -> Check {
     let Ended { entry, run, journal, .. } = ended;
-    let wrong = |what: &str| Invariant::Resumption.broken(format!("run {}, gone on with after step {}: {what}", entry.run, prefix.steps.len()));
+    let wrong = |what: &str| {
+        Invariant::Resumption.broken(format!(
+            "run {}, gone on with after step {}: {what}",
+            entry.run,
+            prefix.steps.len()
+        ))
+    };
     let failed = |error: worktruck_core::Error| wrong(&error.to_string());
     let then = prefix.steps.last().and_then(|step| step.completed_at).or(run.started_at);
     let now = then.unwrap_or(run.created_at);

@@ -10,9 +10,8 @@ pub(super) fn at_the_end(ended: &Ended<'_>) -> Check {
     let written = [to_string(run), to_string(journal), to_string(events)];
     for (place, kept) in ["run", "journal", "events"].into_iter().zip(written) {
         let kept = kept.map_err(|error| Invariant::Secrecy.broken(error))?;
-        Invariant::Secrecy.holds(!kept.contains(SECRET), || {
-            format!("the secret is in the {place} of run {}", entry.run)
-        })?;
+        Invariant::Secrecy
+            .holds(!kept.contains(SECRET), || format!("the secret is in the {place} of run {}", entry.run))?;
     }
     Ok(())
 }
