@@ -369,7 +369,7 @@ fn open_call(dice: &mut Dice, run: &Run, seq: u32, now: Timestamp) -> OpenCall {
         completed_at: now.next(),
     });
     let call_digest = journal::call_digest(run.id, seq, StepKind::Tool, name, &json!({})).expect("this is JSON");
-    OpenCall { seq, name: name.to_owned(), call_digest, receipt }
+    OpenCall { seq, name: name.to_owned(), call_digest, approval: None, receipt }
 }
 
 fn event(dice: &mut Dice) -> NewEvent {

@@ -53,13 +53,16 @@ impl Executor {
         let summary = "this call was begun before a crash, and may or may not have happened: approve it to make it \
                        (again), reject it, or answer in its place";
         let gate = Gate { expires_secs: LONG, on_expiry: OnExpiry::FailRun, summary: Some(summary.to_owned()) };
-        self.question(call.seq, (&call.name, &call.input), (&rule, gate), asked_at)
+        let question = self.question(call.seq, (&call.name, &call.input), (&rule, gate), asked_at)?;
+        // A question of its own each time: an answer to an earlier one, on which the call was made, answers no later one.
+        let named = Digest::of_json(&(UNKNOWN_OUTCOME, call.digest, call.approval))?;
+        Ok(Approval { id: ApprovalId::from_uuid(super::settle::step_id(asked_at, named).as_uuid()), ..question })
     }
 
     /// Takes in what is stored of an approval: the question, or the answer to it.
     pub(super) fn answer(&mut self, turn: &mut Turn, approval: &Approval) -> Result<()> {
         let asked_at = turn.asked_at;
-        let Some(call) = turn.calls.iter_mut().find(|call| call.seq == approval.step_seq && call.is_suspended()) else {
+        let Some(call) = turn.calls.iter_mut().find(|call| call.waits_for(approval.id)) else {
             return Ok(());
         };
         if approval.is_pending() {
@@ -71,6 +74,7 @@ impl Executor {
             (Some(Decision::Approve { .. }), _) | (None, OnExpiry::Approve) => {
                 let (name, input) = (call.name.clone(), call.input.clone());
                 call.state = State::Ready;
+                call.approval = Some(approval.id);
                 if let Err((on_block, reason)) = self.recheck(&name, &input, at) {
                     call.state = State::Done(Done::at_once(StepOutcome::Blocked, &reason, at));
                     turn.block(&name, on_block, &reason);
@@ -181,9 +185,10 @@ impl Executor {
         if matches!(transition, Transition::Wait { .. }) {
             approvals.extend(self.hooks.asks.clone());
         }
-        if let (Transition::Wait { .. }, Phase::Calling(turn)) = (transition, &self.phase) {
+        // Also those that were asked before, because the store may end a run that is left, and takes them back then.
+        if let (Transition::Wait { .. } | Transition::Release, Phase::Calling(turn)) = (transition, &self.phase) {
             approvals.extend(turn.calls.iter().filter_map(|call| match &call.state {
-                State::Suspended { approval, .. } => Some((**approval).clone()),
+                State::Suspended { approval, is_asked: true } => Some((**approval).clone()),
                 _ => None,
             }));
         }

@@ -8,7 +8,7 @@ use crate::{Error, Result, Timestamp};
 
 use super::compact::is_compaction;
 use super::reply::{Disposition, RecordedReply, dispose, spoken};
-use super::turn::{State, Turn};
+use super::turn::{Call, State, Turn};
 use super::{Executor, Phase};
 
 impl Executor {
@@ -90,18 +90,27 @@ impl Executor {
     ) -> Result<bool> {
         let asked_at = turn.asked_at;
         for call in &mut turn.calls {
-            let approval = approvals.iter().find(|approval| approval.step_seq == call.seq);
-            if let Some(Decision::Approve { edited_input: Some(input) }) = approval.and_then(|it| it.decision.as_ref())
-            {
-                call.input = input.clone();
-                call.digest = self.call_digest(call.seq, StepKind::Tool, &call.name, &call.input)?;
+            let approval = approvals.iter().find(|it| (it.step_seq, &it.tool) == (call.seq, &call.name));
+            if let Some(approval) = approval {
+                // An earlier answer may have changed it, and is no longer there.
+                self.rewrite(call, &approval.input)?;
             }
+            let edited = match approval.and_then(|approval| approval.decision.as_ref()) {
+                Some(Decision::Approve { edited_input }) => edited_input.as_ref(),
+                _ => None,
+            };
             if let Some(step) = steps.next() {
+                edited.map_or(Ok(()), |input| self.rewrite(call, input))?;
                 if !self.accept(&step, StepKind::Tool, &call.name, &call.input)? {
                     return Ok(false);
                 }
                 call.chain(&step);
             } else if let Some(open) = open.iter().find(|open| open.seq == call.seq) {
+                // Whether a person was asked since it was announced.
+                let is_asked_since = approval.is_some_and(|approval| open.approval != Some(approval.id));
+                if !is_asked_since {
+                    edited.map_or(Ok(()), |input| self.rewrite(call, input))?;
+                }
                 if open.call_digest != call.digest {
                     self.diverge(call.seq, &format!("the journal holds another call of {}", open.name))?;
                     return Ok(false);
@@ -110,13 +119,29 @@ impl Executor {
                 if call.is_unknown() {
                     call.state =
                         State::Suspended { approval: Box::new(self.unknown(call, asked_at)?), is_asked: false };
+                    // Made again, it is another call, which has to be announced.
+                    call.announced = false;
                 }
+                if is_asked_since {
+                    edited.map_or(Ok(()), |input| self.rewrite(call, input))?;
+                }
+            } else {
+                edited.map_or(Ok(()), |input| self.rewrite(call, input))?;
             }
         }
         for approval in approvals {
             self.answer(turn, approval)?;
         }
         Ok(true)
+    }
+
+    /// Gives a call another input.
+    fn rewrite(&self, call: &mut Call, input: &Value) -> Result<()> {
+        if call.input != *input {
+            call.input = input.clone();
+            call.digest = self.call_digest(call.seq, StepKind::Tool, &call.name, &call.input)?;
+        }
+        Ok(())
     }
 
     /// Whether `step` is what this executor would have done next, and chains to what came before.

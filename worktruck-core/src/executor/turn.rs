@@ -7,7 +7,7 @@ use crate::journal::{OpenCall, Receipt, Step, StepKind, StepOutcome};
 use crate::run::{Approval, EventType, FailureCategory, NewEvent, Transition, UNKNOWN_OUTCOME, WaitingReason};
 use crate::store::Changes;
 use crate::tool::ToolEffect;
-use crate::{Digest, Result, Timestamp};
+use crate::{ApprovalId, Digest, Result, Timestamp};
 
 use super::reply::Asked;
 use super::{Executor, ToolCall, exhausted};
@@ -36,6 +36,8 @@ pub(super) struct Call {
     pub(super) state: State,
     /// Whether the journal holds it as an open call. No outside call is made before.
     pub(super) announced: bool,
+    /// The answer of a person on which it is made.
+    pub(super) approval: Option<ApprovalId>,
     pub(super) conflicts: u32,
     /// The how manieth call of this tool with this input it is.
     pub(super) nth: u32,
@@ -107,7 +109,7 @@ impl Call {
         effect: ToolEffect,
         state: State,
     ) -> Self {
-        Self { seq, call_id, name, input, digest, effect, state, announced: false, conflicts: 0, nth }
+        Self { seq, call_id, name, input, digest, effect, state, announced: false, approval: None, conflicts: 0, nth }
     }
 
     fn is_unsettled_write(&self) -> bool {
@@ -146,6 +148,11 @@ impl Call {
         matches!(self.state, State::Suspended { .. })
     }
 
+    /// Whether it waits for the answer to this question.
+    pub(super) fn waits_for(&self, question: ApprovalId) -> bool {
+        matches!(&self.state, State::Suspended { approval, .. } if approval.id == question)
+    }
+
     /// Whether it is to be made outside, and the journal does not say so yet.
     pub(super) fn is_unannounced(&self) -> bool {
         self.effect.is_outside() && !self.announced && matches!(self.state, State::Ready)
@@ -171,12 +178,13 @@ impl Call {
             | State::Suspended { .. }
             | State::Chained { .. } => None,
         };
-        OpenCall { seq: self.seq, name: self.name.clone(), call_digest: self.digest, receipt }
+        OpenCall { seq: self.seq, name: self.name.clone(), call_digest: self.digest, approval: self.approval, receipt }
     }
 
     /// Takes over what a journal says of a call that is not in the chain.
     pub(super) fn recall(&mut self, open: &OpenCall) {
         self.announced = true;
+        self.approval = open.approval;
         self.state = match &open.receipt {
             Some(receipt) => State::Done(Done {
                 outcome: receipt.outcome,

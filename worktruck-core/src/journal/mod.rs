@@ -12,7 +12,7 @@ use crate::model::Usage;
 use crate::pricing::Price;
 use crate::run::{Approval, Cost, OnBudget};
 use crate::tool::ToolSpec;
-use crate::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
+use crate::{ApprovalId, Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
 pub use hash::{call_digest, genesis, payload_ref, step_hash};
 pub use replay::{Asked, Difference, Divergence, Verification, verify};
@@ -197,6 +197,9 @@ pub struct OpenCall {
     pub name: String,
     /// What was asked; the idempotency key of the call.
     pub call_digest: Digest,
+    /// The answer of a person on which it is made. One that is asked for later is about whether it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
     /// What came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,

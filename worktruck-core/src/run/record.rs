@@ -405,7 +405,8 @@ impl RunRecord {
     }
 
     fn extend(&mut self, lease_for: Duration, now: Timestamp) -> Lease {
-        let expires_at = now.after(lease_for);
+        // What was sent earlier and comes later takes nothing away from a lease that its holder counts on.
+        let expires_at = self.lease_expires_at.map_or_else(|| now.after(lease_for), |at| at.max(now.after(lease_for)));
         self.lease_expires_at = Some(expires_at);
         Lease::new(self.run.tenant_id, self.run.id, self.fence, expires_at)
     }

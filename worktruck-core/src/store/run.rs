@@ -181,6 +181,9 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
 
     /// Makes leases last `lease_for` from `now` on, and tells of each what became of it.
     ///
+    /// No lease ends earlier than it would have: what was sent before another renewal or a commit, and comes after it,
+    /// changes nothing.
+    ///
     /// A lease whose run makes a commit at that moment may be answered as it is: it is the commit that
     /// makes it last longer.
     ///

@@ -176,13 +176,13 @@ impl Broken {
         }
         self.expire(None, Duration::from_secs(1), now).await?;
         let mut claimed = self.inner.claim(request.clone(), now).await?;
-        self.expire(None, Duration::ZERO, now).await?;
         let limit = request.limit.saturating_sub(claimed.len());
-        claimed.extend(self.inner.claim(ClaimRequest { limit, ..request.clone() }, now).await?);
+        let later = now.after(Duration::from_secs(1));
+        claimed.extend(self.inner.claim(ClaimRequest { limit, ..request.clone() }, later).await?);
         Ok(claimed)
     }
 
-    /// Lets leases that have expired expire later, or again.
+    /// Lets leases that have expired expire later.
     async fn expire(&self, tenant: Option<TenantId>, lease_for: Duration, now: Timestamp) -> Result<()> {
         let leases: Vec<Lease> = self.notes().leases.values().cloned().collect();
         for lease in leases {

@@ -247,7 +247,8 @@ and_the_rest! {
         expired_runs_stand_among_the_queued illegal_moves_are_refused late_commit_before_a_takeover_takes_effect
         limit_holds_as_it_is_at_the_claim live_lease_is_not_claimed many_claims_at_once_keep_to_the_limit_of_runs
         one_of_many_runs_creates_an_entity raised_limit_frees_runs_at_once renew_answers_for_each_lease
-        run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn work_between_claim_and_wait_is_not_missed
+        renew_keeps_a_run run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn
+        work_between_claim_and_wait_is_not_missed
     ],
     /// An expired lease is never taken over.
     expired_lost_is_noticed, ExpiredLost: [

@@ -464,8 +464,8 @@ impl Batch {
             statement.with(
                 "went_on",
                 format!(
-                    "UPDATE queue q SET lease_expires_at = c.lease_expires_at, updated_at = c.updated_at,
-                         head_seq = c.seq, commits = c.was_commits + 1, event_seq = c.event_seq, cost = c.total,
+                    "UPDATE queue q SET lease_expires_at = GREATEST(q.lease_expires_at, c.lease_expires_at),
+                         updated_at = c.updated_at, head_seq = c.seq, commits = c.was_commits + 1, event_seq = c.event_seq, cost = c.total,
                          reserved = c.reserved, forfeited = c.forfeited, look_at = {LOOK_AT}
                      FROM {rows} WHERE q.tenant = c.tenant AND q.run = c.run AND q.fence = c.fence
                          AND q.commits = c.was_commits AND q.event_seq = c.was_event_seq AND {only_if}
@@ -483,7 +483,7 @@ impl Batch {
                     "UPDATE queue q SET status = c.status, run_at = c.run_at, delayed = c.delayed, waiting_reason = c.waiting_reason, attempt = c.attempt,
                          started_at = c.started_at, cancel_requested_at = c.cancel_requested_at,
                          blueprint_version = c.blueprint_version, fence = c.fence,
-                         lease_expires_at = c.lease_expires_at, updated_at = c.updated_at, head_seq = c.head_seq,
+                         lease_expires_at = {LEASE}, updated_at = c.updated_at, head_seq = c.head_seq,
                          commits = c.commits, event_seq = c.event_seq, cost = c.cost, reserved = c.reserved,
                          forfeited = c.forfeited,
                          look_at = {LOOK_AT}
@@ -513,6 +513,10 @@ impl Batch {
         write_messages(self.messages, statement);
     }
 }
+
+/// How long a lease lasts: one that goes on no shorter than before, as it may have been renewed meanwhile.
+const LEASE: &str = "CASE WHEN q.fence = c.fence AND c.lease_expires_at IS NOT NULL
+    THEN GREATEST(q.lease_expires_at, c.lease_expires_at) ELSE c.lease_expires_at END";
 
 /// When to see whether a lease has expired: unchanged as long as it will do.
 const LOOK_AT: &str = "CASE WHEN q.look_at BETWEEN c.lease_expires_at - c.stride AND c.lease_expires_at

@@ -123,11 +123,12 @@ async fn renew_once(
                  SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run FOR UPDATE OF q SKIP LOCKED) q
              WHERE q.fence = c.fence AND q.status = 'running'
          ), renewed AS (
-             UPDATE queue q SET lease_expires_at = $4, look_at = $4 FROM held c
+             UPDATE queue q SET lease_expires_at = GREATEST(q.lease_expires_at, $4), look_at = $4 FROM held c
              WHERE q.tenant = c.tenant AND q.run = c.run RETURNING q.tenant, q.run
          )
          SELECT q.tenant, q.run, q.fence, q.cancel_requested_at,
-             CASE WHEN (q.tenant, q.run) IN (SELECT tenant, run FROM renewed) THEN $4 ELSE q.lease_expires_at END
+             CASE WHEN (q.tenant, q.run) IN (SELECT tenant, run FROM renewed) THEN GREATEST(q.lease_expires_at, $4)
+                 ELSE q.lease_expires_at END
                  AS lease_expires_at
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c(tenant, run, fence)
          CROSS JOIN LATERAL (SELECT * FROM queue q WHERE q.tenant = c.tenant AND q.run = c.run OFFSET 0) q

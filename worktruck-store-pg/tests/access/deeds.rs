@@ -111,7 +111,7 @@ pub(crate) async fn commit(
         number: claimed.commits + 1,
         snapshot: Some(snapshot),
         steps,
-        calls: vec![OpenCall { seq: next, name: name.to_owned(), call_digest, receipt: None }],
+        calls: vec![OpenCall { seq: next, name: name.to_owned(), call_digest, approval: None, receipt: None }],
         approvals: vec![approval(run.id, next, now)],
         events: Vec::new(),
         reserved: NanoUsd::ZERO,

@@ -42,7 +42,8 @@ impl Working {
             steps.push(CommitStep { step, changes: changes.take().unwrap_or_default() });
         }
         self.commits += 1;
-        let open = OpenCall { seq: self.steps + 1, name: "echo".into(), call_digest: self.head, receipt: None };
+        let (seq, name) = (self.steps + 1, "echo".into());
+        let open = OpenCall { seq, name, call_digest: self.head, approval: None, receipt: None };
         let calls = if how == Transition::Continue { vec![open] } else { Vec::new() };
         let commit = Commit { calls, transition: how, reserved: NanoUsd::ZERO, ..commit(self.commits, steps) };
         let outcome = store.commit(&self.claimed.lease, commit, at(10)).await.unwrap();

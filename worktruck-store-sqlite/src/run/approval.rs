@@ -28,7 +28,8 @@ pub(super) async fn save(tx: &mut SqliteConnection, tenant: TenantId, approvals:
         tx,
         "approval (tenant, run, seq, id, requested_at, status, body)",
         7,
-        " ON CONFLICT (tenant, run, seq) DO UPDATE SET status = excluded.status, body = excluded.body",
+        " ON CONFLICT (tenant, run, seq) DO UPDATE SET id = excluded.id, requested_at = excluded.requested_at, \
+         status = excluded.status, body = excluded.body",
         &rows,
         |query, (approval, body)| {
             query

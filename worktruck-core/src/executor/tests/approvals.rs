@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use super::{End, count, events, failure, played, stage};
 use crate::ErrorKind;
 use crate::guardrail::{Gate, OnBlock, OnExpiry, Rule, RuleKind, Target};
-use crate::run::{ApprovalStatus, Decision, EventType, FailureCategory, RunStatus, WaitingReason};
+use crate::run::{
+    Approval, ApprovalStatus, Decision, EventType, FailureCategory, NewRun, RunRecord, RunStatus, UNKNOWN_OUTCOME,
+    WaitingReason,
+};
 use crate::store::{ApprovalQuery, RunStore as _};
-use crate::testing::script::{Reply, Script, Stage};
+use crate::testing::script::{Order, Reply, Script, Stage};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -251,5 +254,75 @@ fn rules_about_output_withhold_it() {
         let (stage, store) = played(script);
         assert!(stage.contacts_in(store.inner()).unwrap().is_empty(), "{name}: what is withheld changes nothing");
         assert!(results(&stage)[0].to_string().contains("withheld by a guardrail"), "{name}");
+    }
+}
+
+#[test]
+fn a_run_that_is_given_back_and_was_to_end_asks_nobody_any_more() {
+    let (mut stage, store) = stage(Script::new([Reply::calls([mail(), mail()]), Reply::text("done")]).asking("mail_*"));
+    assert_eq!(stage.play().unwrap(), RunStatus::Waiting);
+    stage.answer(2, approve()).unwrap();
+    stage.order_at("== worker 2", Order::Drain);
+    assert_eq!(stage.play().unwrap(), RunStatus::Queued);
+    // Somebody wants its end, and the worker has not heard of it when it gives the run back.
+    let (tenant, run) = (stage.tenant(), stage.run_id());
+    let released = stage.commits().last().unwrap().clone();
+    let stored = futures::executor::block_on(store.approvals(tenant, ApprovalQuery::default())).unwrap().data;
+    let (mut record, _) = RunRecord::accept(NewRun::new(run, "scripted", Value::Null), tenant, stage.now());
+    record.run.status = RunStatus::Cancelled;
+    let kept = record.approve(&released, &stored, stage.now());
+    let open: Vec<_> = kept.iter().map(|approval| (approval.step_seq, approval.status)).collect();
+    assert_eq!(open, [(3, ApprovalStatus::Expired)]);
+}
+
+/// Lets people answer what they are asked until the run ends.
+fn play_on(stage: &mut Stage, store: &dyn crate::store::Store, decide: impl Fn(&Approval) -> Decision) {
+    while stage.play().unwrap() == RunStatus::Waiting {
+        let page = futures::executor::block_on(store.approvals(stage.tenant(), ApprovalQuery::default())).unwrap();
+        for approval in page.data.iter().filter(|approval| approval.is_pending()) {
+            stage.answer(approval.step_seq, decide(approval)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_approved_call_that_a_crash_interrupts_is_not_made_again_unasked() {
+    for point in 1.. {
+        let (mut stage, store) = stage(Script::new([Reply::calls([mail()]), Reply::text("done")]).asking("mail_*"));
+        stage.crash_at(point);
+        play_on(&mut stage, store.inner(), |approval| match &*approval.rule_id {
+            UNKNOWN_OUTCOME => Decision::Respond { output: json!({ "sent": "it was" }) },
+            _ => approve(),
+        });
+        assert!(stage.tools().send.keys().len() <= 1, "crashed at {point}: {:#?}", stage.trace());
+        if stage.points() < point {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_made_again_and_interrupted_again_is_asked_about_again() {
+    for edited_input in [None, Some(json!({ "text": "hello again" }))] {
+        let mut most = 0;
+        for second_crash in 7..20 {
+            let (mut stage, store) = stage(Script::new([Reply::calls([mail()]), Reply::text("done")]));
+            // When the call is made.
+            stage.crash_at(6);
+            assert_eq!(stage.play().unwrap(), RunStatus::Waiting);
+            stage.crash_at(second_crash);
+            let questions = std::cell::Cell::new(0);
+            play_on(&mut stage, store.inner(), |_| {
+                questions.set(questions.get() + 1);
+                Decision::Approve { edited_input: edited_input.clone() }
+            });
+            let (made, run) = (stage.tools().send.keys().len(), stage.run_in(store.inner()).unwrap());
+            assert_eq!(run.status, RunStatus::Succeeded, "crashed at {second_crash}: {:?}", run.failure_detail);
+            assert!(made <= 1 + questions.get(), "crashed at {second_crash}: {:#?}", stage.trace());
+            let step = stage.journal_in(store.inner()).unwrap().steps.swap_remove(1);
+            assert_eq!(step.input, edited_input.clone().unwrap_or_else(|| mail().1), "what was made is recorded");
+            most = most.max(made);
+        }
+        assert_eq!(most, 3, "a person was asked twice");
     }
 }

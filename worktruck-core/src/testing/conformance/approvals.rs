@@ -103,7 +103,16 @@ pub async fn answer_lets_a_waiting_run_go_on(stage: Stage) {
     let events = stage.events(tenant, run_id(1), 50).await;
     let last = events.last().map(|event| (event.event_type, event.actor.as_deref()));
     assert_eq!(last, Some((EventType::ApprovalDecided, Some("user:ada"))));
-    assert_eq!(stage.claim(1, at(20)).await.len(), 1);
+
+    // A later question about the same call takes the place of the answered one.
+    let claimed = stage.claim(1, at(20)).await.pop().expect("the run goes on");
+    (held.lease, held.run) = (claimed.lease, claimed.run);
+    let later = Approval { id: ApprovalId::from_uuid(uuid(6, 999)), ..asked(1, 1, 21) };
+    wait_for(&stage, &mut held, vec![later.clone()], 22).await;
+    assert_eq!(approval(&stage, tenant, later.id).await.as_ref(), Some(&later), "what is asked is found by its id");
+    assert_eq!(stage.journal(tenant, run_id(1)).await.approvals, std::slice::from_ref(&later));
+    answer(&stage, tenant, &later, 23).await.expect("the answer is taken");
+    assert_eq!(stage.claim(1, at(23)).await.len(), 1);
 }
 
 /// The first answer counts.

@@ -8,7 +8,7 @@ use crate::journal::OpenCall;
 use crate::run::{Commit, EventType, FailureCategory, Lease, NewEvent, RunStatus, Signal, Transition};
 use crate::store::{Changes, CommitOutcome, ListQuery, Require};
 use crate::temporal::{At, WriteOp};
-use crate::{Digest, ErrorKind, NanoUsd, TenantId};
+use crate::{ApprovalId, Digest, ErrorKind, NanoUsd, TenantId};
 
 use super::Stage;
 use super::build::*;
@@ -420,6 +420,7 @@ pub async fn open_calls_and_reservations_are_kept_until_settled(stage: Stage) {
         seq,
         name: "http_post".to_owned(),
         call_digest: Digest::of_bytes(&[u8::try_from(seq).expect("small")]),
+        approval: (seq == 3).then(|| ApprovalId::from_uuid(uuid(6, 1))),
         receipt: None,
     };
 

@@ -18,11 +18,17 @@ async fn run_in_hand(stage: &Stage, tenant: TenantId, n: u32) -> Held {
 /// A renewed lease lasts from the moment of the renewal.
 pub async fn renew_keeps_a_run(stage: Stage) {
     let tenant = stage.tenant(1).await;
-    let held = run_in_hand(&stage, tenant, 1).await;
+    let mut held = run_in_hand(&stage, tenant, 1).await;
     let renewed = renew(&stage, std::slice::from_ref(&held.lease), 30).await;
     let lease = Lease::new(tenant, run_id(1), held.lease.fence(), at(60));
     assert_eq!(renewed, [Renewal::Renewed { lease, cancel_requested_at: None }]);
     assert!(stage.claim(1, at(50)).await.is_empty(), "the first lease would have expired, the renewed one has not");
+
+    // What was sent before the renewal, and comes after it, makes no lease end earlier.
+    let late = renew(&stage, std::slice::from_ref(&held.lease), 20).await;
+    assert_eq!(late, renewed);
+    let begin = held.commit(Vec::new(), Transition::Continue);
+    held.send(&stage, begin, at(25)).await;
     assert!(stage.claim(1, just_before(at(60))).await.is_empty(), "it lasts to its end");
     assert_eq!(stage.claim(1, at(60)).await.len(), 1, "and not longer");
 }

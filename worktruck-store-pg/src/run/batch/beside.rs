@@ -52,7 +52,8 @@ pub(super) fn write_approvals(approvals: Approvals, statement: &mut Statement) {
         format!(
             "INSERT INTO approval (tenant, run, id, requested_at, seq, status, body)
              SELECT tenant, run, id, requested_at, seq, status, body::json FROM {rows} WHERE {WRITTEN}
-             ON CONFLICT (tenant, run, seq) DO UPDATE SET status = excluded.status, body = excluded.body"
+             ON CONFLICT (tenant, run, seq) DO UPDATE
+             SET id = excluded.id, requested_at = excluded.requested_at, status = excluded.status, body = excluded.body"
         ),
     );
 }
