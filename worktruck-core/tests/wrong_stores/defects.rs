@@ -13,6 +13,8 @@ and_the_rest! {
         apply_is_atomic one_of_many_writers_of_a_version_wins required_version_is_that_of_the_present
         same_key_of_two_tenants_is_two_entities version_conflict_is_refused
     ],
+    /// That nobody has written since is not looked at.
+    newest_unchecked_is_noticed, NewestUnchecked: [newest_version_is_that_of_all_times],
     /// What is required absent is not looked for.
     absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
     /// A unique term is not looked for.
@@ -200,6 +202,18 @@ and_the_rest! {
     list_of_any_tenant_is_noticed, ListOfAnyTenant: [list_shows_nothing_of_another_tenant],
     /// The tenant is left out of `history`.
     history_of_any_tenant_is_noticed, HistoryOfAnyTenant: [history_shows_nothing_of_another_tenant],
+    /// The tenant is left out of `slices`.
+    slices_of_any_tenant_are_noticed, SlicesOfAnyTenant: [slices_show_nothing_of_another_tenant],
+    /// Slices are those of now, whatever was asked.
+    slices_of_now_are_noticed, SlicesOfNow: [slices_are_those_of_the_moment],
+    /// What is left of older writes is not shown.
+    rests_forgotten_is_noticed, RestsForgotten: [
+        slices_are_those_of_the_moment slices_show_an_entity_over_all_of_valid_time
+    ],
+    /// The tenant is left out of `commits_of`.
+    commits_of_any_tenant_are_noticed, CommitsOfAnyTenant: [commits_of_a_run_are_those_of_one_tenant],
+    /// The commits of a run are those of its steps alone.
+    commits_of_steps_only_are_noticed, CommitsOfStepsOnly: [commits_of_a_run_are_found_in_order],
     /// The tenant is left out of `changes`.
     feed_of_any_tenant_is_noticed, FeedOfAnyTenant: [feed_shows_nothing_of_another_tenant],
     /// The tenant is left out of `purge`.
