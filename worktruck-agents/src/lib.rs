@@ -50,6 +50,7 @@ pub mod retention;
 mod runtime;
 pub mod scheduler;
 pub mod tools;
+pub mod undo;
 pub mod vault;
 pub mod webhooks;
 mod worker;

@@ -12,7 +12,9 @@ use worktruck_core::store::{
     SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{
+    ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp,
+};
 
 use crate::normalise::told;
 

@@ -9,7 +9,8 @@ use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease,
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
-    RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantCommit, TenantHead, TenantStore, Version,
+    RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantCommit, TenantHead, TenantStore,
+    Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{

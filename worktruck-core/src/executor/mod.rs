@@ -6,6 +6,7 @@
 //! [`Executor::resume`] makes the same executor from the journal.
 
 mod approve;
+mod check;
 mod ledger;
 mod reply;
 mod resume;
@@ -30,6 +31,8 @@ use crate::run::{Approval, Commit, EventType, FailureCategory, NewEvent, Run, Ru
 use crate::store::Changes;
 use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
 use crate::{Digest, Error, Result, Secret, Timestamp};
+
+pub use check::{ReplayReport, replay_check};
 
 use ledger::Ledger;
 use transcript::Transcript;

@@ -1,5 +1,6 @@
 mod approvals;
 mod budget;
+mod check;
 mod conflicts;
 mod divergence;
 mod faults;
