@@ -57,6 +57,7 @@ pub mod scheduler;
 mod stream;
 mod telemetry;
 pub mod tools;
+pub mod undo;
 pub mod vault;
 pub mod webhooks;
 mod worker;

@@ -26,6 +26,7 @@ pub mod temporal;
 pub mod testing;
 mod time;
 pub mod tool;
+pub mod undo;
 
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};

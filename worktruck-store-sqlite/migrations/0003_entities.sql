@@ -103,6 +103,10 @@ CREATE TABLE entity_commit (
     PRIMARY KEY (tenant, tx_id)
 ) WITHOUT ROWID;
 
+-- The commits that name a run.
+CREATE INDEX entity_commit_run ON entity_commit (tenant, provenance ->> 'run_id', tx_id)
+    WHERE provenance ->> 'run_id' IS NOT NULL;
+
 -- The version that the erasure of an entity took, for those not written since.
 CREATE TABLE erased (
     tenant  BLOB    NOT NULL,

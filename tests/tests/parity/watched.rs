@@ -9,10 +9,12 @@ use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, 
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantPatch, TenantStore, Version,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{
+    ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp,
+};
 
 use crate::normalise::told;
 
@@ -108,6 +110,23 @@ impl EntityStore for Watched {
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
         let call = format!("history {:?}", (tenant, key, &page));
         self.note(call, self.store().history(tenant, key, page).await)
+    }
+
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        let call = call("slices", &(tenant, key, valid, as_of), now);
+        self.note(call, self.store().slices(tenant, key, valid, as_of, now).await)
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        let call = format!("commits_of {:?}", (tenant, run, &page));
+        self.note(call, self.store().commits_of(tenant, run, page).await)
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

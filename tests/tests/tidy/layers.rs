@@ -26,6 +26,7 @@ pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("tool", &["tool.rs"]),
     ("run, as a store keeps it", &["run/record.rs"]),
     ("storage of runs", &["store/mod.rs", "store/run.rs", "store/memory/"]),
+    ("undo", &["undo/"]),
     ("executor", &["executor/"]),
     ("testing", &["testing/"]),
 ];

@@ -6,6 +6,7 @@
 //! [`Executor::resume`] makes the same executor from the journal.
 
 mod approve;
+mod check;
 mod compact;
 mod fork;
 mod hooks;
@@ -36,6 +37,7 @@ use crate::store::{Changes, EntityStore, View};
 use crate::tool::{ToolEffect, ToolError, ToolOutput, ToolSpec};
 use crate::{Digest, Error, Result, Secret, TenantId, Timestamp};
 
+pub use check::{ReplayReport, replay_check};
 pub use fork::{Departure, fork, recalled};
 
 use hooks::Hooks;

@@ -1,5 +1,6 @@
 //! The journal of a run: what is recorded, how it is chained, and how a replay is checked.
 
+mod export;
 mod hash;
 mod replay;
 mod timeline;
@@ -14,6 +15,7 @@ use crate::run::{Approval, Cost, OnBudget};
 use crate::tool::ToolSpec;
 use crate::{ApprovalId, Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
+pub use export::RunExport;
 pub use hash::{call_digest, genesis, payload_ref, step_hash};
 pub use replay::{Asked, Difference, Divergence, Verification, verify};
 pub use timeline::{Entry, Timeline};

@@ -22,11 +22,20 @@ pub struct Verification {
     pub first_bad_seq: Option<u32>,
     /// The recorded hash of the last step; without steps the hash that the first one will follow.
     pub head_hash: Digest,
+    /// How many steps have an output that was erased, of which the digest is left.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub erased: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Computes the chain of `journal` again, from the tenant, the run, its input and its snapshot to
 /// the last step, and compares it with what is recorded.
 ///
+/// A payload that was erased leaves its digest, which the chain covers: the step is valid, and counted as erased.
 /// Steps that were cut off at the end leave a chain that is valid by itself; the head of the run's
 /// record tells.
 ///
@@ -62,15 +71,16 @@ pub fn verify(tenant: TenantId, run: RunId, input: &Value, journal: &Journal) ->
         steps: u32::try_from(journal.steps.len()).unwrap_or(u32::MAX),
         first_bad_seq,
         head_hash: previous,
+        erased: journal.steps.iter().filter(|step| step.output.is_none() && step.payload_ref.is_some()).count(),
     })
 }
 
 fn is_as_recorded(run: RunId, seq: u32, previous: Digest, step: &Step) -> Result<bool> {
     // The chain does not cover where a payload is stored, only what it is.
     let payload_is_output = match (step.payload_ref, &step.output) {
-        (None, _) => true,
+        // Of a payload that is gone the hash tells whether it was the one.
+        (None, _) | (Some(_), None) => true,
         (Some(payload), Some(output)) => payload == Digest::of_json(output)?,
-        (Some(_), None) => false,
     };
     Ok(payload_is_output
         && step.seq == seq
@@ -132,7 +142,8 @@ pub struct Asked {
 /// A place at which two steps ask for different things.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Difference {
-    /// The place as a JSON pointer: `/kind`, `/name`, `/call_digest` or one that begins with `/input`.
+    /// The place as a JSON pointer: `/kind`, `/name`, `/call_digest` or one that begins with `/input`; where the same was
+    /// asked and something else came of it, `/outcome` or `/output`.
     pub pointer: String,
     /// What the journal holds there; `None` if nothing.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]

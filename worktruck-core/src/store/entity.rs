@@ -68,6 +68,14 @@ impl Provenance {
     pub fn agent_run(blueprint: &str, run: RunId, seq: u32) -> Self {
         Self { run_id: Some(run), step_seq: Some(seq), ..Self::new(format!("agent:{blueprint}"), "agent_run") }
     }
+
+    /// Written by `captured_by`, who undoes what `run` wrote. It names the run and is no write of it: it has no step.
+    pub fn revert(captured_by: impl Into<String>, run: RunId) -> Self {
+        Self { run_id: Some(run), ..Self::new(captured_by, Self::REVERT) }
+    }
+
+    /// Why something was written that undoes what a run wrote.
+    pub const REVERT: &'static str = "revert";
 }
 
 /// A write to one entity, as part of [`Changes`].
@@ -86,6 +94,14 @@ pub enum Require {
     /// The entity exists now, and what holds now was written by this version: the one that a read
     /// of the present returns.
     Version {
+        /// The entity.
+        key: EntityKey,
+        /// Its version.
+        version: u64,
+    },
+    /// The newest write to the entity, about whatever part of valid time, is this version: nobody has written to it
+    /// since.
+    Newest {
         /// The entity.
         key: EntityKey,
         /// Its version.
@@ -466,6 +482,12 @@ pub struct Commits {
     pub has_more: bool,
 }
 
+/// What the cursors of a list of the commits of a run are bound to: the tenant and the run.
+#[must_use]
+pub fn run_commit_scope(tenant: TenantId, run: RunId) -> impl Serialize + use<> {
+    ("commits of", tenant, run)
+}
+
 /// Keeps entities over both times.
 ///
 /// A backend knows versions, index terms and sort keys; what they mean is declared by
@@ -562,6 +584,40 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// `InvalidCursor` as for [`list`](Self::list).
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>>;
+
+    /// What an entity is over a stretch of valid time, as known at `as_of`, or now: its slices that have a part in it, in
+    /// order. Deletions are slices without a body; where it never was there is none.
+    ///
+    /// # Contract
+    ///
+    /// - `slices_show_an_entity_over_all_of_valid_time`, `slices_are_those_of_the_moment`
+    /// - `slices_show_nothing_of_another_tenant`
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidRequest`: `as_of` is later than `now`.
+    /// - `HistoryExpired`: `as_of` lies before the tenant's [horizon](super::Horizon).
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>>;
+
+    /// The tenant's commits whose provenance names `run`, in order: those of its steps, and those that undo them.
+    /// Commits before the tenant's [horizon](super::Horizon) are not shown.
+    ///
+    /// # Contract
+    ///
+    /// - `commits_of_a_run_are_found_in_order`, `commits_of_a_run_end_at_the_horizon`
+    /// - `commits_of_a_run_are_those_of_one_tenant`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCursor` as for [`list`](Self::list).
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>>;
 
     /// The tenant's commits after `since`, or from the first that is not before its
     /// [horizon](super::Horizon), in order.

@@ -24,7 +24,7 @@ mod words;
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use entity::{
     Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber,
-    Operation, Provenance, Require, Sort, SortField, TenantCommit, Version,
+    Operation, Provenance, Require, Sort, SortField, TenantCommit, Version, run_commit_scope,
 };
 pub use gather::Gathered;
 pub use head::TenantHead;

@@ -44,7 +44,10 @@ pub struct EntityPlan {
 pub fn keys(changes: &Changes) -> BTreeSet<EntityKey> {
     let written = changes.writes.iter().map(|change| change.key);
     let required = changes.requires.iter().filter_map(|require| match require {
-        Require::Version { key, .. } | Require::Exists { key } | Require::Absent { key } => Some(*key),
+        Require::Version { key, .. }
+        | Require::Newest { key, .. }
+        | Require::Exists { key }
+        | Require::Absent { key } => Some(*key),
         Require::UniqueTerm { .. } | Require::NoTerm { .. } => None,
     });
     let counters = changes.numbers.iter().map(|next| EntityKey::new(Kind::Counter, next.counter));
@@ -157,6 +160,15 @@ fn check<'a>(require: &Require, slices: impl Fn(&EntityKey) -> &'a [Slice], at: 
                 Some(found) => format!("{key} is at version {found}, and version {version} was expected"),
                 None => format!("{key} does not exist, and version {version} was expected"),
             };
+            Err(Error::new(ErrorKind::VersionMismatch, message)
+                .with_details(json!({"expected": version, "found": found})))
+        }
+        Require::Newest { key, version } => {
+            let found = slices(key).iter().map(|slice| slice.version).max();
+            if found == Some(*version) {
+                return Ok(());
+            }
+            let message = format!("{key} was written to after version {version}, which was expected to be the newest");
             Err(Error::new(ErrorKind::VersionMismatch, message)
                 .with_details(json!({"expected": version, "found": found})))
         }

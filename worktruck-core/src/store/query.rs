@@ -254,7 +254,7 @@ pub const fn most_with_term(require: &Require) -> Option<(Kind, &Term, usize)> {
     match require {
         Require::UniqueTerm { kind, term } => Some((*kind, term, 1)),
         Require::NoTerm { kind, term } => Some((*kind, term, 0)),
-        Require::Version { .. } | Require::Exists { .. } | Require::Absent { .. } => None,
+        Require::Version { .. } | Require::Newest { .. } | Require::Exists { .. } | Require::Absent { .. } => None,
     }
 }
 

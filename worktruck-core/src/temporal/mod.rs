@@ -9,6 +9,7 @@ mod cover;
 mod diff;
 mod merge_patch;
 mod plan;
+mod stretch;
 mod timeline;
 mod visible;
 
@@ -20,6 +21,7 @@ use crate::{Period, Timestamp};
 pub use diff::{FieldChange, apply_diff, diff};
 pub use merge_patch::merge_patch;
 pub use plan::{Planned, plan};
+pub use stretch::{Stretch, compare, undo};
 pub use timeline::{FieldEvent, fold_timeline, timeline};
 pub use visible::visible;
 

@@ -9,10 +9,12 @@ use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, Ne
 use crate::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantPatch, TenantStore, Version,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use crate::temporal::At;
-use crate::{ApprovalId, Cursor, DeliveryId, EntityId, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use crate::{
+    ApprovalId, Cursor, DeliveryId, EntityId, Error, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp,
+};
 
 /// Where a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,6 +136,21 @@ impl<S: Store> EntityStore for FaultyStore<S> {
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
         self.call("history", self.inner.history(tenant, key, page)).await
+    }
+
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        self.call("slices", self.inner.slices(tenant, key, valid, as_of, now)).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        self.call("commits_of", self.inner.commits_of(tenant, run, page)).await
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

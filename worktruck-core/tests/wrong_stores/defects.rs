@@ -13,6 +13,8 @@ and_the_rest! {
         apply_is_atomic one_of_many_writers_of_a_version_wins required_version_is_that_of_the_present
         same_key_of_two_tenants_is_two_entities version_conflict_is_refused
     ],
+    /// That nobody has written since is not looked at.
+    newest_unchecked_is_noticed, NewestUnchecked: [newest_version_is_that_of_all_times],
     /// What is required absent is not looked for.
     absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
     /// A unique term is not looked for.
@@ -35,7 +37,8 @@ and_the_rest! {
     ],
     /// A put keeps what it does not name.
     put_merges_is_noticed, PutMerges: [
-        list_as_of_filters_as_it_was put_replaces_the_whole_body raised_limit_frees_runs_at_once
+        list_as_of_filters_as_it_was newest_version_is_that_of_all_times put_replaces_the_whole_body
+        raised_limit_frees_runs_at_once
     ],
     /// A body that is not one of its kind is passed over.
     body_of_any_kind_is_noticed, BodyOfAnyKind: [apply_is_atomic body_of_another_kind_is_refused],
@@ -49,7 +52,7 @@ and_the_rest! {
     /// System time is what the clock says, also when it goes back.
     clock_believed_is_noticed, ClockBelieved: [
         commits_of_many_tasks_are_numbered_without_gaps horizon_never_goes_back read_as_of_never_changes
-        system_time_grows_when_the_clock_goes_back versions_are_counted_on_after_expiry
+        slices_are_those_of_the_moment system_time_grows_when_the_clock_goes_back versions_are_counted_on_after_expiry
     ],
     /// Commits are counted in one row for all tenants.
     numbers_of_all_tenants_is_noticed, NumbersOfAllTenants: [
@@ -59,7 +62,9 @@ and_the_rest! {
     ],
     /// Who wrote something is not kept.
     provenance_forgotten_is_noticed, ProvenanceForgotten: [
-        feed_names_what_was_done provenance_outlives_its_commit provenance_stays_with_what_was_written
+        commits_of_a_run_are_found_in_order commits_of_a_run_are_those_of_one_tenant feed_names_what_was_done
+        provenance_outlives_its_commit provenance_stays_with_what_was_written
+        slices_show_an_entity_over_all_of_valid_time
     ],
     /// Numbers in bodies are kept as floats.
     bodies_rounded_is_noticed, BodiesRounded: [bodies_come_back_exactly put_replaces_the_whole_body],
@@ -119,7 +124,10 @@ and_the_rest! {
     /// An entity is found by its id alone.
     kind_ignored_is_noticed, KindIgnored: [unknown_entity_reads_as_nothing],
     /// A history leaves out deletions.
-    deletions_forgotten_is_noticed, DeletionsForgotten: [history_is_newest_first_and_complete],
+    deletions_forgotten_is_noticed, DeletionsForgotten: [
+        history_is_newest_first_and_complete slices_are_those_of_the_moment
+        slices_show_an_entity_over_all_of_valid_time
+    ],
     /// Pages are counted off from the start.
     offset_cursor_is_noticed, OffsetCursor: [
         list_is_cut_to_ranges_of_its_keys pinned_walk_behind_the_horizon_is_refused walk_over_a_changing_field_is_stable
@@ -190,7 +198,7 @@ and_the_rest! {
     ],
     /// A purge is a deletion.
     purge_keeps_the_past_is_noticed, PurgeKeepsThePast: [
-        answers_are_the_same_between_pieces purge_erases_every_version
+        answers_are_the_same_between_pieces newest_version_is_that_of_all_times purge_erases_every_version
     ],
     /// The tenant is left out of `entity`.
     entity_of_any_tenant_is_noticed, EntityOfAnyTenant: [
@@ -200,6 +208,18 @@ and_the_rest! {
     list_of_any_tenant_is_noticed, ListOfAnyTenant: [list_shows_nothing_of_another_tenant],
     /// The tenant is left out of `history`.
     history_of_any_tenant_is_noticed, HistoryOfAnyTenant: [history_shows_nothing_of_another_tenant],
+    /// The tenant is left out of `slices`.
+    slices_of_any_tenant_are_noticed, SlicesOfAnyTenant: [slices_show_nothing_of_another_tenant],
+    /// Slices are those of now, whatever was asked.
+    slices_of_now_are_noticed, SlicesOfNow: [slices_are_those_of_the_moment],
+    /// What is left of older writes is not shown.
+    rests_forgotten_is_noticed, RestsForgotten: [
+        slices_are_those_of_the_moment slices_show_an_entity_over_all_of_valid_time
+    ],
+    /// The tenant is left out of `commits_of`.
+    commits_of_any_tenant_are_noticed, CommitsOfAnyTenant: [commits_of_a_run_are_those_of_one_tenant],
+    /// The commits of a run are those of its steps alone.
+    commits_of_steps_only_are_noticed, CommitsOfStepsOnly: [commits_of_a_run_are_found_in_order],
     /// The tenant is left out of `changes`.
     feed_of_any_tenant_is_noticed, FeedOfAnyTenant: [feed_shows_nothing_of_another_tenant],
     /// The tenant is left out of `purge`.
@@ -382,8 +402,9 @@ and_the_rest! {
     changes_dropped_is_noticed, ChangesDropped: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
         commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
-        commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_many_runs_at_once_are_all_kept
-        fork_goes_on_where_its_steps_end one_of_many_runs_creates_an_entity refused_commit_tells_nobody
+        commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_a_run_are_found_in_order
+        commits_of_a_run_end_at_the_horizon commits_of_many_runs_at_once_are_all_kept fork_goes_on_where_its_steps_end
+        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// What the changes of a step rest on is not looked at.
     steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
@@ -400,7 +421,7 @@ and_the_rest! {
     /// The changes of all steps are one commit.
     changes_of_one_commit_is_noticed, ChangesOfOneCommit: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
-        commit_of_a_conflicting_change_names_the_step_and_writes_nothing
+        commit_of_a_conflicting_change_names_the_step_and_writes_nothing commits_of_a_run_are_found_in_order
     ],
     /// Steps that do not follow are left out in silence.
     gaps_accepted_is_noticed, GapsAccepted: [
@@ -521,22 +542,23 @@ and_the_rest! {
     ],
     /// Nothing is ever removed.
     nothing_expires_is_noticed, NothingExpires: [
-        answers_are_the_same_between_pieces expired_idempotency_key_can_be_used_again
-        expired_run_is_gone_with_all_that_is_its expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
-        history_ends_at_the_horizon horizon_never_goes_back payload_of_a_remaining_run_stays
-        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit read_before_the_horizon_is_refused
-        what_is_believed_stays_however_old
+        answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+        expired_idempotency_key_can_be_used_again expired_run_is_gone_with_all_that_is_its
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+        payload_of_a_remaining_run_stays pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit
+        read_before_the_horizon_is_refused slices_are_those_of_the_moment what_is_believed_stays_however_old
     ],
     /// The horizon is moved by the second piece.
     expiry_begins_late_is_noticed, ExpiryBeginsLate: [
-        answers_are_the_same_between_pieces expiry_of_the_future_is_refused
+        answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon expiry_of_the_future_is_refused
+        slices_are_those_of_the_moment
     ],
     /// What lies at the horizon is taken to lie before it.
     later_runs_expire_is_noticed, LaterRunsExpire: [
-        answers_are_the_same_between_pieces feed_cursor_before_the_horizon_is_refused horizon_never_goes_back
-        pinned_walk_behind_the_horizon_is_refused read_before_the_horizon_is_refused
-        runs_that_ended_later_or_not_at_all_stay
+        answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+        feed_cursor_before_the_horizon_is_refused horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused
+        read_before_the_horizon_is_refused runs_that_ended_later_or_not_at_all_stay slices_are_those_of_the_moment
     ],
     /// Runs that have not ended are ended where they are old.
     live_runs_expire_is_noticed, LiveRunsExpire: [runs_that_ended_later_or_not_at_all_stay],
@@ -548,14 +570,16 @@ and_the_rest! {
     keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
     /// What was written long ago goes, although it is believed.
     beliefs_expire_is_noticed, BeliefsExpire: [
-        answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
-        expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused feed_cursor_before_the_horizon_is_refused
-        history_ends_at_the_horizon horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused
-        provenance_outlives_its_commit versions_are_counted_on_after_expiry what_is_believed_stays_however_old
+        answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+        feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+        pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit versions_are_counted_on_after_expiry
+        what_is_believed_stays_however_old
     ],
     /// A read before the horizon finds nothing, and says no more.
     horizon_unchecked_is_noticed, HorizonUnchecked: [
         horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused read_before_the_horizon_is_refused
+        slices_are_those_of_the_moment
     ],
     /// The horizon is what was last asked for.
     horizon_goes_back_is_noticed, HorizonGoesBack: [horizon_never_goes_back],

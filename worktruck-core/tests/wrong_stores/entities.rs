@@ -2,10 +2,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 use worktruck_core::entity::Kind;
 use worktruck_core::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Require, TenantHead, Version,
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Require, TenantCommit, TenantHead,
+    Version,
 };
 use worktruck_core::temporal::{At, WriteOp};
-use worktruck_core::{Cursor, Error, ErrorKind, Page, PageRequest, Result, TenantId, Timestamp};
+use worktruck_core::{Cursor, Error, ErrorKind, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
 use super::broken::{Broken, of_any};
 use super::defects::Defect::*;
@@ -27,6 +28,7 @@ impl EntityStore for Broken {
                 }
             }
             VersionUnchecked => changes.requires.retain(|require| !matches!(require, Require::Version { .. })),
+            NewestUnchecked => changes.requires.retain(|require| !matches!(require, Require::Newest { .. })),
             AbsenceUnchecked => changes.requires.retain(|require| !matches!(require, Require::Absent { .. })),
             UniquenessUnchecked => changes.requires.retain(|require| !matches!(require, Require::UniqueTerm { .. })),
             ReferencesUnchecked => changes.requires.retain(|require| !matches!(require, Require::Exists { .. })),
@@ -225,6 +227,60 @@ impl EntityStore for Broken {
         }
     }
 
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        match self.defect {
+            SlicesOfAnyTenant => of_any!(
+                self,
+                tenant,
+                |slices| !slices.is_empty(),
+                self.inner.slices(tenant, key, valid, as_of, now).await
+            ),
+            SlicesOfNow => self.inner.slices(tenant, key, valid, None, now).await,
+            DeletionsForgotten => {
+                let mut slices = self.inner.slices(tenant, key, valid, as_of, now).await?;
+                slices.retain(|version| version.slice.body.is_some());
+                Ok(slices)
+            }
+            RestsForgotten => {
+                let mut slices = self.inner.slices(tenant, key, valid, as_of, now).await?;
+                slices.retain(|version| !version.slice.carried);
+                Ok(slices)
+            }
+            HorizonUnchecked | HorizonGoesBack => {
+                let at = At { as_of, valid_at: None };
+                match self.inner.slices(tenant, key, valid, as_of, now).await {
+                    answer if self.forgives(tenant, at, &answer) => Ok(Vec::new()),
+                    answer => answer,
+                }
+            }
+            _ => self.inner.slices(tenant, key, valid, as_of, now).await,
+        }
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        match self.defect {
+            CommitsOfAnyTenant => of_any!(
+                self,
+                tenant,
+                |page| !page.data.is_empty(),
+                self.inner.commits_of(tenant, run, page.clone()).await
+            ),
+            CommitsOfStepsOnly => {
+                let mut found = self.inner.commits_of(tenant, run, page).await?;
+                found.data.retain(|commit| commit.provenance.step_seq.is_some());
+                Ok(found)
+            }
+            _ => self.inner.commits_of(tenant, run, page).await,
+        }
+    }
+
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         match self.defect {
             FeedOfAnyTenant => {
@@ -296,7 +352,10 @@ impl Broken {
         for write in changes.writes {
             // Each with the requirements that are about it alone.
             let (mine, rest) = requires.into_iter().partition(|require| match require {
-                Require::Version { key, .. } | Require::Exists { key } | Require::Absent { key } => *key == write.key,
+                Require::Version { key, .. }
+                | Require::Newest { key, .. }
+                | Require::Exists { key }
+                | Require::Absent { key } => *key == write.key,
                 Require::UniqueTerm { .. } | Require::NoTerm { .. } => false,
             });
             requires = rest;

@@ -1,18 +1,20 @@
+mod commits;
 mod found;
 mod index;
 mod list;
 mod load;
 mod purge;
 mod read;
+mod slices;
 mod version;
 mod write;
 
 use async_trait::async_trait;
 use worktruck_core::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, TenantHead, Version,
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, TenantCommit, TenantHead, Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
+use worktruck_core::{Cursor, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
 
@@ -49,8 +51,23 @@ impl EntityStore for PgStore {
         read::history(self, tenant, key, &page).await
     }
 
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        slices::slices(self, tenant, key, valid, as_of, now).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        commits::commits_of(self, tenant, run, &page).await
+    }
+
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
-        read::changes(self, tenant, since, &limit).await
+        commits::changes(self, tenant, since, &limit).await
     }
 
     async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {

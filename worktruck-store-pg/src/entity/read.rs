@@ -1,7 +1,7 @@
 use serde::Serialize;
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
-use worktruck_core::store::{Commits, EntityKey, Horizon, TenantCommit, TenantHead, Version};
+use worktruck_core::store::{EntityKey, Horizon, TenantHead, Version};
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
 
@@ -223,55 +223,9 @@ pub(super) async fn history(
     Ok(Page::new(versions, next))
 }
 
-/// The tenant's commits after `since`, in order.
-pub(super) async fn changes(
-    store: &PgStore,
-    tenant: TenantId,
-    since: Option<Cursor>,
-    limit: &PageRequest,
-) -> Result<Commits> {
-    let scope = Scope { list: "changes", tenant, key: None };
-    let since: Option<u64> = since.map(|cursor| cursor.open(&scope)).transpose()?;
-    // One statement, so that what is missing of the commits is behind the horizon that it tells.
-    let rows = sqlx::query(
-        "SELECT h.horizon, h.horizon_tx, c.* FROM (
-             SELECT coalesce(max(horizon), $4) AS horizon, coalesce(max(horizon_tx), 0) AS horizon_tx
-             FROM tenant_head WHERE tenant = $1) h
-         LEFT JOIN LATERAL (
-             SELECT tx_id, at, provenance::text AS provenance, entities::text AS entities FROM entity_commit
-             WHERE tenant = $1 AND tx_id > coalesce($2, h.horizon_tx) ORDER BY tx_id LIMIT $3) c ON TRUE
-         ORDER BY c.tx_id",
-    )
-    .bind(tenant.as_uuid())
-    .bind(since.map(|since| i64::try_from(since).unwrap_or(i64::MAX)))
-    .bind(number(limit.limit() + 1)?)
-    .bind(Horizon::default().at.as_micros())
-    .fetch_all(&store.readers)
-    .await
-    .or_failed("read the feed of changes")?;
-    let since = rows.first().map_or_else(|| Ok(Horizon::default()), horizon_of)?.follow(since)?;
-    let mut commits = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if row.maybe_number::<u64>("tx_id")?.is_some() {
-            commits.push(row);
-        }
-    }
-    let commit = |row: &&PgRow| -> Result<TenantCommit> {
-        Ok(TenantCommit {
-            tx_id: row.number("tx_id")?,
-            committed_at: row.time("at")?,
-            provenance: row.json("provenance")?,
-            entities: row.json("entities")?,
-        })
-    };
-    let data = commits.iter().take(limit.limit()).map(commit).collect::<Result<Vec<_>>>()?;
-    let last = data.last().map_or(since, |commit| commit.tx_id);
-    Ok(Commits { has_more: commits.len() > data.len(), data, next_cursor: Cursor::seal(&scope, &last)? })
-}
-
 #[derive(Serialize)]
-struct Scope {
-    list: &'static str,
-    tenant: TenantId,
-    key: Option<EntityKey>,
+pub(super) struct Scope {
+    pub(super) list: &'static str,
+    pub(super) tenant: TenantId,
+    pub(super) key: Option<EntityKey>,
 }

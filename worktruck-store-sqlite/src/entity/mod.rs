@@ -3,6 +3,7 @@ pub(crate) mod head;
 mod list;
 mod load;
 mod present;
+mod slices;
 mod version;
 mod write;
 
@@ -11,13 +12,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 use worktruck_core::store::draft::Refused;
 use worktruck_core::store::{
     Applied, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation, Provenance,
-    TenantCommit, TenantHead, Version,
+    TenantCommit, TenantHead, Version, run_commit_scope,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
+use worktruck_core::{Cursor, Error, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::OrFailed as _;
@@ -121,6 +123,56 @@ impl EntityStore for SqliteStore {
         Ok(Page::new(versions, next))
     }
 
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        let Some(as_of) = as_of else {
+            let mut reader = self.readers.acquire().await.or_failed("read an entity")?;
+            return slices::known(&mut reader, tenant, key, valid, None).await;
+        };
+        let mut tx = self.read().await?;
+        let before = head::load(&mut tx, tenant, now, Duration::ZERO).await?.head;
+        let mut head = before;
+        head.read(At::as_of(as_of), now)?;
+        if head.floor != before.floor {
+            drop(tx);
+            self.raise(tenant, head).await?;
+            // What was committed before the floor was raised belongs to the answer.
+            tx = self.read().await?;
+            head::horizon(&mut tx, tenant).await?.admit(as_of)?;
+        }
+        slices::known(&mut tx, tenant, key, valid, Some(as_of)).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        let scope = run_commit_scope(tenant, run);
+        let after: Option<i64> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let rows = sqlx::query(
+            "SELECT tx_id, at, provenance, entities FROM entity_commit
+             WHERE tenant = ?1 AND provenance ->> 'run_id' = ?2
+                 AND tx_id > max(?3, coalesce((SELECT horizon_tx FROM tenant_head WHERE tenant = ?1), 0))
+             ORDER BY tx_id LIMIT ?4",
+        )
+        .bind(tenant.bytes())
+        .bind(run.to_string())
+        .bind(after.unwrap_or(0))
+        .bind(number(page.limit() + 1)?)
+        .fetch_all(&self.readers)
+        .await
+        .or_failed("read the commits of a run")?;
+        let data = rows.iter().take(page.limit()).map(commit).collect::<Result<Vec<_>>>()?;
+        let next = match data.last() {
+            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.tx_id)?),
+            _ => None,
+        };
+        Ok(Page::new(data, next))
+    }
+
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         let scope = Scope { list: "changes", tenant, key: None };
         let since: Option<u64> = since.map(|cursor| cursor.open(&scope)).transpose()?;
@@ -136,15 +188,6 @@ impl EntityStore for SqliteStore {
         .fetch_all(&mut *tx)
         .await
         .or_failed("read the feed of changes")?;
-        let commit = |row| -> Result<TenantCommit> {
-            let row: &sqlx::sqlite::SqliteRow = row;
-            Ok(TenantCommit {
-                tx_id: row.number("tx_id")?,
-                committed_at: row.time("at")?,
-                provenance: row.json("provenance")?,
-                entities: row.json("entities")?,
-            })
-        };
         let data = rows.iter().take(limit.limit()).map(commit).collect::<Result<Vec<_>>>()?;
         let last = data.last().map_or(since, |commit| commit.tx_id);
         Ok(Commits { has_more: rows.len() > data.len(), data, next_cursor: Cursor::seal(&scope, &last)? })
@@ -153,6 +196,15 @@ impl EntityStore for SqliteStore {
     async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
         self.writer.transact(Purge { tenant, key, provenance, now }).await
     }
+}
+
+fn commit(row: &SqliteRow) -> Result<TenantCommit> {
+    Ok(TenantCommit {
+        tx_id: row.number("tx_id")?,
+        committed_at: row.time("at")?,
+        provenance: row.json("provenance")?,
+        entities: row.json("entities")?,
+    })
 }
 
 /// Applies the changes of several steps, each in a commit of its own: all, or none.

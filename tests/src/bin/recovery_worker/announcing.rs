@@ -8,11 +8,11 @@ use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, 
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantHead, TenantPatch, TenantStore, Version,
+    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{
-    ApprovalId, Cursor, DeliveryId, EntityId, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp,
+    ApprovalId, Cursor, DeliveryId, EntityId, ErrorKind, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp,
 };
 use worktruck_tests::{Announcement, Answer, Beside, CommitSummary, Moment, Position};
 
@@ -157,6 +157,21 @@ impl EntityStore for Announcing {
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
         self.inner.history(tenant, key, page).await
+    }
+
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        self.inner.slices(tenant, key, valid, as_of, now).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        self.inner.commits_of(tenant, run, page).await
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

@@ -1,5 +1,6 @@
 mod approvals;
 mod budget;
+mod check;
 mod compaction;
 mod conflicts;
 mod divergence;

@@ -8,7 +8,7 @@ use crate::store::{
     plan_changes, searched, too_many_with_term,
 };
 use crate::temporal::{At, Point, RowOp, Slice};
-use crate::{EntityId, Error, Period, Result, TenantId, Timestamp};
+use crate::{EntityId, Error, Period, Result, RunId, TenantId, Timestamp};
 
 /// The entities of one tenant, and its commits.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Entities {
     pub(super) head: TenantHead,
     /// Those that the feed or the provenance of a slice still needs, by number.
     pub(super) commits: BTreeMap<u64, TenantCommit>,
+    /// The numbers of those that name a run.
+    by_run: BTreeMap<RunId, BTreeSet<u64>>,
     /// The number and the time of the newest commit, which may be gone.
     newest: Option<(u64, Timestamp)>,
     /// The last commit whose replaced slices are gone.
@@ -151,7 +153,18 @@ impl Entities {
         Ok(())
     }
 
+    /// The commits that name `run` after the one with the number `after`.
+    pub(super) fn commits_of(&self, run: RunId, after: u64) -> impl Iterator<Item = &TenantCommit> {
+        use std::ops::Bound::{Excluded, Unbounded};
+
+        let numbers = self.by_run.get(&run).into_iter().flat_map(move |of| of.range((Excluded(after), Unbounded)));
+        numbers.filter_map(|tx_id| self.commits.get(tx_id))
+    }
+
     fn add(&mut self, commit: TenantCommit) {
+        if let Some(run) = commit.provenance.run_id {
+            self.by_run.entry(run).or_default().insert(commit.tx_id);
+        }
         self.newest = Some((commit.tx_id, commit.committed_at));
         self.commits.insert(commit.tx_id, commit);
     }
@@ -183,8 +196,18 @@ impl Entities {
             }
         }
         for tx_id in unneeded {
-            if !self.is_referred_to(tx_id) && self.commits.remove(&tx_id).is_some() {
-                expired.commits += 1;
+            if self.is_referred_to(tx_id) {
+                continue;
+            }
+            let Some(commit) = self.commits.remove(&tx_id) else { continue };
+            expired.commits += 1;
+            if let Some(run) = commit.provenance.run_id
+                && let Some(numbers) = self.by_run.get_mut(&run)
+            {
+                numbers.remove(&tx_id);
+                if numbers.is_empty() {
+                    self.by_run.remove(&run);
+                }
             }
         }
         self.swept = walked.last().map_or(last, |commit| commit.tx_id).max(self.swept);

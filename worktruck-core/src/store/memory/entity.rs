@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::store::{
     Applied, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance, SortField, SortKey,
-    TenantCommit, TenantHead, Version,
+    TenantCommit, TenantHead, Version, run_commit_scope,
 };
 use crate::temporal::{At, Slice};
-use crate::{Cursor, EntityId, Page, PageRequest, Result, TenantId, Timestamp};
+use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
 use super::MemoryStore;
 use super::entities::{Entities, Row, Staging};
@@ -74,6 +74,41 @@ impl EntityStore for MemoryStore {
         };
         let versions = rows.into_iter().map(|row| entities.version(tenant, key, entity, row));
         Ok(Page::new(versions.collect::<Result<_>>()?, next))
+    }
+
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        let mut state = self.state();
+        let entities = state.entities.entry(tenant).or_default();
+        let known = as_of.map(|as_of| entities.head.read(At::as_of(as_of), now)).transpose()?.map(|point| point.sys);
+        let Some(entity) = entities.by_key(key) else { return Ok(Vec::new()) };
+        let is_known = |slice: &Slice| known.map_or(slice.sys.is_open(), |known| slice.sys.contains(known));
+        let shown = |row: &&Row| is_known(&row.slice) && row.slice.valid.intersect(valid).is_some();
+        let mut rows: Vec<_> = entity.rows.iter().filter(shown).collect();
+        rows.sort_by_key(|row| row.slice.valid);
+        rows.into_iter().map(|row| entities.version(tenant, key, entity, row)).collect()
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        let scope = run_commit_scope(tenant, run);
+        let after: Option<u64> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
+        let state = self.state();
+        let Some(entities) = state.entities.get(&tenant) else { return Ok(Page::new(Vec::new(), None)) };
+        let after = entities.head.horizon.tx_id.max(after.unwrap_or(0));
+        let mut found = entities.commits_of(run, after).take(page.limit() + 1).cloned().collect::<Vec<_>>();
+        let has_more = found.len() > page.limit();
+        found.truncate(page.limit());
+        let next = match found.last() {
+            Some(last) if has_more => Some(Cursor::seal(&scope, &last.tx_id)?),
+            _ => None,
+        };
+        Ok(Page::new(found, next))
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

@@ -93,6 +93,29 @@ pub async fn required_version_is_that_of_the_present(stage: Stage) {
     assert_eq!(stage.feed(tenant).await.len(), 2, "a requirement alone is no commit");
 }
 
+/// The newest version is that of the last write, about whatever time it was.
+pub async fn newest_version_is_that_of_all_times(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    stage.create(tenant, 1, named("Ada"), at(10)).await;
+    let require = async |n, version, now| {
+        let changes = Changes::none().require(Require::Newest { key: contact(n), version });
+        stage.store.apply(tenant, changes, person(), now).await
+    };
+    require(1, 1, at(15)).await.expect("nobody has written since");
+    stage.write_valid(tenant, 1, WriteOp::Put(named("Mrs King")), (at(500), None), at(20)).await;
+    assert_refused(require(1, 1, at(30)).await, ErrorKind::VersionMismatch, "what was written to about later");
+    require(1, 2, at(30)).await.expect("the newest version, which does not hold yet");
+    stage.write_valid(tenant, 1, WriteOp::Put(named("Miss")), (at(1), Some(at(5))), at(40)).await;
+    assert_refused(require(1, 2, at(50)).await, ErrorKind::VersionMismatch, "what was written to about earlier");
+    require(1, 3, at(50)).await.expect("the newest version, which holds no more");
+    stage.write(tenant, 1, WriteOp::Delete, at(60)).await;
+    assert_refused(require(1, 3, at(70)).await, ErrorKind::VersionMismatch, "what was deleted since");
+    require(1, 4, at(70)).await.expect("a deletion is a version");
+    assert_refused(require(2, 1, at(70)).await, ErrorKind::VersionMismatch, "what was never written");
+    stage.store.purge(tenant, contact(1), person(), at(80)).await.expect("a contact is erased");
+    assert_refused(require(1, 4, at(90)).await, ErrorKind::VersionMismatch, "what was erased since");
+}
+
 /// What is required absent must not exist now.
 pub async fn absent_is_checked(stage: Stage) {
     let tenant = stage.tenant(1).await;

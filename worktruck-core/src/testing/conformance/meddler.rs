@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 
 use crate::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Store, TenantHead, Version,
+    Applied, Changes, Commits, EntityKey, EntityStore, ListQuery, Provenance, Store, TenantCommit, TenantHead, Version,
 };
 use crate::temporal::At;
-use crate::{Cursor, Page, PageRequest, Result, TenantId, Timestamp};
+use crate::{Cursor, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
 /// What is committed after the read with this number.
 type Meddling = Arc<dyn Fn(u32) -> Changes + Send + Sync>;
@@ -73,6 +73,21 @@ impl EntityStore for Meddler {
 
     async fn history(&self, tenant: TenantId, key: EntityKey, page: PageRequest) -> Result<Page<Version>> {
         self.inner.history(tenant, key, page).await
+    }
+
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        self.inner.slices(tenant, key, valid, as_of, now).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        self.inner.commits_of(tenant, run, page).await
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

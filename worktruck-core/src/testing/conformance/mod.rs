@@ -58,15 +58,18 @@ pub mod periods;
 pub mod programs;
 pub mod records;
 pub mod retention;
+pub mod run_commits;
 pub mod schedules;
 pub mod search;
 pub mod secrets;
 pub mod selection;
 pub mod signal;
+pub mod slices;
 pub mod tasks;
 pub mod tenant;
 pub mod travel;
 pub mod turns;
+pub mod undo;
 pub mod wake;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ macro_rules! conformance_scenarios {
                 apply_is_atomic
                 version_conflict_is_refused
                 required_version_is_that_of_the_present
+                newest_version_is_that_of_all_times
                 absent_is_checked
                 unique_term_is_checked_after_the_writes
                 forbidden_term_is_checked_after_the_writes
@@ -47,6 +48,16 @@ macro_rules! conformance_scenarios {
                 unknown_entity_reads_as_nothing
                 reads_as_of_the_head_are_of_one_moment
                 history_is_newest_first_and_complete
+            }
+            slices {
+                slices_show_an_entity_over_all_of_valid_time
+                slices_are_those_of_the_moment
+                slices_show_nothing_of_another_tenant
+            }
+            run_commits {
+                commits_of_a_run_are_found_in_order
+                commits_of_a_run_end_at_the_horizon
+                commits_of_a_run_are_those_of_one_tenant
             }
             periods {
                 read_at_both_times_for_every_relation_of_two_periods
@@ -295,6 +306,17 @@ macro_rules! operation_scenarios {
                 history_shows_what_was_and_that_it_ended
                 wrong_question_about_the_past_is_named
                 pages_of_a_timeline_stay_while_history_expires
+            }
+            undo {
+                changes_of_a_run_show_before_and_after
+                changes_of_an_erased_entity_say_so
+                reverted_run_leaves_everything_as_it_was
+                revert_refuses_where_others_have_edited
+                edit_that_was_taken_back_is_no_obstacle
+                revert_leaves_nothing_dangling_or_twice
+                revert_needs_an_ended_run_that_is_known
+                edit_that_races_with_a_revert_is_not_lost
+                random_runs_are_undone
             }
             schedules {
                 schedule_knows_when_it_is_due_next
