@@ -97,17 +97,20 @@ impl Part {
             blueprint_version: 1,
             config_version: None,
             model: MODEL.to_owned(),
+            fallback_models: Vec::new(),
             system_prompt: String::new(),
             first_message: String::new(),
             tools: specs().iter().map(|spec| ToolSpec::clone(spec)).collect(),
             guardrails: self.rules.clone(),
             prices: vec![price()],
             budget_usd_cents: self.budget_cents,
+            on_budget: Vec::new(),
             deadline_at: run.started_at.unwrap_or(now).after(self.deadline),
             max_steps: 100,
             max_tokens: 2_000,
             max_repeats: 5,
             timezone: None,
+            trial: None,
         }
     }
 }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::journal::{Asked, Difference, Divergence, Journal, RunExport, Step, StepKind, StepOutcome, Verification};
-use crate::model::ModelReply;
+use crate::model::{ModelError, ModelErrorCategory, ModelReply};
 use crate::run::{Approval, Commit, FailureCategory, Run, RunStatus, Transition, UNKNOWN_OUTCOME};
 use crate::tool::{ToolError, ToolOutput};
 use crate::{Result, RunId, Timestamp};
 
+use super::compact::is_compaction;
 use super::reply::RecordedReply;
 use super::{Effect, Event, Executor, Options};
 
@@ -146,8 +147,18 @@ impl<'a> Replay<'a> {
     /// Answers for the model.
     fn ask(&mut self) -> Result<Option<Found>> {
         let Some(step) = self.step(self.executor.seq + 1) else { return Ok(Some(self.ending("ask the model"))) };
-        let name = if step.kind == StepKind::Llm { &step.name } else { &self.executor.snapshot.model };
-        if let Some(other) = self.other(step, StepKind::Llm, &name.clone(), &self.executor.model_input())? {
+        // Which model answered, and that one could not read so much, is taken as it was.
+        if self.executor.models.recall(&step.name) {
+            self.executor.transcript.forget_thoughts();
+            self.executor.use_current_model();
+        }
+        if is_compaction(&step.input) && !self.executor.compacting {
+            let too_long = ModelError::new(ModelErrorCategory::ContextWindowExceeded, "as it was");
+            self.executor.handle(Event::Replied(Err(too_long)), self.now)?;
+            return Ok(None);
+        }
+        let name = self.executor.models.current();
+        if let Some(other) = self.other(step, StepKind::Llm, name, &self.executor.model_input())? {
             return Ok(Some(other));
         }
         let RecordedReply { content, stop_reason } = RecordedReply::parse(step.output.as_ref())?;

@@ -1,9 +1,85 @@
-//! The defects of approvals, secrets and the outbox, behind those that are handed in.
+//! The defects of retention, tenants, approvals, secrets and the outbox, behind those that are handed in.
 
 macro_rules! and_the_rest {
     ($($before:tt)*) => {
         wrong_stores! {
             $($before)*
+            /// Nothing is ever removed.
+            nothing_expires_is_noticed, NothingExpires: [
+                answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+                expired_idempotency_key_can_be_used_again expired_run_is_gone_with_all_that_is_its
+                expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+                feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+                payload_of_a_remaining_run_stays pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit
+                read_before_the_horizon_is_refused slices_are_those_of_the_moment what_is_believed_stays_however_old
+            ],
+            /// The horizon is moved by the second piece.
+            expiry_begins_late_is_noticed, ExpiryBeginsLate: [
+                answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon expiry_of_the_future_is_refused
+                slices_are_those_of_the_moment
+            ],
+            /// What lies at the horizon is taken to lie before it.
+            later_runs_expire_is_noticed, LaterRunsExpire: [
+                answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+                feed_cursor_before_the_horizon_is_refused horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused
+                read_before_the_horizon_is_refused runs_that_ended_later_or_not_at_all_stay slices_are_those_of_the_moment
+            ],
+            /// Runs that have not ended are ended where they are old.
+            live_runs_expire_is_noticed, LiveRunsExpire: [runs_that_ended_later_or_not_at_all_stay],
+            /// Payloads go with the first run that names them.
+            payloads_of_others_expire_is_noticed, PayloadsOfOthersExpire: [
+                answers_are_the_same_between_pieces payload_of_a_remaining_run_stays runs_that_ended_later_or_not_at_all_stay
+            ],
+            /// Idempotency keys stay when their runs go.
+            keys_outlive_runs_is_noticed, KeysOutliveRuns: [expired_idempotency_key_can_be_used_again],
+            /// What was written long ago goes, although it is believed.
+            beliefs_expire_is_noticed, BeliefsExpire: [
+                answers_are_the_same_between_pieces commits_of_a_run_end_at_the_horizon
+                expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone expiry_of_the_future_is_refused
+                feed_cursor_before_the_horizon_is_refused history_ends_at_the_horizon horizon_never_goes_back
+                pinned_walk_behind_the_horizon_is_refused provenance_outlives_its_commit versions_are_counted_on_after_expiry
+                what_is_believed_stays_however_old
+            ],
+            /// A read before the horizon finds nothing, and says no more.
+            horizon_unchecked_is_noticed, HorizonUnchecked: [
+                horizon_never_goes_back pinned_walk_behind_the_horizon_is_refused read_before_the_horizon_is_refused
+                slices_are_those_of_the_moment
+            ],
+            /// The horizon is what was last asked for.
+            horizon_goes_back_is_noticed, HorizonGoesBack: [horizon_never_goes_back],
+            /// Versions are counted anew where the first ones are gone.
+            versions_counted_anew_is_noticed, VersionsCountedAnew: [versions_are_counted_on_after_expiry],
+            /// A reader of the feed is not told that commits are gone.
+            feed_silent_is_noticed, FeedSilent: [feed_cursor_before_the_horizon_is_refused],
+            /// Provenance goes with its commit.
+            provenance_expires_is_noticed, ProvenanceExpires: [
+                provenance_outlives_its_commit what_is_believed_stays_however_old
+            ],
+            /// That there is more to remove is not said.
+            rest_not_told_is_noticed, RestNotTold: [
+                answers_are_the_same_between_pieces expiry_by_many_tasks_removes_everything_once
+            ],
+            /// What one task removed another one counts as well.
+            removed_twice_is_noticed, RemovedTwice: [
+                answers_are_the_same_between_pieces expired_run_is_gone_with_all_that_is_its
+                expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
+            ],
+            /// The tenant is left out of `expire`.
+            expiry_of_all_tenants_is_noticed, ExpiryOfAllTenants: [expiry_leaves_other_tenants_alone],
+            /// A horizon in the future is one at the present.
+            future_expires_is_noticed, FutureExpires: [expiry_of_the_future_is_refused],
+            /// There is one page of tenants.
+            tenants_cut_is_noticed, TenantsCut: [tenants_are_walked_by_id],
+            /// How long a tenant keeps what it has is not kept.
+            retention_forgotten_is_noticed, RetentionForgotten: [
+                name_and_zone_of_a_tenant_are_changed retention_of_a_tenant_is_kept
+            ],
+            /// Two tenants may have one slug.
+            slug_given_twice_is_noticed, SlugGivenTwice: [tenant_slug_is_unique],
+            /// Any slug will do.
+            any_slug_is_noticed, AnySlug: [malformed_slug_is_refused],
+            /// A slug is found in capitals, too.
+            slugs_folded_is_noticed, SlugsFolded: [tenant_is_found_by_id_and_slug],
             /// An answer is taken and not kept.
             answer_forgotten_is_noticed, AnswerForgotten: [
                 answer_lets_a_waiting_run_go_on answer_while_others_are_asked_is_not_lost approval_is_answered_once

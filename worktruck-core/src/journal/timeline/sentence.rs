@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::NanoUsd;
 use crate::guardrail::{Decided, Decision as Ruling, Mode};
 use crate::journal::{Journal, Step, StepKind, StepOutcome};
-use crate::run::{Approval, ApprovalStatus, Decision, Event, EventType, Run, RunStatus, WaitingReason};
+use crate::run::{Approval, ApprovalStatus, Decision, Event, EventType, ON_BUDGET, Run, RunStatus, WaitingReason};
 
 use super::layout::{count, duration, grouped};
 
@@ -57,6 +57,11 @@ pub(super) fn about(event: &Event, journal: &Journal) -> Option<String> {
         EventType::StepRecorded => recorded(data, journal),
         EventType::GuardrailDecision => return ruled(data),
         EventType::BudgetReserved | EventType::BudgetSettled => return None,
+        EventType::BudgetThreshold => format!("It has spent {} % of its budget.", data["at_percent"]),
+        EventType::ModelFallback => {
+            let (from, to) = (text(&data["from"]), text(&data["to"]));
+            format!("{to} goes on in the place of {from}{}", because(data["reason"].as_str()))
+        }
         EventType::ApprovalRequested => asked(data, approval(data, journal)),
         EventType::ApprovalDecided => answered(event, approval(data, journal)),
         EventType::ReplayDiverged => {
@@ -126,30 +131,38 @@ fn approval<'a>(data: &Value, journal: &'a Journal) -> Option<&'a Approval> {
 fn asked(data: &Value, approval: Option<&Approval>) -> String {
     let summary = because(approval.and_then(|approval| approval.summary.as_deref()));
     let until = text(&data["expires_at"]);
-    format!("A person is asked about the call of {}, until {until}{summary}", text(&data["tool"]))
+    format!("A person is asked about {}, until {until}{summary}", call(&data["tool"]))
 }
 
 fn answered(event: &Event, approval: Option<&Approval>) -> String {
     let (data, who) = (&event.data, event.actor.as_deref().unwrap_or("Somebody"));
-    let (tool, note) = (text(&data["tool"]), because(approval.and_then(|approval| approval.note.as_deref())));
+    let (call, note) = (call(&data["tool"]), because(approval.and_then(|approval| approval.note.as_deref())));
     let status = ApprovalStatus::deserialize(&data["status"]).unwrap_or(ApprovalStatus::Pending);
     match (status, approval.and_then(|approval| approval.decision.as_ref())) {
         (ApprovalStatus::Approved, Some(Decision::Respond { .. })) => {
-            format!("{who} answered in the place of {tool}{note}")
+            format!("{who} answered in the place of {}{note}", text(&data["tool"]))
         }
         (ApprovalStatus::Approved, Some(Decision::Approve { edited_input: Some(_) })) => {
-            format!("{who} approved the call of {tool} with another input{note}")
+            format!("{who} approved {call} with another input{note}")
         }
-        (ApprovalStatus::Approved, _) => format!("{who} approved the call of {tool}{note}"),
-        (ApprovalStatus::Rejected, _) => format!("{who} refused the call of {tool}{note}"),
+        (ApprovalStatus::Approved, _) => format!("{who} approved {call}{note}"),
+        (ApprovalStatus::Rejected, _) => format!("{who} refused {call}{note}"),
         (ApprovalStatus::Expired | ApprovalStatus::Pending, _) => {
             let is_late = approval.is_none_or(|approval| approval.expires_at <= event.at);
             if is_late {
-                format!("Nobody answered about the call of {tool} in time.")
+                format!("Nobody answered about {call} in time.")
             } else {
-                format!("The question about the call of {tool} was taken back.")
+                format!("The question about {call} was taken back.")
             }
         }
+    }
+}
+
+/// What a person is asked about.
+fn call(tool: &Value) -> String {
+    match text(tool) {
+        ON_BUDGET => "spending more".to_owned(),
+        tool => format!("the call of {tool}"),
     }
 }
 

@@ -42,6 +42,7 @@ fn step(seq: u32, kind: StepKind, name: &str, outcome: StepOutcome, millis: u64)
         started_at: began,
         completed_at: Some(began.after(Duration::from_millis(millis))),
         payload_ref: None,
+        tried: None,
     }
 }
 
@@ -164,6 +165,18 @@ fn each_thing_that_happens_has_its_sentence() {
         ),
         (at_once(BudgetReserved, json!({ "usd_nano": 1, "max_tokens": 1 })), None),
         (at_once(BudgetSettled, json!({ "usd_nano": 1, "reserved_usd_nano": 2 })), None),
+        (
+            at_once(BudgetThreshold, json!({ "at_percent": 80, "action": "warn" })),
+            Some("It has spent 80 % of its budget."),
+        ),
+        (
+            at_once(ModelFallback, json!({ "from": "a/b", "to": "c/d", "reason": "provider_unavailable: overloaded" })),
+            Some("c/d goes on in the place of a/b: provider_unavailable: overloaded."),
+        ),
+        (
+            at_once(ApprovalRequested, json!({ "tool": "on_budget", "expires_at": "2026-04-15T12:00:00Z" })),
+            Some("A person is asked about spending more, until 2026-04-15T12:00:00Z."),
+        ),
         (
             at_once(ReplayDiverged, json!({ "step_seq": 3, "detail": "another input" })),
             Some("Its replay differs from its journal at step 3: another input."),
