@@ -136,7 +136,7 @@ async fn call_tool(ports: &Ports, run: &Run, held: &Held, call: ToolCall, span: 
             let output = tool.call(context, input).await?;
             match tried {
                 Some(view) if !output.changes.is_empty() => {
-                    let changes = view.tried(output.changes).await.map_err(ToolError::not_made)?;
+                    let changes = view.tried(output.changes).await.map_err(|error| ToolError::not_made(&error))?;
                     Ok(ToolOutput { changes, ..output })
                 }
                 _ => Ok(output),

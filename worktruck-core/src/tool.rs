@@ -85,7 +85,7 @@ impl ToolError {
 impl ToolError {
     /// The changes of a call in a trial, which no commit would have made.
     #[must_use]
-    pub fn not_made(error: crate::Error) -> Self {
+    pub fn not_made(error: &crate::Error) -> Self {
         Self { transient: error.is_retryable(), ..Self::new(format!("the change was not made: {error}")) }
     }
 }

@@ -21,20 +21,37 @@ pub struct View {
     store: Arc<dyn EntityStore>,
     tenant: TenantId,
     now: Timestamp,
-    /// The moment that reads of the present are fixed to.
-    known: Option<Timestamp>,
-    /// Whether what was written after that moment has not happened for it.
-    is_pinned: bool,
+    known: Known,
     pending: Arc<[Changes]>,
     /// What it takes for the present, if not that.
     present: Option<At>,
+}
+
+/// What reads of the present see.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Known {
+    /// What is committed when they are made.
+    Now,
+    /// What was committed by this moment.
+    Fixed(Timestamp),
+    /// What was committed by this moment, and for them nothing has happened since.
+    Pinned(Timestamp),
+}
+
+impl Known {
+    const fn moment(self) -> Option<Timestamp> {
+        match self {
+            Self::Now => None,
+            Self::Fixed(moment) | Self::Pinned(moment) => Some(moment),
+        }
+    }
 }
 
 impl View {
     /// The entities of `tenant` at `now` with nothing pending.
     #[must_use]
     pub fn new(store: Arc<dyn EntityStore>, tenant: TenantId, now: Timestamp) -> Self {
-        Self { store, tenant, now, known: None, is_pinned: false, pending: Arc::from([]), present: None }
+        Self { store, tenant, now, known: Known::Now, pending: Arc::from([]), present: None }
     }
 
     /// The same view, in which what is asked about the present is answered as of `present`. What it shows is nothing to
@@ -73,8 +90,7 @@ impl View {
     #[must_use]
     pub const fn pinned(mut self, moment: Timestamp) -> Self {
         self.now = moment;
-        self.known = Some(moment);
-        self.is_pinned = true;
+        self.known = Known::Pinned(moment);
         self
     }
 
@@ -88,8 +104,8 @@ impl View {
     ///
     /// Those of [`EntityStore::head`].
     pub async fn fixed(mut self) -> Result<Self> {
-        if self.known.is_none() {
-            self.known = Some(self.store.head(self.tenant).await?.floor);
+        if self.known == Known::Now {
+            self.known = Known::Fixed(self.store.head(self.tenant).await?.floor);
         }
         Ok(self)
     }
@@ -148,7 +164,7 @@ impl View {
             return Ok(stored);
         }
         // What the next write goes by is that of the newest write, which need not be visible.
-        let newest = self.newest(key).await?;
+        let newest = Box::pin(self.newest(key)).await?;
         // A reader whose clock runs behind writes after what it sees.
         let present = newest.as_ref().map_or(self.now, |version| self.now.max(version.slice.sys.from().next()));
         let micros = i64::try_from(self.pending.len()).unwrap_or(0);
@@ -197,7 +213,7 @@ impl View {
             let mut stored = Vec::with_capacity(page.data.len());
             for version in page.data {
                 let position = position(&version, &query.sort)?;
-                let version = if is_search { self.as_it_was(version).await? } else { Some(version) };
+                let version = if is_search { Box::pin(self.as_it_was(version)).await? } else { Some(version) };
                 stored.push((position, version.filter(|version| !keys.contains(&version.key))));
             }
             merge.take(stored, page.next_cursor, &query.sort);
@@ -213,7 +229,7 @@ impl View {
 
     /// The newest write to an entity that the view knows of.
     async fn newest(&self, key: EntityKey) -> Result<Option<Version>> {
-        let until = self.known.filter(|_| self.is_pinned).unwrap_or(Timestamp::FOREVER);
+        let until = if let Known::Pinned(moment) = self.known { moment } else { Timestamp::FOREVER };
         let mut cursor = None;
         loop {
             // The newest one will do, but for entities that were written since.
@@ -229,9 +245,7 @@ impl View {
 
     /// What a search found in the present, as a pinned view shows it.
     async fn as_it_was(&self, found: Version) -> Result<Option<Version>> {
-        if !self.is_pinned {
-            return Ok(Some(found));
-        }
+        let Known::Pinned(_) = self.known else { return Ok(Some(found)) };
         self.store.entity(self.tenant, found.key, self.seen(At::NOW), self.present()).await
     }
 
@@ -243,12 +257,12 @@ impl View {
 
     /// The present of its reads: a reader whose clock runs behind sees what was written.
     fn present(&self) -> Timestamp {
-        self.known.map_or(self.now, |known| known.max(self.now))
+        self.known.moment().map_or(self.now, |known| known.max(self.now))
     }
 
     /// The two times that the store is asked for.
     pub(crate) fn seen(&self, at: At) -> At {
-        match (at.as_of, self.known) {
+        match (at.as_of, self.known.moment()) {
             (None, Some(known)) => {
                 At { as_of: Some(known), valid_at: Some(at.valid_at.unwrap_or_else(|| self.present())) }
             }

@@ -197,7 +197,7 @@ pub async fn what_a_trial_tried_comes_back_and_is_not_written(stage: Stage) {
         });
         let step = &mut commit.steps[0].step;
         step.tried = tried.map(|changes| serde_json::to_value(changes).expect("changes are JSON"));
-        let before = steps.last().map_or(Digest::of_bytes(b"genesis"), |before: &Step| before.hash);
+        let before = steps.last().map_or_else(|| Digest::of_bytes(b"genesis"), |before: &Step| before.hash);
         step.hash = step_hash(before, step).expect("the payloads are JSON");
         steps.push(step.clone());
         held.send(&stage, commit, at(11)).await;

@@ -431,7 +431,8 @@ impl Stage {
                 };
                 match tried {
                     Some(view) => result.and_then(|output| {
-                        let changes = block_on(view.tried(output.changes)).map_err(ToolError::not_made)?;
+                        let changes =
+                            block_on(view.tried(output.changes)).map_err(|error| ToolError::not_made(&error))?;
                         Ok(ToolOutput { changes, ..output })
                     }),
                     None => result,
