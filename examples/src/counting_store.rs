@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use worktruck_core::journal::Journal;
-use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Lease, NewRun, Renewal, Run, Signal};
+use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
     Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
-    RunStore, SealedSecret, SecretName, SecretStore, Tenant, TenantHead, TenantStore, Version,
+    RunStore, SealedSecret, SecretName, SecretStore, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore,
+    Version,
 };
 use worktruck_core::temporal::At;
-use worktruck_core::{ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
+use worktruck_core::{
+    ApprovalId, Cursor, DeliveryId, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp,
+};
 
 /// The reference store, which counts its calls by their names.
 #[derive(Debug, Default)]
@@ -66,6 +69,21 @@ impl EntityStore for CountingStore {
         self.count("history", self.inner.history(tenant, key, page)).await
     }
 
+    async fn slices(
+        &self,
+        tenant: TenantId,
+        key: EntityKey,
+        valid: Period,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Version>> {
+        self.count("slices", self.inner.slices(tenant, key, valid, as_of, now)).await
+    }
+
+    async fn commits_of(&self, tenant: TenantId, run: RunId, page: PageRequest) -> Result<Page<TenantCommit>> {
+        self.count("commits_of", self.inner.commits_of(tenant, run, page)).await
+    }
+
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {
         self.count("changes", self.inner.changes(tenant, since, limit)).await
     }
@@ -82,12 +100,20 @@ impl RunStore for CountingStore {
         self.count("enqueue", self.inner.enqueue(tenant, runs, now)).await
     }
 
+    async fn fork(&self, tenant: TenantId, fork: Fork, now: Timestamp) -> Result<Run> {
+        self.count("fork", self.inner.fork(tenant, fork, now)).await
+    }
+
     async fn claim(&self, request: ClaimRequest, now: Timestamp) -> Result<Vec<Claimed>> {
         self.count("claim", self.inner.claim(request, now)).await
     }
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         self.count("renew", self.inner.renew(leases, lease_for, now)).await
+    }
+
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        self.count("cancel_requests", self.inner.cancel_requests(leases)).await
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
@@ -146,8 +172,8 @@ impl TenantStore for CountingStore {
         self.count("tenants", self.inner.tenants(page)).await
     }
 
-    async fn set_retention(&self, id: TenantId, days: Option<u32>) -> Result<Tenant> {
-        self.count("set_retention", self.inner.set_retention(id, days)).await
+    async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {
+        self.count("update_tenant", self.inner.update_tenant(id, patch)).await
     }
 }
 

@@ -89,7 +89,9 @@ mod tests {
         let [run, other] = [1, 2].map(|n| RunId::from_uuid(uuid::Uuid::from_u128(n)));
         let heard = [listeners.listen(run), listeners.listen(run), listeners.listen(other)];
         let mut told = heard.each_ref().map(|listener| Box::pin(listener.told()));
-        told.iter_mut().for_each(|told| drop(told.as_mut().enable()));
+        for told in &mut told {
+            assert!(!told.as_mut().enable(), "nobody has told anything");
+        }
         listeners.tell(run);
         let told = told.map(|mut told| told.as_mut().enable());
         assert_eq!(told, [true, true, false]);

@@ -162,6 +162,10 @@ impl RunStore for Watched {
         self.note(call("renew", &(leases, lease_for), now), self.store().renew(leases, lease_for, now).await)
     }
 
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        self.note(format!("cancel_requests {leases:?}"), self.store().cancel_requests(leases).await)
+    }
+
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let call = call("commit", &(lease, &commit), now);
         self.note(call, self.store().commit(lease, commit, now).await)

@@ -78,6 +78,10 @@ impl RunStore for Announcing {
         self.inner.renew(leases, lease_for, now).await
     }
 
+    async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
+        self.inner.cancel_requests(leases).await
+    }
+
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
         let summary = CommitSummary::of(lease.run(), &commit);
         announce(&Announcement::Before { commit: summary.clone() });
