@@ -175,7 +175,8 @@ impl Position {
             Announce | Release => 2,
             Reserve | Begin | Receipts | Wait => rate / 2,
             Claim => 6 * rate,
-            Turn | Results | Ask => 2 * rate,
+            Turn | Ask => 2 * rate,
+            Mail => rate / 2,
             _ => rate,
         }
     }

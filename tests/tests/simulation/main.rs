@@ -16,6 +16,7 @@ mod invariants;
 mod part;
 mod people;
 mod play;
+mod post;
 mod real;
 mod tally;
 mod worker;

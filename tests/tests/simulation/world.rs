@@ -280,7 +280,8 @@ impl World {
         if self.is_calm() || strikes.is_empty() || !self.dice.one_in(odds) {
             return Ok(None);
         }
-        let fault = self.dice.pick(strikes);
+        let sets = !self.clocks_agree && strikes.contains(&Fault::ClockSet) && self.dice.one_in(16);
+        let fault = if sets { Fault::ClockSet } else { self.dice.pick(strikes) };
         // Where clocks agree nobody sets one, and what ends many runs is rarer than what does not.
         let ends = matches!(fault, Fault::Cancel | Fault::ModelRefuses) && !at.is_rare();
         if (fault == Fault::ClockSet && self.clocks_agree) || (ends && !self.dice.one_in(2)) {
