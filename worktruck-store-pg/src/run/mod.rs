@@ -7,6 +7,7 @@ mod enqueue;
 mod journal;
 mod list;
 mod offer;
+mod parts;
 mod record;
 mod signal;
 
