@@ -16,6 +16,7 @@ pub(crate) const ASYNC_IN_CORE: &[(&str, &str)] = &[
     ("store/secret.rs", "a port of storage"),
     ("store/tenant.rs", "a port of storage"),
     ("store/view.rs", "answers a tool's reads through the port of entities"),
+    ("store/tried.rs", "tries changes on what the view answers"),
     ("pim/", "operations read through the view"),
     ("store/memory/", "implements the ports of storage"),
     ("testing/", "implements and exercises the ports of storage"),
