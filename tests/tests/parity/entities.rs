@@ -2,7 +2,7 @@
 
 use worktruck_core::store::{EntityStore as _, ListQuery, Provenance, RetentionStore as _};
 use worktruck_core::testing::Dice;
-use worktruck_core::{Cursor, PageRequest, TenantId, Timestamp};
+use worktruck_core::{Cursor, PageRequest, Period, TenantId, Timestamp};
 
 use crate::draw;
 use crate::watched::Watched;
@@ -28,10 +28,20 @@ pub(crate) async fn act(store: &Watched, dice: &mut Dice, tenant: TenantId, now:
     match dice.roll(10) {
         0..5 => write(store, dice, tenant, *now).await,
         5 => drop(store.purge(tenant, draw::key(dice), person(), *now).await),
-        6 => drop(store.entity(tenant, draw::key(dice), draw::when(dice, *now), *now).await),
+        6 => read(store, dice, tenant, *now).await,
         7 => history(store, dice, tenant).await,
         8 => feed(store, dice, tenant).await,
         _ => walk(store, dice, tenant, now).await,
+    }
+}
+
+/// Reads an entity at one moment, and slices of what is known then.
+async fn read(store: &Watched, dice: &mut Dice, tenant: TenantId, now: Timestamp) {
+    let (key, when) = (draw::key(dice), draw::when(dice, now));
+    drop(store.entity(tenant, key, when, now).await);
+    let since = when.valid_at.unwrap_or(Timestamp::EPOCH);
+    for valid in [Period::starting(since), Period::starting(Timestamp::from_micros(i64::MIN))] {
+        drop(store.slices(tenant, key, valid, when.as_of, now).await);
     }
 }
 

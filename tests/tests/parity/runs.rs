@@ -10,7 +10,7 @@ use worktruck_core::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, EventType, FailureCategory, Lease, NewEvent,
     NewRun, Run, RunStatus, Signal, Transition, WaitingReason,
 };
-use worktruck_core::store::{Changes, CommitOutcome, RunQuery, RunStore as _};
+use worktruck_core::store::{Changes, CommitOutcome, EntityStore as _, RunQuery, RunStore as _};
 use worktruck_core::testing::{CountingIds, Dice};
 use worktruck_core::{Digest, NanoUsd, Result, RunId, StepId, TenantId, Timestamp};
 
@@ -71,6 +71,13 @@ pub(crate) async fn script(store: &Watched, seed: u64) {
     for (tenant, run) in known.runs {
         drop(store.journal(tenant, run).await);
         drop(store.events(tenant, run, page(200, None)).await);
+        let mut cursor = None;
+        while let Ok(found) = store.commits_of(tenant, run, page(2, cursor.take())).await {
+            cursor = found.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
     }
 }
 

@@ -507,6 +507,7 @@ pub trait EntityStore: fmt::Debug + Send + Sync + 'static {
     /// # Contract
     ///
     /// - `apply_is_atomic`: if one write or requirement fails, nothing is written.
+    /// - `newest_version_is_that_of_all_times`
     /// - `version_conflict_is_refused`, `absent_is_checked`, `unique_term_is_checked_after_the_writes`
     /// - `writes_to_one_entity_make_one_version`
     /// - `patch_is_applied_slice_by_slice`, `patch_without_effect_makes_no_version`

@@ -88,7 +88,7 @@ impl EntityStore for MemoryStore {
         let entities = state.entities.entry(tenant).or_default();
         let known = as_of.map(|as_of| entities.head.read(At::as_of(as_of), now)).transpose()?.map(|point| point.sys);
         let Some(entity) = entities.by_key(key) else { return Ok(Vec::new()) };
-        let is_known = |slice: &Slice| known.map_or(slice.sys.is_open(), |known| slice.sys.contains(known));
+        let is_known = |slice: &Slice| known.map_or_else(|| slice.sys.is_open(), |known| slice.sys.contains(known));
         let shown = |row: &&Row| is_known(&row.slice) && row.slice.valid.intersect(valid).is_some();
         let mut rows: Vec<_> = entity.rows.iter().filter(shown).collect();
         rows.sort_by_key(|row| row.slice.valid);
