@@ -57,7 +57,8 @@ impl Runtime {
         found.ok_or_else(|| Error::not_found(format!("approval {id}")))
     }
 
-    /// Answers what a person is asked; a worker goes on with the run at once.
+    /// Answers what a person is asked; a worker goes on with the run at once. What is registered as
+    /// [secret](crate::RuntimeBuilder::secret) is left out of what they write.
     ///
     /// # Errors
     ///
@@ -66,6 +67,7 @@ impl Runtime {
     /// - `InvalidRequest` at `/edited_input` or `/output`: the question is about a budget, which has neither.
     /// - `Conflict`: it was answered before, it is too late, or the run has ended.
     pub async fn answer(&self, tenant: TenantId, answer: Answer) -> Result<Approval> {
+        let answer = answer.redacted(&self.ports.secrets);
         let approval = self.approval(tenant, answer.approval).await?;
         let now = self.now();
         if approval.rule_id == ON_BUDGET {

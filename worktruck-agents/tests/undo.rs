@@ -1,19 +1,24 @@
 //! What a runtime tells of a run that is over, and of one that a tenant does not have.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 
 use serde_json::json;
 use worktruck_agents::blueprint::Blueprint;
+use worktruck_agents::clock::{RandomIds, SystemClock};
+use worktruck_agents::import::{self, Format, Options, Target};
 use worktruck_agents::undo::{Force, replay_check};
 use worktruck_agents::{Runtime, WorkerOptions, blueprints, tools};
 use worktruck_core::entity::Kind;
 use worktruck_core::journal::RunExport;
 use worktruck_core::run::RunStatus;
-use worktruck_core::store::{
-    Changes, EntityKey, EntityStore as _, ListQuery, MemoryStore, NewTenant, Provenance, RunStore as _,
-    TenantStore as _,
-};
-use worktruck_core::{EntityId, ErrorKind, PageRequest, RunId, TenantId};
+use worktruck_core::store::{EntityStore as _, ListQuery, MemoryStore, NewTenant, RunStore as _, TenantStore as _};
+use worktruck_core::{Clock as _, ErrorKind, PageRequest, RunId, TenantId};
+
+/// Somebody who is written twice.
+const FILE: &str = "uid,given_name,family_name,email,phone,birthday\n\
+    1,Margaret,Okafor,margaret.okafor@example.org,+1 415 555 0100,1984-02-11\n\
+    2,Maggie,Okafor,margaret.okafor@example.org,+1 415 555 0100,1984-02-11\n";
 
 async fn world() -> (Arc<MemoryStore>, Runtime, TenantId) {
     let store = Arc::new(MemoryStore::default());
@@ -27,16 +32,11 @@ async fn world() -> (Arc<MemoryStore>, Runtime, TenantId) {
 #[tokio::test]
 async fn a_run_of_the_deduper_is_shown_checked_exported_and_undone() {
     let (store, runtime, tenant) = world().await;
-    for given in ["Ada", "Ada"] {
-        let key = EntityKey::new(Kind::Contact, EntityId::new(runtime.ids(), runtime.now()));
-        let body = json!({
-            "display_name": format!("{given} Lovelace"), "given_name": given, "family_name": "Lovelace",
-            "channels": [{ "id": EntityId::new(runtime.ids(), runtime.now()), "type": "email", "value": "ada@example.org",
-                "canonical_value": "ada@example.org" }],
-        });
-        let changes = Changes::none().create(key, body);
-        store.apply(tenant, changes, Provenance::new("user:1", "import"), runtime.now()).await.unwrap();
-    }
+    let (ids, clock) = (RandomIds::new(), SystemClock::new());
+    let people =
+        import::parse("people.csv", FILE.as_bytes(), Format::Csv, &Options::default(), &ids, clock.now()).unwrap();
+    let target = Target { store: &*store, tenant, ids: &ids, clock: &clock, captured_by: "user:1" };
+    assert_eq!(import::load(target, people, |_| {}).await.unwrap().created, 2);
     let run = runtime.enqueue(tenant, runtime.new_run("contact_deduper", json!({}))).await.unwrap().id;
     let ended = async {
         while !store.run(tenant, run).await.unwrap().unwrap().status.is_terminal() {

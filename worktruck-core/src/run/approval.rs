@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::guardrail::OnExpiry;
-use crate::{ApprovalId, Digest, Error, Result, RunId, Timestamp};
+use crate::{ApprovalId, Digest, Error, Result, RunId, Secret, Timestamp};
 
 use super::{EventType, NewEvent};
 
@@ -144,6 +144,21 @@ pub struct Answer {
     pub note: Option<String>,
 }
 
+impl Answer {
+    /// The same answer without what must not be recorded, should a person have written it.
+    #[must_use]
+    pub fn redacted(mut self, secrets: &[Secret]) -> Self {
+        match &mut self.decision {
+            Decision::Approve { edited_input: Some(value) } | Decision::Respond { output: value } => {
+                crate::secret::redact(secrets, value);
+            }
+            Decision::Approve { edited_input: None } | Decision::Reject { .. } => {}
+        }
+        self.note = self.note.map(|note| secrets.iter().fold(note, |text, secret| secret.redact(&text)));
+        self
+    }
+}
+
 impl Approval {
     /// Whether nobody has answered.
     #[must_use]
@@ -191,5 +206,33 @@ impl Approval {
         let Self { id, step_seq, tool, status, .. } = self;
         let data = json!({ "approval_id": id, "step_seq": step_seq, "tool": tool, "status": status });
         NewEvent::with(EventType::ApprovalDecided, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_writes_is_recorded_without_secrets() {
+        let key = [Secret::new("sk-live-0123456789")];
+        let answer = |decision| Answer {
+            approval: ApprovalId::from_uuid(uuid::Uuid::from_u128(1)),
+            decision,
+            actor: Some("user:ada".to_owned()),
+            note: Some("with sk-live-0123456789, please".to_owned()),
+        };
+        let value = json!({ "auth": ["Bearer sk-live-0123456789"] });
+        for decision in [
+            Decision::Approve { edited_input: Some(value.clone()) },
+            Decision::Approve { edited_input: None },
+            Decision::Respond { output: value },
+            Decision::Reject { fail_run: true },
+        ] {
+            let kept = answer(decision.clone()).redacted(&key);
+            let text = serde_json::to_string(&kept).unwrap();
+            assert!(!text.contains("sk-live") && text.contains("with [secret], please"), "{text}");
+            assert_eq!(answer(decision.clone()).redacted(&[]), answer(decision));
+        }
     }
 }

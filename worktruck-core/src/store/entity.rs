@@ -8,7 +8,7 @@ use crate::entity::{Kind, Term, inner_fields};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
-use super::{TenantHead, Titled};
+use super::{Commits, TenantCommit, TenantHead, Titled};
 
 /// Names an entity within a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -427,65 +427,6 @@ impl ListQuery {
         });
         self
     }
-}
-
-/// What a commit did to an entity.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// It exists now and did not before.
-    Created,
-    /// It was changed in some part of its valid time, and exists now as it did before.
-    Updated,
-    /// It existed before and does not now.
-    Deleted,
-    /// Every version of it was erased.
-    Purged,
-}
-
-/// One entity in a commit of the feed.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct ChangedEntity {
-    /// Its kind.
-    #[serde(rename = "type")]
-    pub kind: Kind,
-    /// Which one.
-    pub id: EntityId,
-    /// The version written.
-    pub version: u64,
-    /// What happened to it.
-    pub operation: Operation,
-}
-
-/// One commit of a tenant, in the feed of changes.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct TenantCommit {
-    /// Counted per tenant, from 1.
-    pub tx_id: u64,
-    /// Its system time.
-    pub committed_at: Timestamp,
-    /// Who wrote it, and why.
-    #[serde(flatten)]
-    pub provenance: Provenance,
-    /// What it changed.
-    pub entities: Vec<ChangedEntity>,
-}
-
-/// A page of the feed of changes.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Commits {
-    /// The commits, oldest first.
-    pub data: Vec<TenantCommit>,
-    /// Where to go on, always.
-    pub next_cursor: Cursor,
-    /// Whether there is more now.
-    pub has_more: bool,
-}
-
-/// What the cursors of a list of the commits of a run are bound to: the tenant and the run.
-#[must_use]
-pub fn run_commit_scope(tenant: TenantId, run: RunId) -> impl Serialize + use<> {
-    ("commits of", tenant, run)
 }
 
 /// Keeps entities over both times.

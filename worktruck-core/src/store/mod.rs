@@ -6,6 +6,7 @@
 mod claim;
 pub mod draft;
 mod entity;
+mod feed;
 mod gather;
 mod head;
 mod memory;
@@ -23,9 +24,10 @@ mod words;
 
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use entity::{
-    Applied, Change, ChangedEntity, Changes, Commits, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber,
-    Operation, Provenance, Require, Sort, SortField, TenantCommit, Version, run_commit_scope,
+    Applied, Change, Changes, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber, Provenance, Require, Sort,
+    SortField, Version,
 };
+pub use feed::{ChangedEntity, Commits, Operation, TenantCommit, run_commit_scope};
 pub use gather::Gathered;
 pub use head::TenantHead;
 pub use memory::MemoryStore;

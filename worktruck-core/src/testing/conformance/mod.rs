@@ -30,6 +30,7 @@
 //! their own.
 
 mod build;
+mod operations;
 mod scenarios;
 mod stage;
 
