@@ -54,7 +54,7 @@ impl Outbox for SqliteStore {
     async fn deliveries(&self, tenant: TenantId, webhook: EntityId, page: PageRequest) -> Result<Page<Delivery>> {
         let scope = delivery_scope(tenant, webhook);
         let after: Option<(i64, DeliveryId)> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
-        let (at, id) = after.map_or((i64::MAX, vec![u8::MAX; 17]), |(at, id)| (at, id.bytes()));
+        let (at, id) = after.map_or_else(|| (i64::MAX, vec![u8::MAX; 17]), |(at, id)| (at, id.bytes()));
         let sql = format!(
             "SELECT {COLUMNS} FROM delivery WHERE tenant = ?1 AND webhook = ?2 AND (created_at, id) < (?3, ?4)
              ORDER BY created_at DESC, id DESC LIMIT ?5"

@@ -66,14 +66,11 @@ impl World {
         let (Errand::Ask { struck, .. } | Errand::Call { struck, .. }) = &mut *errand;
         let fault =
             if std::mem::replace(struck, true) { None } else { self.strike(who, errand.position(), Some(run))? };
-        match fault {
-            Some(Fault::CrashBefore | Fault::PauseBefore) => {
-                if let Some(awake_at) = self.is_stopped(who, fault)? {
-                    self.queue_at(awake_at, What::Hand(hold, errand));
-                }
-                return Ok(());
+        if matches!(fault, Some(Fault::CrashBefore | Fault::PauseBefore)) {
+            if let Some(awake_at) = self.is_stopped(who, fault)? {
+                self.queue_at(awake_at, What::Hand(hold, errand));
             }
-            _ => {}
+            return Ok(());
         }
         match &mut *errand {
             Errand::Ask { fate, .. } => *fate = fault,

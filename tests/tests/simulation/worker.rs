@@ -144,7 +144,11 @@ impl World {
         if job.effort.is_some() {
             return Ok(());
         }
-        if self.is_live(who, id) { self.go_on(who, id) } else { Ok(self.lose(who, id)) }
+        if self.is_live(who, id) {
+            return self.go_on(who, id);
+        }
+        self.lose(who, id);
+        Ok(())
     }
 
     pub(crate) fn options(&self) -> Options {

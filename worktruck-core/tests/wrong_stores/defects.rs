@@ -259,15 +259,15 @@ and_the_rest! {
     ],
     /// A live lease does not keep others away.
     claim_before_expiry_is_noticed, ClaimBeforeExpiry: [
-        busy_tenant_delays_another_by_one_claim cancel_marks_a_running_run claim_gives_a_run_to_one_worker
-        claim_keeps_to_the_limit_of_runs claim_takes_one_run_of_every_tenant_before_a_second
-        claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at
-        commits_of_many_runs_at_once_are_all_kept empty_claim_is_nobodys_turn enqueue_wakes_a_waiting_worker
-        expired_run_counts_and_is_taken_over_at_the_limit expired_run_is_taken_over_by_one_worker
-        expired_runs_stand_among_the_queued illegal_moves_are_refused late_commit_before_a_takeover_takes_effect
-        limit_holds_as_it_is_at_the_claim live_lease_is_not_claimed many_claims_at_once_keep_to_the_limit_of_runs
-        one_of_many_runs_creates_an_entity raised_limit_frees_runs_at_once renew_answers_for_each_lease
-        renew_keeps_a_run run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn
+        busy_tenant_delays_another_by_one_claim cancel_marks_a_running_run cancellation_is_seen_between_renewals
+        claim_gives_a_run_to_one_worker claim_keeps_to_the_limit_of_runs
+        claim_takes_one_run_of_every_tenant_before_a_second claim_takes_priority_then_age
+        claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at commits_of_many_runs_at_once_are_all_kept
+        empty_claim_is_nobodys_turn enqueue_wakes_a_waiting_worker expired_run_counts_and_is_taken_over_at_the_limit
+        expired_run_is_taken_over_by_one_worker expired_runs_stand_among_the_queued illegal_moves_are_refused
+        late_commit_before_a_takeover_takes_effect limit_holds_as_it_is_at_the_claim live_lease_is_not_claimed
+        many_claims_at_once_keep_to_the_limit_of_runs one_of_many_runs_creates_an_entity raised_limit_frees_runs_at_once
+        renew_answers_for_each_lease renew_keeps_a_run run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn
         work_between_claim_and_wait_is_not_missed
     ],
     /// An expired lease is never taken over.
@@ -294,7 +294,9 @@ and_the_rest! {
         turns_do_not_depend_on_clocks what_a_trial_tried_comes_back_and_is_not_written
     ],
     /// Runs that were given up wait until no other is queued.
-    queued_first_is_noticed, QueuedFirst: [expired_runs_stand_among_the_queued takeover_is_a_turn],
+    queued_first_is_noticed, QueuedFirst: [
+        claim_waits_for_run_at expired_runs_stand_among_the_queued limit_holds_as_it_is_at_the_claim takeover_is_a_turn
+    ],
     /// A claim takes the runs of one tenant as long as it has any.
     one_tenant_at_a_time_is_noticed, OneTenantAtATime: [
         busy_tenant_delays_another_by_one_claim claim_takes_one_run_of_every_tenant_before_a_second

@@ -184,7 +184,7 @@ fn step(run: &Run, seq: u32, previous: worktruck_core::Digest, output: Value, no
         started_at: now,
         completed_at: Some(now.next()),
         payload_ref: None,
-        tried: None,
+        tried: (kind == StepKind::Tool).then(|| json!({ "writes": [], "requires": [], "numbers": [] })),
     };
     step.hash = journal::step_hash(previous, &step).expect("JSON");
     step

@@ -324,7 +324,7 @@ async fn every_column_of_a_view_has_a_real_type_and_a_comment() {
             (name == "id" || name.ends_with("_id")) && !["tx_id", "request_id", "recurrence_id"].contains(&name);
         let is_event = column["view"] == "events" && name == "id";
         assert_eq!(is_id && !is_event, kind == "uuid", "{place}");
-        let is_flag = name.starts_with("is_") || ["carried", "enabled"].contains(&name);
+        let is_flag = name.starts_with("is_") || ["carried", "dry_run", "enabled"].contains(&name);
         assert_eq!(is_flag, kind == "boolean", "{place}");
         assert!(!["json", "bytea", "double precision"].contains(&kind), "{place}");
         let is_number = ["cost_usd", "amount", "score", "probability", "position", "location_lat", "location_lng"];

@@ -13,7 +13,7 @@ use super::super::build::{contact, run_id};
 use super::Bench;
 
 const ENTITIES: u32 = 4;
-const SEEDS: std::ops::Range<u64> = 0..12;
+const SEEDS: std::ops::Range<u64> = 0..5;
 
 /// A write to a contact about some part of time.
 fn write(dice: &mut Dice, now: Timestamp, name: &str) -> Write {
