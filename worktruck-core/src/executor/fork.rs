@@ -1,5 +1,7 @@
 //! Runs that go on from the middle of another one: the journal that such a run begins with.
 
+use serde_json::Value;
+
 use crate::journal::{
     Journal, Recalled, Snapshot, Step, StepKind, StepOutcome, call_digest, genesis, step_hash, verify,
 };
@@ -95,13 +97,14 @@ pub fn recalled(journal: &Journal) -> Result<Vec<Recalled>> {
 
 /// The step as one of `run`, chained to `head`.
 fn copied(step: &Step, run: RunId, head: Digest) -> Result<Step> {
-    let mut input = step.input.clone();
-    if step.kind == StepKind::Llm {
+    let input = match (step.kind, &step.input, super::transcript(step.seq - 1, head)) {
+        (StepKind::Tool, input, _) => input.clone(),
         // The rest of it, if there is any, is about the conversation and not about the chain.
-        for (member, value) in super::transcript(step.seq - 1, head).as_object().into_iter().flatten() {
-            input[member] = value.clone();
+        (StepKind::Llm, Value::Object(members), Value::Object(chain)) => {
+            Value::Object(members.clone().into_iter().chain(chain).collect())
         }
-    }
+        (StepKind::Llm, _, chain) => chain,
+    };
     let call_digest = call_digest(run, step.seq, step.kind, &step.name, &input)?;
     let mut copy = Step {
         id: step_id(step.started_at, call_digest),
