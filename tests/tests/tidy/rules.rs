@@ -18,6 +18,7 @@ pub(crate) const ASYNC_IN_CORE: &[(&str, &str)] = &[
     ("store/view.rs", "answers a tool's reads through the port of entities"),
     ("store/tried.rs", "tries changes on what the view answers"),
     ("pim/", "operations read through the view"),
+    ("undo/", "reads what a run did, and undoes it, through the port of entities"),
     ("store/memory/", "implements the ports of storage"),
     ("testing/", "implements and exercises the ports of storage"),
 ];
