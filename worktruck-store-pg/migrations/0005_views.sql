@@ -545,10 +545,11 @@ SELECT s.id, s.tenant AS tenant_id, s.run AS run_id, s.seq, s.kind, plain(s.name
     (u.usage ->> 'cache_write_tokens')::bigint AS cache_write_tokens, coalesce(s.cost, 0) * 0.000000001 AS cost_usd,
     moment(s.started_at) AS started_at, moment(s.completed_at) AS completed_at,
     encode(s.call_digest, 'hex') AS call_digest, encode(s.hash, 'hex') AS hash,
-    encode(s.output_ref, 'hex') AS payload_ref
+    encode(s.output_ref, 'hex') AS payload_ref, plain(t.body) AS tried
 FROM step s
     LEFT JOIN payload i ON i.tenant = s.tenant AND i.digest = s.input_ref
     LEFT JOIN payload o ON o.tenant = s.tenant AND o.digest = s.output_ref
+    LEFT JOIN tried t ON t.tenant = s.tenant AND t.run = s.run AND t.seq = s.seq
     CROSS JOIN LATERAL (SELECT plain(s.usage) AS usage OFFSET 0) u;
 
 -- The event of a step is made of its row; the others stand in rows of several.
@@ -662,6 +663,7 @@ COMMENT ON COLUMN steps.completed_at IS 'When it ended.';
 COMMENT ON COLUMN steps.call_digest IS 'What was asked, as a digest in hexadecimal digits.';
 COMMENT ON COLUMN steps.hash IS 'The chain of the journal up to here, in hexadecimal digits.';
 COMMENT ON COLUMN steps.payload_ref IS 'The digest of the output where it is long.';
+COMMENT ON COLUMN steps.tried IS 'What a trial would have written.';
 
 COMMENT ON VIEW events IS 'What happened to runs.';
 COMMENT ON COLUMN events.id IS 'Names it.';
