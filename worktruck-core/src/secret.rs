@@ -65,7 +65,7 @@ impl Secret {
     /// let key = Secret::new("sk-live/1234");
     /// assert_eq!(key.redact("no such key sk-live/1234"), "no such key [secret]");
     /// assert_eq!(key.redact("GET /?key=sk-live%2F1234"), "GET /?key=[secret]");
-    /// assert_eq!(key.redact("Basic dXNlcjpzay1saXZlLzEyMzQ="), "Basic dXNlcj[secret]=");
+    /// assert_eq!(key.redact("Basic dXNlcjpzay1saXZlLzEyMzQ="), "Basic dXNlcjp[secret]Q=");
     /// ```
     #[must_use]
     pub fn redact(&self, text: &str) -> String {

@@ -399,11 +399,11 @@ fn conditions_ask_for_what_the_run_did() {
 #[test]
 fn a_rule_of_each_type_is_read_written_and_checked() {
     let at = |field: &str| Some(format!("/guardrails/0/{field}"));
-    let gate = |more: Value| merged(json!({"type": "approval_gate", "mode": "enforce"}), more);
+    let gate = |more: Value| merged(json!({"type": "approval_gate", "mode": "enforce"}), &more);
     let rate =
-        |more: Value| merged(json!({"type": "rate_limit", "mode": "enforce", "max_calls": 1, "window_secs": 1}), more);
+        |more: Value| merged(json!({"type": "rate_limit", "mode": "enforce", "max_calls": 1, "window_secs": 1}), &more);
     let hours =
-        |more: Value| merged(json!({"type": "quiet_hours", "mode": "enforce", "from": "07:00", "to": "22:00"}), more);
+        |more: Value| merged(json!({"type": "quiet_hours", "mode": "enforce", "from": "07:00", "to": "22:00"}), &more);
     let schema = |schema: Value| json!({"type": "io_validation", "mode": "enforce", "schema": schema});
     let when = |condition: Value| json!({"type": "denylist", "mode": "enforce", "when": [condition]});
     let table = [
@@ -450,9 +450,8 @@ fn a_rule_of_each_type_is_read_written_and_checked() {
     }
 }
 
-fn merged(mut rule: Value, more: Value) -> Value {
-    let more = more.as_object().unwrap().clone();
-    rule.as_object_mut().unwrap().extend(more);
+fn merged(mut rule: Value, more: &Value) -> Value {
+    rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     rule
 }
 

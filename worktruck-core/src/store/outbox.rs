@@ -45,7 +45,7 @@ impl Message {
     /// let (mut record, queued) = RunRecord::accept(new, tenant, Timestamp::EPOCH);
     /// assert!(Message::of(&record.run, &queued).is_empty());
     ///
-    /// let events = record.signal(&Signal::Cancel { actor: None }, Timestamp::EPOCH)?;
+    /// let events = record.signal(&Signal::Cancel { actor: None }, &mut [], Timestamp::EPOCH)?;
     /// let [message] = &Message::of(&record.run, &events)[..] else { panic!("one of the two events is told") };
     /// assert_eq!(message.body["type"], "run.cancelled");
     /// assert_eq!(message.body["data"]["agent_blueprint"], "sweep");

@@ -315,7 +315,8 @@ async fn every_column_of_a_view_has_a_real_type_and_a_comment() {
         let (name, kind) = (column["name"].as_str().unwrap(), column["type"].as_str().unwrap());
         let place = format!("{}.{name} {kind}", column["view"]);
         assert!(column["about"].is_string() && column["about_view"].is_string(), "{place} has no comment");
-        let is_moment = ["at", "as_of"].contains(&name) || ["_at", "_from", "_to", "_until"].iter().any(|end| name.ends_with(end));
+        let is_moment =
+            ["at", "as_of"].contains(&name) || ["_at", "_from", "_to", "_until"].iter().any(|end| name.ends_with(end));
         assert_eq!(is_moment, kind == "timestamp with time zone", "{place}");
         let is_day = name.ends_with("_date") || name == "deadline";
         assert_eq!(is_day, kind == "date", "{place}");

@@ -111,7 +111,7 @@ fn work(journal: &mut Journal, model: &mut Model, most_commits: usize) -> Option
             }
             Effect::Commit(commit) => {
                 journal.commits = commit.number;
-                journal.snapshot = commit.snapshot.clone().or(journal.snapshot.take());
+                journal.snapshot = commit.snapshot.clone().or_else(|| journal.snapshot.take());
                 journal.steps.extend(commit.steps.iter().map(|step| step.step.clone()));
                 if commit.transition != Transition::Continue {
                     return Some(commit.transition.clone());

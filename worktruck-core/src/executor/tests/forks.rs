@@ -150,7 +150,7 @@ fn what_calls_outside_came_back_with_is_recalled() {
         Reply::calls([("mail_send", json!({ "text": "two", "fail": "full" })), ("page_publish", json!({}))]),
         Reply::text("done"),
     ]);
-    let (source, journal) = source(script.clone().denying("page_*", OnBlock::RefuseCall));
+    let (source, journal) = source(script.denying("page_*", OnBlock::RefuseCall));
     let answers = recalled(&journal).unwrap();
     let short: Vec<_> = answers.iter().map(|answer| (answer.tool.as_str(), answer.outcome)).collect();
     assert_eq!(
