@@ -1,7 +1,7 @@
 //! Schedules: when runs are due, and which of them to enqueue now.
 //!
-//! A [`Timetable`] is a cron expression read on the clocks of a time zone. [`decide`] says what a scheduler has to do
-//! at a moment, and [`due_run`] makes the run of one due time. All are functions of their arguments, so that every
+//! A [`Timetable`] is a cron expression read on the clocks of a time zone. [`decide()`] says what a scheduler has to do
+//! at a moment, and [`due_run()`] makes the run of one due time. All are functions of their arguments, so that every
 //! scheduler that looks at the same schedule comes to the same runs, under the same ids and idempotency keys.
 //!
 //! # Clocks that are set forward or back

@@ -59,7 +59,7 @@ pub(super) fn write_approvals(approvals: Approvals, statement: &mut Statement) {
 }
 
 /// Makes a delivery of each message to every webhook that asks for it. Its id is that of the message with
-/// the last six bytes of the webhook's mixed in, as [`Message::delivery_to`] has it.
+/// the last six bytes of the webhook's mixed in, as `Message::delivery_to` of core has it.
 pub(super) fn write_messages(messages: Messages, statement: &mut Statement) {
     if messages.is_empty() {
         return;
