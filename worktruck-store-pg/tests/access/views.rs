@@ -315,14 +315,16 @@ async fn every_column_of_a_view_has_a_real_type_and_a_comment() {
         let (name, kind) = (column["name"].as_str().unwrap(), column["type"].as_str().unwrap());
         let place = format!("{}.{name} {kind}", column["view"]);
         assert!(column["about"].is_string() && column["about_view"].is_string(), "{place} has no comment");
-        let is_moment =
-            ["at", "as_of"].contains(&name) || ["_at", "_from", "_to", "_until"].iter().any(|end| name.ends_with(end));
+        // The run that another one goes on from.
+        let is_run = name == "forked_from";
+        let ends_like_one = ["_at", "_from", "_to", "_until"].iter().any(|end| name.ends_with(end));
+        let is_moment = ["at", "as_of"].contains(&name) || (ends_like_one && !is_run);
         assert_eq!(is_moment, kind == "timestamp with time zone", "{place}");
         let is_day = name.ends_with("_date") || name == "deadline";
         assert_eq!(is_day, kind == "date", "{place}");
         // Which occurrence it is, says a moment or a day.
-        let is_id =
-            (name == "id" || name.ends_with("_id")) && !["tx_id", "request_id", "recurrence_id"].contains(&name);
+        let is_id = (is_run || name == "id" || name.ends_with("_id"))
+            && !["tx_id", "request_id", "recurrence_id"].contains(&name);
         let is_event = column["view"] == "events" && name == "id";
         assert_eq!(is_id && !is_event, kind == "uuid", "{place}");
         let is_flag = name.starts_with("is_") || ["carried", "dry_run", "enabled"].contains(&name);
