@@ -149,7 +149,6 @@ impl<'a> Replay<'a> {
         let Some(step) = self.step(self.executor.seq + 1) else { return Ok(Some(self.ending("ask the model"))) };
         // Which model answered, and that one could not read so much, is taken as it was.
         if self.executor.models.recall(&step.name) {
-            self.executor.transcript.forget_thoughts();
             self.executor.use_current_model();
         }
         if is_compaction(&step.input) && !self.executor.compacting {

@@ -367,8 +367,9 @@ impl Executor {
         self.models.current()
     }
 
-    /// Another model is asked from now on.
+    /// Another model is asked from now on: it has its own prices, and does not understand what only the one before did.
     fn use_current_model(&mut self) {
+        self.transcript.forget_thoughts();
         self.ledger.use_model(self.models.current(), &self.snapshot);
     }
 
@@ -512,9 +513,7 @@ impl Executor {
         let from = self.models.current().to_owned();
         let next = self.models.failed(error);
         if matches!(next, Next::Another | Next::Around) {
-            // Another model has other prices, and does not understand what only the one before did.
             self.ledger.give_back();
-            self.transcript.forget_thoughts();
             self.use_current_model();
             self.events.push(models::changed(&from, self.models.current(), &message));
         }

@@ -21,7 +21,6 @@ impl Executor {
             // Whatever was to be done before this turn was done.
             self.hooks.recall_turn();
             if self.models.recall(&step.name) {
-                self.transcript.forget_thoughts();
                 self.use_current_model();
             }
             self.compacting = is_compaction(&step.input) && self.transcript.is_compactible();

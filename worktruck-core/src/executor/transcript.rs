@@ -88,9 +88,9 @@ impl Transcript {
         }
     }
 
-    /// Whether there is anything but the task.
-    pub(super) const fn is_compactible(&self) -> bool {
-        self.messages.len() > 1
+    /// Whether notes can take the place of anything. Where the task itself is nearly all, they cannot.
+    pub(super) fn is_compactible(&self) -> bool {
+        self.compacts() > 0
     }
 
     /// How many messages behind the first one are to be put into notes: all but those of the last quarter, which

@@ -206,6 +206,19 @@ fn a_task_that_is_too_long_by_itself_fails() {
 }
 
 #[test]
+fn a_task_that_leaves_no_room_for_notes_fails_at_once() {
+    let mut journal = Journal::default();
+    // The task is nearly all of the conversation, which gets too long with the first result.
+    let task = "count the stars ".repeat(100);
+    let length = json!([Message::User { content: vec![UserBlock::Text { text: task.clone() }] }]).to_string().len();
+    journal.snapshot = Some(Snapshot { first_message: task, ..snapshot() });
+    let mut model = model(length + 100, true);
+    let left = work(&mut journal, &mut model, usize::MAX);
+    assert!(matches!(left, Some(Transition::Fail { category: FailureCategory::ConfigError, .. })), "{left:?}");
+    assert_eq!(model.requests.len(), 2, "notes would take the place of nothing");
+}
+
+#[test]
 fn notes_that_are_none_end_the_run() {
     let mut mute = Model { is_mute: true, ..model(1_500, false) };
     let mut journal = Journal::default();

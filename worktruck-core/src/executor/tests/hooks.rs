@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{End, count, events, failure, played, stage};
+use crate::model::{Block, StopReason};
 use crate::run::{
     ApprovalStatus, BudgetAction, Decision, EventType, FailureCategory, ON_BUDGET, RunStatus, WaitingReason,
 };
@@ -71,6 +72,21 @@ fn a_cheaper_model_goes_on() {
     let (alone, store) = played(Script { fallback_models: Vec::new(), ..script });
     assert_eq!(models(&alone), ["scripted-1"; 3]);
     assert_eq!(alone.run_in(store.inner()).unwrap().status, RunStatus::Succeeded);
+}
+
+#[test]
+fn a_cheaper_model_is_not_told_what_only_the_first_understands() {
+    let thought = Block::Opaque { value: json!({ "thinking": "…" }) };
+    let thinking = Reply::of(vec![thought], StopReason::PauseTurn).using(10_000, 1_000);
+    let replies = [thinking, Reply::text("done")];
+    let script = Script::new(replies).with_budget(50).on_budget(6, BudgetAction::FallbackModel);
+    let said = |script: Script| {
+        let (stage, _) = played(script);
+        let last = stage.model().requests().pop().unwrap();
+        (last.model, serde_json::to_string(&last.messages).unwrap().contains("thinking"))
+    };
+    assert_eq!(said(script.clone()), ("scripted-1".to_owned(), true));
+    assert_eq!(said(script.falling_back_on("other/cheap")), ("cheap".to_owned(), false));
 }
 
 #[test]
