@@ -11,7 +11,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
+    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery,
     RunStore, SealedSecret, SecretName, SecretStore, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore,
     Version,
 };
@@ -110,6 +110,10 @@ impl RunStore for CountingStore {
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         self.count("renew", self.inner.renew(leases, lease_for, now)).await
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        self.count("queues", self.inner.queues(now)).await
     }
 
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
@@ -267,3 +271,5 @@ impl Outbox for CountingStore {
         self.count("forget_deliveries", self.inner.forget_deliveries(before, limit)).await
     }
 }
+
+worktruck_core::hand_on_service_ports!([] CountingStore, |store, name, call| store.inner => store.count(name, call).await);

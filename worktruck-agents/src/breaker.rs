@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use worktruck_core::entity::agent_breaker::{AgentBreaker, BLUEPRINT_TERM};
 use worktruck_core::entity::{Kind, Term};
 use worktruck_core::run::RunStatus;
-use worktruck_core::store::{Changes, EntityKey, ListQuery, Provenance, Require, RunQuery, Version};
+use worktruck_core::store::{AuditEntry, Changes, EntityKey, ListQuery, Provenance, Require, RunQuery, Version};
 use worktruck_core::temporal::WriteOp;
 use worktruck_core::{EntityId, Error, ErrorKind, PageRequest, Result, TenantId, Timestamp};
 
 use crate::Runtime;
+use crate::metrics::Measured;
 use crate::runtime::Ports;
 
 /// How many failed runs within [`WINDOW`] disable a blueprint for a tenant.
@@ -86,7 +88,7 @@ impl Ports {
         match self.breaker(tenant, blueprint).await? {
             Some((AgentBreaker { disabled_at: Some(at), disabled_reason, .. }, _)) => {
                 let reason = disabled_reason.unwrap_or_default();
-                let details = serde_json::json!({ "disabled_at": at, "disabled_reason": reason });
+                let details = json!({ "disabled_at": at, "disabled_reason": reason });
                 let message = format!("{blueprint} is disabled since {at}: {reason}");
                 Err(Error::new(ErrorKind::ConfigDisabled, message).with_details(details))
             }
@@ -120,6 +122,7 @@ impl Ports {
         let after = before.disabled(reason, now);
         match self.keep_breaker(tenant, &after, version, Provenance::new("breaker", "circuit_breaker")).await {
             Ok(()) => {
+                self.metrics.record(Measured::Disabled { blueprint });
                 tracing::warn!(%tenant, blueprint, "disabled: too many runs have failed");
                 Ok(())
             }
@@ -148,7 +151,18 @@ impl Ports {
         };
         let body =
             serde_json::to_value(breaker).map_err(|e| Error::internal("a breaker has no JSON form").with_source(e))?;
-        let changes = Changes::none().write(key, WriteOp::Put(body)).require(require);
+        let is_open = breaker.is_open();
+        let reason = if is_open { &breaker.disabled_reason } else { &breaker.enabled_reason };
+        let name = breaker.agent_blueprint.as_str();
+        let action = if is_open { "agent_config.disabled" } else { "agent_config.enabled" };
+        let mut entry = AuditEntry::new(&by.captured_by, action).of(Kind::AgentConfig.as_str(), name);
+        entry.metadata.insert("reason".to_owned(), json!(reason));
+        let mut changes = Changes::none().write(key, WriteOp::Put(body)).require(require).audited(entry);
+        if is_open {
+            let data =
+                json!({ "agent_blueprint": name, "disabled_at": breaker.disabled_at, "disabled_reason": reason });
+            changes = changes.tell("config.disabled", data);
+        }
         self.store.apply(tenant, changes, by, now).await.map(drop)
     }
 }

@@ -9,16 +9,21 @@ use async_trait::async_trait;
 use serde_json::json;
 use worktruck_agents::breaker::{MOST_FAILED_RUNS, WINDOW};
 use worktruck_agents::{Runtime, WorkerOptions, blueprints, tools};
+use worktruck_core::entity::Kind;
 use worktruck_core::entity::agent_config::AgentConfig;
+use worktruck_core::entity::webhook::Webhook;
 use worktruck_core::guardrail::{Rule, RuleKind};
 use worktruck_core::model::{
     Block, ModelError, ModelErrorCategory, ModelProvider, ModelReply, ModelRequest, StopReason, Usage,
 };
 use worktruck_core::pricing::Price;
 use worktruck_core::run::{BudgetAction, OnBudget, Run, RunStatus};
-use worktruck_core::store::{MemoryStore, NewTenant, RunStore as _, TenantStore as _};
+use worktruck_core::store::{
+    AuditQuery, AuditStore as _, Changes, Delivery, EntityKey, EntityStore as _, MemoryStore, NewTenant, Outbox as _,
+    Provenance, RunStore as _, TenantStore as _,
+};
 use worktruck_core::testing::{CountingIds, SimClock};
-use worktruck_core::{Clock as _, ErrorKind, Secret, TenantId, Timestamp};
+use worktruck_core::{Clock as _, EntityId, ErrorKind, PageRequest, Secret, TenantId, Timestamp};
 
 /// A model that fails as it is told, or says that it is done.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ struct Stage {
     clock: Arc<SimClock>,
     runtime: Runtime,
     tenant: TenantId,
+    webhook: EntityKey,
 }
 
 const BLUEPRINT: &str = "contact_deduper";
@@ -90,7 +96,11 @@ impl Stage {
             .unwrap();
         let tenant = TenantId::new(&CountingIds::new(1), clock.now());
         store.create_tenant(NewTenant::new(tenant, "test"), clock.now()).await.unwrap();
-        Self { store, clock, runtime, tenant }
+        let webhook = EntityKey::new(Kind::Webhook, EntityId::new(&CountingIds::new(3), clock.now()));
+        let hook = Webhook::new("https://example.com/hook", ["config.disabled"]);
+        let hook = Changes::none().create(webhook, serde_json::to_value(hook).unwrap());
+        store.apply(tenant, hook, Provenance::new("user:ada", "user_edit"), clock.now()).await.unwrap();
+        Self { store, clock, runtime, tenant, webhook }
     }
 
     /// A run to its end.
@@ -105,6 +115,17 @@ impl Stage {
         let worked = self.runtime.worker(WorkerOptions::default()).run_until(ended);
         tokio::time::timeout(Duration::from_secs(60), worked).await.expect("the run ends");
         read().await
+    }
+
+    /// What a webhook is told that asks for what is disabled.
+    async fn told(&self) -> Vec<Delivery> {
+        self.store.deliveries(self.tenant, self.webhook.id, PageRequest::largest(None)).await.unwrap().data
+    }
+
+    /// What the audit log says, newest first: the kind of who did it, and what.
+    async fn audited(&self) -> Vec<(String, String)> {
+        let log = self.store.audit_log(self.tenant, AuditQuery::default()).await.unwrap().data;
+        log.into_iter().map(|record| (record.entry.actor_type, record.entry.action)).collect()
     }
 
     async fn refusal(&self) -> worktruck_core::Error {
@@ -134,6 +155,10 @@ async fn runs_that_keep_failing_disable_their_blueprint_until_it_is_enabled() {
     let breaker = stage.runtime.breaker(stage.tenant, BLUEPRINT).await.unwrap();
     assert_eq!(breaker.disabled_reason.as_deref(), Some(reason));
     assert!(stage.runtime.config(stage.tenant, BLUEPRINT).await.unwrap().is_none(), "no config was saved");
+    let [told] = &stage.told().await[..] else { panic!("one delivery is there") };
+    assert_eq!(told.body["data"]["agent_blueprint"], BLUEPRINT);
+    assert_eq!(told.body["data"]["disabled_reason"], reason);
+    assert_eq!(stage.audited().await, [("system".to_owned(), "agent_config.disabled".to_owned())]);
 
     let elsewhere = TenantId::new(&CountingIds::new(2), stage.clock.now());
     stage.store.create_tenant(NewTenant::new(elsewhere, "other"), stage.clock.now()).await.unwrap();
@@ -144,6 +169,8 @@ async fn runs_that_keep_failing_disable_their_blueprint_until_it_is_enabled() {
     stage.clock.advance(Duration::from_secs(1));
     let enabled = stage.runtime.enable(stage.tenant, BLUEPRINT, "the key was renewed", "user:ada").await.unwrap();
     assert_eq!(enabled.enabled_reason.as_deref(), Some("the key was renewed"));
+    assert_eq!(stage.audited().await[0], ("user".to_owned(), "agent_config.enabled".to_owned()));
+    assert_eq!(stage.told().await.len(), 1, "that it is enabled is not told");
     for _ in 1..MOST_FAILED_RUNS {
         stage.clock.advance(Duration::from_secs(1));
         stage.run().await;

@@ -22,7 +22,9 @@ use worktruck_agents::{Runtime, blueprints, tools};
 use worktruck_core::entity::webhook::{Webhook, WebhookStatus};
 use worktruck_core::pim::{Pim, Stored};
 use worktruck_core::run::{BlueprintVersion, ClaimRequest, Commit, NewRun, Transition, WaitingReason};
-use worktruck_core::store::{DeliveryStatus, EntityStore as _, MemoryStore, NewTenant, RunStore as _, Store};
+use worktruck_core::store::{
+    AuditQuery, AuditStore as _, DeliveryStatus, EntityStore as _, MemoryStore, NewTenant, RunStore as _, Store,
+};
 use worktruck_core::testing::{CountingIds, Fault, FaultyStore, SimClock};
 use worktruck_core::{Clock, EntityId, NanoUsd, PageRequest, RunId, Secret, TenantId};
 
@@ -248,6 +250,11 @@ async fn webhook_that_takes_nothing_for_three_days_is_disabled() {
     assert_eq!(desk.statuses(webhook.id).await, [DeliveryStatus::Failed]);
     let feed = desk.store.changes(tenant(), None, PageRequest::largest(None)).await.unwrap().data;
     assert_eq!(feed.last().unwrap().provenance.capture_reason, "webhook_disabled");
+    let log = desk.store.audit_log(tenant(), AuditQuery::default()).await.unwrap().data;
+    let [record] = &log[..] else { panic!("one entry: {log:?}") };
+    assert_eq!((&*record.entry.actor_type, &*record.entry.action), ("system", "webhook.disabled"));
+    assert_eq!(record.entry.resource_id, Some(webhook.id.to_string()));
+    assert!(record.entry.metadata["reason"].as_str().unwrap().contains("it answered 503"));
 
     // Nothing is told any more, until somebody says so.
     desk.cancel(8).await;

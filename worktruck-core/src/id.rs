@@ -78,6 +78,10 @@ id! {
     ApprovalId
 }
 id! {
+    /// Names an API key.
+    ApiKeyId
+}
+id! {
     /// Names a tenant. Nothing of one tenant is ever visible to another.
     TenantId
 }

@@ -30,7 +30,7 @@ pub mod undo;
 
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
-pub use id::{ApprovalId, DeliveryId, DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
+pub use id::{ApiKeyId, ApprovalId, DeliveryId, DerivedIds, EntityId, IdSource, ItemId, RunId, StepId, TenantId};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page, PageRequest};
 pub use secret::Secret;

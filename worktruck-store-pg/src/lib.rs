@@ -35,6 +35,8 @@
 //! may change with every version; the views are for relying on.
 
 mod access;
+mod api_key;
+mod audit;
 mod clock;
 mod entity;
 mod error;
@@ -43,6 +45,7 @@ mod link;
 mod migrate;
 mod options;
 mod outbox;
+mod request;
 mod retention;
 mod rows;
 mod run;
@@ -52,6 +55,7 @@ mod store;
 mod tenant;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
+mod usage;
 mod verify;
 mod work;
 mod writer;

@@ -18,7 +18,7 @@ struct Migration {
 
 /// Steps are only ever added, and what is already there is not taken away before the software that
 /// needs it is two versions old.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration { version: 1, oldest: 1, sql: include_str!("../migrations/0001_tenants.sql") },
     Migration { version: 2, oldest: 2, sql: include_str!("../migrations/0002_runs.sql") },
     Migration { version: 3, oldest: 3, sql: include_str!("../migrations/0003_entities.sql") },
@@ -28,6 +28,8 @@ const MIGRATIONS: [Migration; 9] = [
     Migration { version: 7, oldest: 6, sql: include_str!("../migrations/0007_secrets.sql") },
     Migration { version: 8, oldest: 8, sql: include_str!("../migrations/0008_outbox.sql") },
     Migration { version: 9, oldest: 9, sql: include_str!("../migrations/0009_approvals.sql") },
+    Migration { version: 10, oldest: 10, sql: include_str!("../migrations/0010_audit.sql") },
+    Migration { version: 11, oldest: 11, sql: include_str!("../migrations/0011_service.sql") },
 ];
 
 /// Checks the schema, and brings it up to date where the options allow.

@@ -111,6 +111,6 @@ pub(crate) fn number(count: impl TryInto<i64>) -> Result<i64> {
     count.try_into().map_err(|_| Error::internal("a number does not fit into the store"))
 }
 
-fn damaged(column: &str) -> Error {
+pub(crate) fn damaged(column: &str) -> Error {
     Error::internal(format!("the store holds a damaged {column}"))
 }

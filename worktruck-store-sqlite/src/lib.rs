@@ -24,17 +24,21 @@
 //! # }
 //! ```
 
+mod api_key;
+mod audit;
 mod checkpoint;
 mod entity;
 mod error;
 mod options;
 mod outbox;
+mod request;
 mod retention;
 mod rows;
 mod run;
 mod secret;
 mod store;
 mod tenant;
+mod usage;
 mod work;
 mod writer;
 

@@ -85,11 +85,16 @@ impl Outbox for SqliteStore {
 
 /// Makes the deliveries of what happened to a run.
 pub(crate) async fn tell(tx: &mut SqliteConnection, run: &Run, events: &[Event]) -> Result<()> {
+    send(tx, run.tenant_id, &Message::of(run, events)).await
+}
+
+/// Makes the deliveries of messages.
+pub(crate) async fn send(tx: &mut SqliteConnection, tenant: TenantId, messages: &[Message]) -> Result<()> {
     let mut made = Vec::new();
-    for message in Message::of(run, events) {
-        let (kind, term) = told_of(message.event_type.as_str());
+    for message in messages {
+        let (kind, term) = told_of(&message.event_type);
         let rows = sqlx::query("SELECT id FROM term WHERE tenant = ? AND kind = ? AND name = ? AND value = ?")
-            .bind(run.tenant_id.bytes())
+            .bind(tenant.bytes())
             .bind(kind.as_str())
             .bind(term.name)
             .bind(term.value)
@@ -97,7 +102,7 @@ pub(crate) async fn tell(tx: &mut SqliteConnection, run: &Run, events: &[Event])
             .await
             .or_failed("look for webhooks")?;
         for row in &rows {
-            made.push(message.deliver(run.tenant_id, row.bytes("id")?));
+            made.push(message.deliver(tenant, row.bytes("id")?));
         }
     }
     add(tx, &made).await

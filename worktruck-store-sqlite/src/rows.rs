@@ -83,12 +83,18 @@ macro_rules! ids {
     };
 }
 
-ids!(ApprovalId, DeliveryId, EntityId, RunId, TenantId);
+ids!(ApiKeyId, ApprovalId, DeliveryId, EntityId, RunId, TenantId);
 
 /// What a column of bytes can hold.
 pub(crate) trait FromBytes: Sized {
     /// The value with these bytes.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl FromBytes for uuid::Uuid {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::from_slice(bytes).ok()
+    }
 }
 
 impl FromBytes for Digest {
@@ -169,7 +175,7 @@ fn from_json<T: DeserializeOwned>(text: &str, column: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|e| damaged(column).with_source(e))
 }
 
-fn damaged(column: &str) -> Error {
+pub(crate) fn damaged(column: &str) -> Error {
     Error::internal(format!("the store holds a damaged {column}"))
 }
 

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use worktruck_core::store::{NewTenant, Tenant, TenantPatch, TenantStore, tenant_scope};
+use worktruck_core::store::{NewTenant, Plan, Tenant, TenantPatch, TenantStore, tenant_scope};
 use worktruck_core::{Cursor, Error, Page, PageRequest, Result, TenantId, Timestamp};
 
 use crate::SqliteStore;
@@ -17,20 +17,22 @@ impl TenantStore for SqliteStore {
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE id = ?")
-            .bind(id.bytes())
-            .fetch_optional(&self.readers)
-            .await
-            .or_failed("read a tenant")?;
+        let row =
+            sqlx::query("SELECT id, slug, name, plan, timezone, retention_days, created_at FROM tenant WHERE id = ?")
+                .bind(id.bytes())
+                .fetch_optional(&self.readers)
+                .await
+                .or_failed("read a tenant")?;
         row.as_ref().map(tenant).transpose()
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        let row = sqlx::query("SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE slug = ?")
-            .bind(slug)
-            .fetch_optional(&self.readers)
-            .await
-            .or_failed("read a tenant")?;
+        let row =
+            sqlx::query("SELECT id, slug, name, plan, timezone, retention_days, created_at FROM tenant WHERE slug = ?")
+                .bind(slug)
+                .fetch_optional(&self.readers)
+                .await
+                .or_failed("read a tenant")?;
         row.as_ref().map(tenant).transpose()
     }
 
@@ -38,7 +40,7 @@ impl TenantStore for SqliteStore {
         let scope = tenant_scope();
         let after: Option<TenantId> = page.cursor().map(|cursor| cursor.open(&scope)).transpose()?;
         let rows = sqlx::query(
-            "SELECT id, slug, name, timezone, retention_days, created_at FROM tenant WHERE ?1 IS NULL OR id > ?1
+            "SELECT id, slug, name, plan, timezone, retention_days, created_at FROM tenant WHERE ?1 IS NULL OR id > ?1
              ORDER BY id LIMIT ?2",
         )
         .bind(after.map(TenantId::bytes))
@@ -72,8 +74,8 @@ impl Transact for Update {
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
         let row = sqlx::query(
             "UPDATE tenant SET name = iif(?2, ?3, name), timezone = ifnull(?4, timezone),
-                 retention_days = iif(?5, ?6, retention_days)
-             WHERE id = ?1 RETURNING id, slug, name, timezone, retention_days, created_at",
+                 retention_days = iif(?5, ?6, retention_days), plan = ifnull(?7, plan)
+             WHERE id = ?1 RETURNING id, slug, name, plan, timezone, retention_days, created_at",
         )
         .bind(self.id.bytes())
         .bind(self.patch.name.is_some())
@@ -81,6 +83,7 @@ impl Transact for Update {
         .bind(&self.patch.timezone)
         .bind(self.patch.retention_days.is_some())
         .bind(self.patch.retention_days.flatten())
+        .bind(self.patch.plan.map(Plan::as_str))
         .fetch_optional(tx)
         .await
         .or_failed("change a tenant")?;
@@ -100,11 +103,12 @@ impl Transact for Create {
     async fn run(&self, tx: &mut SqliteConnection) -> Result<Tenant> {
         let Self { tenant, now } = self;
         let inserted = sqlx::query(
-            "INSERT INTO tenant (id, slug, name, timezone, retention_days, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tenant (id, slug, name, plan, timezone, retention_days, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(tenant.id.bytes())
         .bind(&tenant.slug)
         .bind(&tenant.name)
+        .bind(tenant.plan.as_str())
         .bind(&tenant.timezone)
         .bind(tenant.retention_days)
         .bind(now.as_micros())
@@ -125,6 +129,7 @@ fn tenant(row: &SqliteRow) -> Result<Tenant> {
         id: row.bytes("id")?,
         slug: row.text("slug")?.to_owned(),
         name: row.try_get("name").or_failed("read a tenant")?,
+        plan: row.text("plan")?.parse()?,
         timezone: row.text("timezone")?.to_owned(),
         retention_days: row.try_get("retention_days").or_failed("read a tenant")?,
         created_at: row.time("created_at")?,

@@ -8,7 +8,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery, RunStore,
     SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
@@ -160,6 +160,10 @@ impl RunStore for Watched {
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         self.note(call("renew", &(leases, lease_for), now), self.store().renew(leases, lease_for, now).await)
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        self.note(call("queues", &(), now), self.store().queues(now).await)
     }
 
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
@@ -342,3 +346,5 @@ impl Outbox for Watched {
         self.note(call, self.store().forget_deliveries(before, limit).await)
     }
 }
+
+worktruck_core::hand_on_service_ports!([] Watched, |store, name, call| *store.store() => store.note(name.to_owned(), call.await));

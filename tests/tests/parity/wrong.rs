@@ -8,7 +8,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery,
+    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery,
     RunStore, SealedSecret, SecretName, SecretStore, Sort, SortField, Tenant, TenantCommit, TenantHead, TenantPatch,
     TenantStore, Version,
 };
@@ -149,6 +149,10 @@ impl RunStore for Wrong {
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         let short = if self.has(Defect::RenewsForLess) { Duration::from_micros(1) } else { Duration::ZERO };
         self.inner.renew(leases, lease_for.saturating_sub(short), now).await
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        self.inner.queues(now).await
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
@@ -308,3 +312,5 @@ impl Outbox for Wrong {
         self.inner.forget_deliveries(before, limit).await
     }
 }
+
+worktruck_core::hand_on_service_ports!([] Wrong, |store, name, call| store.inner => call.await);

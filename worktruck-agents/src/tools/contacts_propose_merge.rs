@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use worktruck_core::EntityId;
 use worktruck_core::entity::Kind;
 use worktruck_core::entity::merge_proposal::MergeProposal;
+use worktruck_core::pim::contacts::proposed;
 use worktruck_core::store::{Changes, EntityKey, ListQuery, Require, Version};
 use worktruck_core::temporal::At;
 use worktruck_core::tool::{Tool, ToolContext, ToolEffect, ToolError, ToolOutput, ToolSpec};
@@ -84,9 +85,10 @@ impl Tool for ContactsProposeMerge {
         let id = EntityId::new(&context.ids, context.now);
         let body = serde_json::to_value(&proposal)
             .map_err(|e| ToolError::new(format!("the proposal has no JSON form: {e}")))?;
-        let changes = Changes::none()
+        let mut changes = Changes::none()
             .create(EntityKey::new(Kind::MergeProposal, id), body)
             .require(Require::UniqueTerm { kind: Kind::MergeProposal, term });
+        changes.news.push(proposed(id, &proposal));
         let output = json!({ "id": id, "status": proposal.status, "already_proposed": false });
         Ok(ToolOutput::new(output).with_changes(changes))
     }

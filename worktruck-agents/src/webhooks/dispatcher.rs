@@ -264,7 +264,7 @@ impl Desk {
         let mut webhook = webhook.clone();
         for _ in 0..ATTEMPTS {
             let by = Provenance::new("webhooks", "webhook_disabled");
-            let changes = disable(&webhook, reason, runtime.now());
+            let changes = disable(&webhook, &by.captured_by, reason, runtime.now());
             match runtime.store().apply(tenant, changes, by, runtime.now()).await {
                 Ok(_) => {
                     tracing::warn!(webhook = %webhook.id, reason, "a webhook was disabled");

@@ -52,6 +52,7 @@ mod texts;
 pub mod webhook;
 
 pub use locale::Locale;
+pub(crate) use text::check_object;
 pub use texts::Texts;
 
 /// Makes [`Kind`] and what depends on it of one list, which has a line for each kind.

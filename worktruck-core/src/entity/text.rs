@@ -55,7 +55,7 @@ pub(super) fn check_url(pointer: &str, url: Option<&str>) -> Result<()> {
 }
 
 /// Checks that no text in `object` has a NUL, at whatever depth.
-pub(super) fn check_object(pointer: &str, object: &Map<String, Value>) -> Result<()> {
+pub(crate) fn check_object(pointer: &str, object: &Map<String, Value>) -> Result<()> {
     object.iter().try_for_each(|(key, value)| {
         no_nul(pointer, key)?;
         check_value(&format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), value)

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::entity::webhook::{Webhook, WebhookStatus};
-use crate::store::{Changes, Require};
+use crate::store::{AuditEntry, Changes, Require};
 use crate::temporal::WriteOp;
 use crate::{Error, Result, Timestamp};
 
@@ -47,10 +47,15 @@ impl Record for Webhook {
     }
 }
 
-/// Disables a webhook that did not answer, if nobody has written it since it was read.
+/// Disables a webhook that did not answer, if nobody has written it since it was read; the audit log says so.
 #[must_use]
-pub fn disable(webhook: &Stored<Webhook>, reason: &str, at: Timestamp) -> Changes {
+pub fn disable(webhook: &Stored<Webhook>, principal: &str, reason: &str, at: Timestamp) -> Changes {
     let patch = json!({ "status": WebhookStatus::Disabled, "disabled_at": at, "disabled_reason": reason });
     let key = webhook.key();
-    Changes::none().write(key, WriteOp::Patch(patch)).require(Require::Version { key, version: webhook.version() })
+    let mut entry = AuditEntry::new(principal, "webhook.disabled").of(key.kind.as_str(), key.id);
+    entry.metadata.insert("reason".to_owned(), json!(reason));
+    Changes::none()
+        .write(key, WriteOp::Patch(patch))
+        .require(Require::Version { key, version: webhook.version() })
+        .audited(entry)
 }

@@ -8,7 +8,7 @@ use crate::entity::{Kind, Term, inner_fields};
 use crate::temporal::{At, Slice, Write, WriteOp};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
-use super::{Commits, TenantCommit, TenantHead, Titled};
+use super::{AuditEntry, Commits, News, RequestMark, TenantCommit, TenantHead, Titled};
 
 /// Names an entity within a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -160,6 +160,15 @@ pub struct Changes {
     /// The numbers that are given out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<NextNumber>,
+    /// What webhooks are told of if anything is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<News>,
+    /// What the audit log says if anything is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit: Vec<AuditEntry>,
+    /// The request that they are for: they are committed by the attempt at it that is under way, and once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestMark>,
 }
 
 impl Changes {
@@ -209,9 +218,26 @@ impl Changes {
         self
     }
 
+    /// Adds something that webhooks are told of.
+    #[must_use]
+    pub fn tell(mut self, event_type: &str, data: Value) -> Self {
+        self.news.push(News { event_type: event_type.to_owned(), data });
+        self
+    }
+
+    /// Adds an entry of the audit log.
+    #[must_use]
+    pub fn audited(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
+    }
+
     /// Adds all of `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
+        self.news.extend(other.news);
+        self.audit.extend(other.audit);
+        self.request = self.request.or(other.request);
         self.writes.extend(other.writes);
         self.requires.extend(other.requires);
         self.numbers.extend(other.numbers);

@@ -8,21 +8,45 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::{Builder, Uuid};
 
+use crate::entity::webhook::EVENTS;
 use crate::entity::{Kind, Term};
-use crate::run::{Event, EventType, Run};
+use crate::run::{Event, Run};
 use crate::{DeliveryId, Digest, EntityId, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
-/// Something that happened to a run and that webhooks may ask for.
+/// Something that webhooks may ask for and that happens when the changes are committed that say so.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct News {
+    /// What happens: one of [`EVENTS`](crate::entity::webhook::EVENTS) that is no event of a run.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// What is told of it, an object.
+    pub data: Value,
+}
+
+impl News {
+    /// Checks that webhooks may ask for it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if they may not.
+    pub fn check(&self) -> Result<()> {
+        if EVENTS.contains(&self.event_type.as_str()) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{:?} is not an event that webhooks may ask for", self.event_type)))
+    }
+}
+
+/// Something that happened and that webhooks may ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// What the ids of its deliveries are made of.
     pub id: Uuid,
-    /// The run.
-    pub run: RunId,
-    /// Its place among the events of the run.
-    pub seq: u64,
+    /// The run and its place among the events of the run, if it happened to one.
+    pub event: Option<(RunId, u64)>,
     /// What happened.
-    pub event_type: EventType,
+    pub event_type: String,
     /// When.
     pub at: Timestamp,
     /// What a webhook is sent.
@@ -64,17 +88,23 @@ impl Message {
         if let Some(actor) = &event.actor {
             data.insert("actor".to_owned(), json!(actor));
         }
-        let digest = Digest::of_bytes(format!("message:{}", event.id).as_bytes());
-        let mut random = [0; 10];
-        random.copy_from_slice(&digest.as_bytes()[..10]);
-        let millis = u64::try_from(event.at.as_micros().div_euclid(1_000)).unwrap_or(0);
         Self {
-            id: Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
-            run: run.id,
-            seq: event.seq,
-            event_type: event.event_type,
+            id: derived_id(&format!("message:{}", event.id), event.at),
+            event: Some((run.id, event.seq)),
+            event_type: event.event_type.as_str().to_owned(),
             at: event.at,
             body: json!({ "type": event.event_type, "timestamp": event.at, "data": data }),
+        }
+    }
+
+    /// The message that commit `tx_id` of a tenant makes of the news at `place` of its changes.
+    pub(super) fn of_commit(tenant: TenantId, tx_id: u64, place: usize, news: &News, at: Timestamp) -> Self {
+        Self {
+            id: derived_id(&format!("news:{tenant}:{tx_id}:{place}"), at),
+            event: None,
+            event_type: news.event_type.clone(),
+            at,
+            body: json!({ "type": news.event_type, "timestamp": at, "data": news.data }),
         }
     }
 
@@ -95,11 +125,20 @@ impl Message {
         let new = NewDelivery {
             id: self.delivery_to(webhook),
             webhook_id: webhook,
-            event_type: self.event_type.as_str().to_owned(),
+            event_type: self.event_type.clone(),
             body: self.body.clone(),
         };
-        Delivery { run_id: Some(self.run), seq: Some(self.seq), ..new.made(tenant, self.at) }
+        let (run_id, seq) = self.event.unzip();
+        Delivery { run_id, seq, ..new.made(tenant, self.at) }
     }
+}
+
+/// The id that only this text has, of the moment `at`.
+pub(super) fn derived_id(text: &str, at: Timestamp) -> Uuid {
+    let mut random = [0; 10];
+    random.copy_from_slice(&Digest::of_bytes(text.as_bytes()).as_bytes()[..10]);
+    let millis = u64::try_from(at.as_micros().div_euclid(1_000)).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 /// Which entities are told of messages of a type: those of the kind that have the term now.
@@ -301,14 +340,15 @@ pub fn delivery_scope(tenant: TenantId, webhook: EntityId) -> impl Serialize + u
 
 /// Keeps what is to be told to webhooks until it is delivered.
 ///
-/// A commit or a signal that makes [messages](Message) makes a delivery of each to every webhook that is
-/// [told of](told_of) it, in its own transaction: there is a delivery if and only if there is the event. A webhook
-/// counts as it is at the tenant's newest commit.
+/// A commit or a signal that makes [messages](Message), of events of a run or of the [news](News) that changes of
+/// entities carry, makes a delivery of each to every webhook that is [told of](told_of) it, in its own transaction:
+/// there is a delivery if and only if it happened. A webhook counts as it is at the tenant's newest commit before.
 ///
 /// # Contract
 ///
 /// - `event_that_a_webhook_asks_for_is_delivered`, `webhook_is_told_only_what_it_asks_for`
 /// - `refused_commit_tells_nobody`, `commit_made_again_tells_once`
+/// - `news_of_changes_are_delivered_with_them`, `news_of_refused_changes_are_not_told`
 #[async_trait]
 pub trait Outbox: fmt::Debug + Send + Sync + 'static {
     /// Takes up to `limit` deliveries of any tenant whose time has come, those first that have waited longest, and

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Changes, EntityKey, NextNumber, Operation, Require};
+use super::{AuditEntry, Changes, EntityKey, News, NextNumber, Operation, Require};
 use crate::entity::Kind;
 use crate::entity::counter::Counter;
 use crate::temporal::{RowOp, Slice, Stamp, Write, WriteOp, plan};
@@ -114,6 +114,12 @@ pub(super) struct PlannedChanges<T> {
     pub(super) versions: Vec<(EntityKey, u64)>,
 }
 
+/// Checks what is written beside entities.
+fn check_beside(changes: &Changes) -> Result<()> {
+    changes.news.iter().try_for_each(News::check)?;
+    changes.audit.iter().try_for_each(AuditEntry::check)
+}
+
 /// Does what [`plan_changes`] does, with `read` as the check of bodies: who needs what it finds need not look again.
 pub(super) fn plan_and_read<T>(
     changes: &Changes,
@@ -125,6 +131,7 @@ pub(super) fn plan_and_read<T>(
     for require in &changes.requires {
         check(require, slices, stamp.sys)?;
     }
+    check_beside(changes)?;
     let mut planned_changes = PlannedChanges { plans: Vec::new(), read: Vec::new(), versions: Vec::new() };
     for (key, writes) in numbered(changes, slices, stamp.sys)? {
         let open = slices(&key);

@@ -81,6 +81,17 @@ pub enum CommitOutcome {
     },
 }
 
+/// How much work waits for a worker.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Queue {
+    /// What kind of agent.
+    pub blueprint: String,
+    /// How many runs.
+    pub depth: u64,
+    /// When the time came of the one that waits longest.
+    pub oldest: Timestamp,
+}
+
 /// Keeps runs, their journals and their events, and hands them to workers.
 ///
 /// # Contract
@@ -216,6 +227,18 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
         }
         Ok(requested)
     }
+
+    /// How much work waits for a worker at `now`, of all tenants: the runs that are queued or wait and whose time has
+    /// come, by blueprint in order.
+    ///
+    /// # Contract
+    ///
+    /// - `queues_are_counted_by_blueprint`
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>>;
 
     /// Commits what the holder of a lease did: the whole commit, or nothing of it.
     ///

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Page, PageRequest, Result, TenantId, Timestamp};
 
+use super::Plan;
+
 /// Whose data it is. Nothing of one tenant is ever visible to another.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Tenant {
@@ -15,6 +17,9 @@ pub struct Tenant {
     /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// How much it may ask for.
+    #[serde(default)]
+    pub plan: Plan,
     /// The IANA name of the time zone that it lives in, such as `Europe/Paris`.
     pub timezone: String,
     /// How many days of history and of ended runs it keeps; for ever if absent.
@@ -33,6 +38,8 @@ pub struct NewTenant {
     pub slug: String,
     /// Its name for people.
     pub name: Option<String>,
+    /// How much it may ask for; as much as it likes unless set.
+    pub plan: Plan,
     /// The IANA name of the time zone that it lives in; UTC unless set.
     pub timezone: String,
     /// How many days of history and of ended runs it keeps, at least one; for ever if absent.
@@ -42,7 +49,14 @@ pub struct NewTenant {
 impl NewTenant {
     /// A tenant in UTC without a name that keeps everything.
     pub fn new(id: TenantId, slug: impl Into<String>) -> Self {
-        Self { id, slug: slug.into(), name: None, timezone: "UTC".to_owned(), retention_days: None }
+        Self {
+            id,
+            slug: slug.into(),
+            name: None,
+            plan: Plan::default(),
+            timezone: "UTC".to_owned(),
+            retention_days: None,
+        }
     }
 
     /// Checks the slug, the time zone and the retention.
@@ -70,8 +84,8 @@ impl NewTenant {
     /// The tenant, made at `now`.
     #[must_use]
     pub fn made(self, now: Timestamp) -> Tenant {
-        let Self { id, slug, name, timezone, retention_days } = self;
-        Tenant { id, slug, name, timezone, retention_days, created_at: now }
+        let Self { id, slug, name, plan, timezone, retention_days } = self;
+        Tenant { id, slug, name, plan, timezone, retention_days, created_at: now }
     }
 }
 
@@ -80,6 +94,8 @@ impl NewTenant {
 pub struct TenantPatch {
     /// Its name for people, or that it has none.
     pub name: Option<Option<String>>,
+    /// How much it may ask for.
+    pub plan: Option<Plan>,
     /// The IANA name of the time zone that it lives in.
     pub timezone: Option<String>,
     /// How many days it keeps, or that it keeps everything. What is gone does not come back.
@@ -106,9 +122,10 @@ impl TenantPatch {
     /// The tenant as it is after it.
     #[must_use]
     pub fn apply(&self, tenant: Tenant) -> Tenant {
-        let Self { name, timezone, retention_days } = self.clone();
+        let Self { name, plan, timezone, retention_days } = self.clone();
         Tenant {
             name: name.unwrap_or(tenant.name),
+            plan: plan.unwrap_or(tenant.plan),
             timezone: timezone.unwrap_or(tenant.timezone),
             retention_days: retention_days.unwrap_or(tenant.retention_days),
             ..tenant
@@ -183,7 +200,7 @@ pub trait TenantStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Contract
     ///
-    /// - `retention_of_a_tenant_is_kept`, `name_and_zone_of_a_tenant_are_changed`
+    /// - `retention_of_a_tenant_is_kept`, `name_plan_and_zone_of_a_tenant_are_changed`
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@ impl View {
         let changes = with_numbers(changes, &open, sys)?;
         let (now, elsewhere): (Vec<_>, Vec<_>) =
             changes.writes.iter().cloned().partition(|change| is_now(&change.write));
-        let about_now = Changes { writes: now, requires: changes.requires.clone(), numbers: Vec::new() };
+        let about_now = Changes { writes: now, requires: changes.requires.clone(), ..Changes::none() };
         plan_changes(&about_now, &open, Stamp { sys, tx_id: 1 })?;
         for Change { key, write } in elsewhere {
             if let WriteOp::Put(body) = &write.op {
@@ -61,5 +61,5 @@ fn with_numbers(changes: Changes, open: &BTreeMap<EntityKey, Vec<Slice>>, sys: T
     for (key, of_key) in numbered(&changes, slices, sys)? {
         writes.extend(of_key.into_iter().map(|write| Change { key, write: write.into_owned() }));
     }
-    Ok(Changes { writes, requires: changes.requires, numbers: Vec::new() })
+    Ok(Changes { writes, numbers: Vec::new(), ..changes })
 }

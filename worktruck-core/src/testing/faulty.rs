@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery, RunStore,
     SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use crate::temporal::At;
@@ -181,6 +181,10 @@ impl<S: Store> RunStore for FaultyStore<S> {
         self.call("renew", self.inner.renew(leases, lease_for, now)).await
     }
 
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        self.call("queues", self.inner.queues(now)).await
+    }
+
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
         self.call("cancel_requests", self.inner.cancel_requests(leases)).await
     }
@@ -336,6 +340,8 @@ impl<S: Store> Outbox for FaultyStore<S> {
         self.call("forget_deliveries", self.inner.forget_deliveries(before, limit)).await
     }
 }
+
+crate::hand_on_service_ports!([<S: Store>] FaultyStore<S>, |store, name, call| store.inner => store.call(name, call).await);
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,14 @@ mod clock;
 pub mod conformance;
 mod dice;
 mod faulty;
+mod hand_on;
 mod ids;
 pub mod script;
+
+#[doc(hidden)]
+pub use chrono::NaiveDate;
+#[doc(hidden)]
+pub use uuid::Uuid;
 
 pub use clock::SimClock;
 pub use dice::Dice;

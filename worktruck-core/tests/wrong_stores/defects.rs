@@ -3,8 +3,11 @@
 and_the_rest! {
     /// Each write of a commit is a commit of its own.
     writes_apart_is_noticed, WritesApart: [
-        apply_is_atomic feed_names_what_was_done forbidden_term_is_checked_after_the_writes
-        numbers_are_given_out_without_gap_or_repeat provenance_outlives_its_commit
+        apply_is_atomic audit_entries_of_changes_are_kept_with_them audit_entries_of_refused_changes_are_not_kept
+        effect_of_a_request_is_committed_once feed_names_what_was_done forbidden_term_is_checked_after_the_writes
+        late_attempt_at_a_request_changes_nothing news_of_changes_are_delivered_with_them
+        news_of_refused_changes_are_not_told numbers_are_given_out_without_gap_or_repeat
+        provenance_outlives_its_commit requests_of_tenants_have_nothing_to_do_with_each_other
         unique_term_is_checked_after_the_writes versions_are_counted_on_after_expiry what_is_referred_to_must_exist
         writes_to_one_entity_make_one_version
     ],
@@ -16,7 +19,10 @@ and_the_rest! {
     /// That nobody has written since is not looked at.
     newest_unchecked_is_noticed, NewestUnchecked: [newest_version_is_that_of_all_times],
     /// What is required absent is not looked for.
-    absence_unchecked_is_noticed, AbsenceUnchecked: [absent_is_checked apply_is_atomic],
+    absence_unchecked_is_noticed, AbsenceUnchecked: [
+        absent_is_checked apply_is_atomic audit_entries_of_refused_changes_are_not_kept
+        news_of_refused_changes_are_not_told
+    ],
     /// A unique term is not looked for.
     uniqueness_unchecked_is_noticed, UniquenessUnchecked: [
         unique_term_is_checked_after_the_writes what_is_believed_stays_however_old
@@ -41,7 +47,10 @@ and_the_rest! {
         raised_limit_frees_runs_at_once
     ],
     /// A body that is not one of its kind is passed over.
-    body_of_any_kind_is_noticed, BodyOfAnyKind: [apply_is_atomic body_of_another_kind_is_refused],
+    body_of_any_kind_is_noticed, BodyOfAnyKind: [
+        apply_is_atomic audit_entries_of_refused_changes_are_not_kept body_of_another_kind_is_refused
+        news_of_refused_changes_are_not_told
+    ],
     /// A write over no moment is passed over.
     empty_periods_left_out_is_noticed, EmptyPeriodsLeftOut: [empty_valid_period_is_refused],
     /// A change of what is not there is passed over.
@@ -198,7 +207,8 @@ and_the_rest! {
     ],
     /// A purge is a deletion.
     purge_keeps_the_past_is_noticed, PurgeKeepsThePast: [
-        answers_are_the_same_between_pieces newest_version_is_that_of_all_times purge_erases_every_version
+        answers_are_the_same_between_pieces erasure_leaves_an_audit_entry newest_version_is_that_of_all_times
+        purge_erases_every_version
     ],
     /// The tenant is left out of `entity`.
     entity_of_any_tenant_is_noticed, EntityOfAnyTenant: [
@@ -406,7 +416,7 @@ and_the_rest! {
         commit_made_again_changes_nothing commit_of_a_conflicting_change_names_the_step_and_writes_nothing
         commit_tells_of_a_cancellation commit_under_a_stale_lease_is_refused commits_of_a_run_are_found_in_order
         commits_of_a_run_end_at_the_horizon commits_of_many_runs_at_once_are_all_kept fork_goes_on_where_its_steps_end
-        one_of_many_runs_creates_an_entity refused_commit_tells_nobody
+        news_of_changes_are_delivered_with_them one_of_many_runs_creates_an_entity refused_commit_tells_nobody
     ],
     /// What the changes of a step rest on is not looked at.
     steps_rest_on_nothing_is_noticed, StepsRestOnNothing: [
@@ -424,6 +434,7 @@ and_the_rest! {
     changes_of_one_commit_is_noticed, ChangesOfOneCommit: [
         changes_of_every_step_are_a_commit_of_their_own commit_is_all_or_nothing_with_its_changes
         commit_of_a_conflicting_change_names_the_step_and_writes_nothing commits_of_a_run_are_found_in_order
+        news_of_changes_are_delivered_with_them
     ],
     /// Steps that do not follow are left out in silence.
     gaps_accepted_is_noticed, GapsAccepted: [

@@ -21,6 +21,7 @@ impl EntityStore for Broken {
         now: Timestamp,
     ) -> Result<Applied> {
         self.limit_wrongly(tenant, &mut changes);
+        self.beside_wrongly(&mut changes);
         match self.defect {
             LimitOfAnyTenant if changes.writes.iter().all(|change| change.key.kind == Kind::AgentConfig) => {
                 for other in self.others(tenant) {
@@ -79,6 +80,15 @@ impl EntityStore for Broken {
                 self.inner.apply(tenant, changes, provenance, now).await?
             }
             ProvenanceForgotten => self.inner.apply(tenant, changes, Provenance::new("system", "write"), now).await?,
+            RefusedNewsTold | RefusedAudited => {
+                match self.inner.apply(tenant, changes.clone(), provenance, now).await {
+                    Ok(applied) => applied,
+                    Err(error) => {
+                        self.beside_refused(tenant, &changes, now).await?;
+                        return Err(error);
+                    }
+                }
+            }
             _ => self.inner.apply(tenant, changes, provenance, now).await?,
         };
         self.note_floor(tenant, applied.at);

@@ -16,6 +16,7 @@ mod outbox;
 mod retention;
 mod runs;
 mod secrets;
+mod service;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

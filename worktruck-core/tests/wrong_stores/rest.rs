@@ -1,4 +1,5 @@
-//! The defects of retention, tenants, approvals, secrets and the outbox, behind those that are handed in.
+//! The defects of retention, tenants, approvals, secrets, the outbox and what a service needs, behind those that are
+//! handed in.
 
 macro_rules! and_the_rest {
     ($($before:tt)*) => {
@@ -72,7 +73,7 @@ macro_rules! and_the_rest {
             tenants_cut_is_noticed, TenantsCut: [tenants_are_walked_by_id],
             /// How long a tenant keeps what it has is not kept.
             retention_forgotten_is_noticed, RetentionForgotten: [
-                name_and_zone_of_a_tenant_are_changed retention_of_a_tenant_is_kept
+                name_plan_and_zone_of_a_tenant_are_changed retention_of_a_tenant_is_kept
             ],
             /// Two tenants may have one slug.
             slug_given_twice_is_noticed, SlugGivenTwice: [tenant_slug_is_unique],
@@ -180,11 +181,104 @@ macro_rules! and_the_rest {
             /// Deliveries are listed from the oldest on.
             oldest_delivery_first_is_noticed, OldestDeliveryFirst: [
                 deliveries_are_listed_newest_first event_that_a_webhook_asks_for_is_delivered
+                news_of_changes_are_delivered_with_them
             ],
             /// The tenant is left out of `deliveries`.
             deliveries_of_any_tenant_is_noticed, DeliveriesOfAnyTenant: [deliveries_of_another_tenant_are_not_there],
             /// Old deliveries stay.
             nothing_forgotten_is_noticed, NothingForgotten: [old_deliveries_are_forgotten],
+            /// News that changes carry are not told.
+            news_dropped_is_noticed, NewsDropped: [
+                news_of_changes_are_delivered_with_them news_of_refused_changes_are_not_told
+            ],
+            /// Webhooks are told of changes that are refused.
+            refused_news_told_is_noticed, RefusedNewsTold: [news_of_refused_changes_are_not_told],
+            /// What changes carry for the audit log is not kept.
+            audit_dropped_is_noticed, AuditDropped: [
+                audit_entries_of_changes_are_kept_with_them audit_entries_of_refused_changes_are_not_kept
+            ],
+            /// Changes that are refused are in the audit log.
+            refused_audited_is_noticed, RefusedAudited: [audit_entries_of_refused_changes_are_not_kept],
+            /// That something was erased is not in the audit log.
+            erasure_not_audited_is_noticed, ErasureNotAudited: [erasure_leaves_an_audit_entry],
+            /// The audit log of anybody is asked for.
+            audited_actors_ignored_is_noticed, AuditedActorsIgnored: [
+                audit_log_is_listed_newest_first_by_what_is_asked
+            ],
+            /// The tenant is left out of `audit_log`.
+            audit_of_any_tenant_is_noticed, AuditOfAnyTenant: [audit_log_of_another_tenant_is_empty],
+            /// That a key was replaced is not in the audit log.
+            keys_not_audited_is_noticed, KeysNotAudited: [what_is_done_to_api_keys_is_audited],
+            /// A key is added over another.
+            api_key_added_twice_is_noticed, ApiKeyAddedTwice: [
+                api_key_is_added_once what_is_done_to_api_keys_is_audited
+            ],
+            /// A key may do everything.
+            scopes_forgotten_is_noticed, ScopesForgotten: [
+                api_key_is_added_once api_key_is_found_by_its_hash api_key_is_replaced_as_a_whole
+                api_key_is_revoked_once
+            ],
+            /// The tenant is left out of `api_key`.
+            api_key_of_any_tenant_is_noticed, ApiKeyOfAnyTenant: [api_keys_of_another_tenant_are_not_there],
+            /// Keys are listed from the oldest on.
+            oldest_api_key_first_is_noticed, OldestApiKeyFirst: [api_keys_are_listed_newest_first],
+            /// Keys that are refused are not listed.
+            revoked_api_keys_hidden_is_noticed, RevokedApiKeysHidden: [api_keys_are_listed_newest_first],
+            /// A key is replaced in two transactions.
+            api_key_replaced_in_halves_is_noticed, ApiKeyReplacedInHalves: [
+                api_key_is_replaced_as_a_whole what_is_done_to_api_keys_is_audited
+            ],
+            /// A key is revoked again.
+            api_key_revoked_twice_is_noticed, ApiKeyRevokedTwice: [
+                api_key_is_replaced_as_a_whole api_key_is_revoked_once what_is_done_to_api_keys_is_audited
+            ],
+            /// That a key was used is not kept.
+            use_of_api_keys_forgotten_is_noticed, UseOfApiKeysForgotten: [use_of_api_keys_is_noted],
+            /// What was answered is not kept.
+            answers_forgotten_is_noticed, AnswersForgotten: [
+                effect_of_a_request_is_committed_once request_is_remembered_for_a_day
+                request_that_was_answered_is_answered_again
+            ],
+            /// Everybody attempts a request.
+            requests_attempted_by_many_is_noticed, RequestsAttemptedByMany: [
+                old_requests_are_forgotten request_is_attempted_by_one request_is_remembered_for_a_day
+            ],
+            /// A key is for any request.
+            any_request_under_a_key_is_noticed, AnyRequestUnderAKey: [key_of_another_request_is_refused],
+            /// A request that is given up is kept.
+            nothing_given_up_is_noticed, NothingGivenUp: [
+                late_attempt_at_a_request_changes_nothing request_that_is_given_up_can_be_made
+                request_that_was_answered_is_answered_again requests_of_tenants_have_nothing_to_do_with_each_other
+            ],
+            /// The tenant is left out of requests.
+            requests_of_one_tenant_is_noticed, RequestsOfOneTenant: [
+                requests_of_tenants_have_nothing_to_do_with_each_other
+            ],
+            /// Old requests stay.
+            requests_never_forgotten_is_noticed, RequestsNeverForgotten: [old_requests_are_forgotten],
+            /// What a request did is not kept.
+            effects_not_remembered_is_noticed, EffectsNotRemembered: [
+                effect_of_a_request_is_committed_once late_attempt_at_a_request_changes_nothing
+                requests_of_tenants_have_nothing_to_do_with_each_other
+            ],
+            /// Only the first of what was used counts.
+            usage_counted_once_is_noticed, UsageCountedOnce: [
+                usage_adds_up_by_day usage_of_another_tenant_is_not_told
+            ],
+            /// The tenant is left out of what is used.
+            usage_of_one_tenant_is_noticed, UsageOfOneTenant: [usage_of_another_tenant_is_not_told],
+            /// There is one window for all times.
+            quota_never_full_is_noticed, QuotaNeverFull: [
+                quota_is_full_again_in_the_next_window quota_is_never_exceeded quota_that_is_given_back_can_be_taken
+            ],
+            /// Everybody gets what they ask for.
+            quota_not_kept_is_noticed, QuotaNotKept: [
+                quota_is_full_again_in_the_next_window quota_is_never_exceeded quota_that_is_given_back_can_be_taken
+            ],
+            /// What is given back is lost.
+            nothing_given_back_is_noticed, NothingGivenBack: [quota_that_is_given_back_can_be_taken],
+            /// Runs whose time has not come wait for a worker.
+            delayed_runs_queue_is_noticed, DelayedRunsQueue: [queues_are_counted_by_blueprint],
         }
     };
 }

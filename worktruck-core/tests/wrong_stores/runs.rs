@@ -8,7 +8,9 @@ use worktruck_core::run::{
     Answer, Approval, ApprovalStatus, BlueprintVersion, ClaimRequest, Claimed, Commit, Event, EventType, Fork, Lease,
     NewRun, Renewal, Run, RunStatus, Signal, Transition,
 };
-use worktruck_core::store::{ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, RunQuery, RunStore};
+use worktruck_core::store::{
+    ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, Queue, RunQuery, RunStore,
+};
 use worktruck_core::{ApprovalId, Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use super::broken::{Broken, of_any};
@@ -175,6 +177,11 @@ impl RunStore for Broken {
             LostLeftOut => answers.into_iter().filter(|answer| matches!(answer, Renewal::Renewed { .. })).collect(),
             _ => answers,
         })
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        let now = if self.defect == DelayedRunsQueue { Timestamp::FOREVER } else { now };
+        self.inner.queues(now).await
     }
 
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {

@@ -6,11 +6,14 @@ use uuid::Uuid;
 use worktruck_core::entity::Term;
 use worktruck_core::run::{Commit, Lease};
 use worktruck_core::store::draft::{Draft, Indexed, Place, Stored};
-use worktruck_core::store::{Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantHead, keys, most_with_term};
+use worktruck_core::store::{
+    Applied, AuditEntry, ChangedEntity, Changes, EntityKey, Provenance, TenantHead, keys, most_with_term,
+};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{EntityId, Error, Period, Result, TenantId, Timestamp};
 
 use crate::error::{Failure, OrFailed as _};
+use crate::request;
 use crate::rows::{Columns as _, is_kept, number};
 
 use super::index::{from_hex, key_bytes};
@@ -84,6 +87,9 @@ impl Drafts {
         for (tenant, key, term, valid_to) in loaded.holders {
             drafts.of(tenant)?.add_holder(key, term, valid_to);
         }
+        for (tenant, key, record) in request::of_changes(connection, sets).await? {
+            drafts.of(tenant)?.add_request(key, record);
+        }
         Ok(drafts)
     }
 
@@ -126,9 +132,10 @@ impl Drafts {
         tenant: TenantId,
         entity: ChangedEntity,
         provenance: Provenance,
+        audit: AuditEntry,
         now: Timestamp,
     ) -> Result<()> {
-        self.of(tenant)?.record(entity, provenance, now);
+        self.of(tenant)?.record(entity, provenance, audit, now);
         Ok(())
     }
 

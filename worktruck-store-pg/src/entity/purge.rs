@@ -3,7 +3,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use sqlx::Row as _;
 use worktruck_core::store::draft::Place;
-use worktruck_core::store::{ChangedEntity, Changes, EntityKey, Operation, Provenance};
+use worktruck_core::store::{AuditEntry, ChangedEntity, Changes, EntityKey, Operation, Provenance};
 use worktruck_core::{Error, Result, TenantId, Timestamp};
 
 use crate::PgStore;
@@ -61,7 +61,7 @@ async fn purge_once(
     .fetch_optional(&mut *connection)
     .await?;
     let erased = ChangedEntity { kind: key.kind, id: key.id, version: newest + 1, operation: Operation::Purged };
-    drafts.record(tenant, erased, provenance.clone(), now)?;
+    drafts.record(tenant, erased, provenance.clone(), AuditEntry::purged(key, provenance), now)?;
     let mut batch: EntityBatch = drafts.batch_without(Some(key))?;
     if let Some(head) = head {
         let stored = stored(&head, true)?;

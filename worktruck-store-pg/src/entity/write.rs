@@ -9,8 +9,10 @@ use worktruck_core::store::{EntityKey, Provenance, TenantHead};
 use worktruck_core::temporal::Slice;
 use worktruck_core::{TenantId, Timestamp};
 
+use crate::audit::Audit;
+use crate::request::Effects;
 use crate::rows::{number, to_json};
-use crate::run::{Batch, Locked};
+use crate::run::{Batch, Locked, Messages, write_messages};
 use crate::statement::{Rows as _, Statement, columns};
 
 use super::index::{UPDATED_AT, key_bytes, lexemes, mark, time_key, to_hex};
@@ -127,6 +129,9 @@ pub(crate) struct EntityBatch {
     other_words: Words,
     commits: Commits,
     forgotten: Keys,
+    messages: Messages,
+    audit: Audit,
+    effects: Effects,
 }
 
 impl EntityBatch {
@@ -169,6 +174,15 @@ impl EntityBatch {
                 to_json(&commit.provenance)?,
                 to_json(&commit.entities)?,
             );
+        }
+        for message in rows.beside.messages {
+            self.messages.add(None, tenant, message)?;
+        }
+        for record in rows.beside.audit {
+            self.audit.add(&record)?;
+        }
+        for effect in rows.beside.effects {
+            self.effects.add(tenant, effect)?;
         }
         for key in rows.forgotten {
             self.forgotten.push(tenant, key.kind.as_str(), key.id.as_uuid());
@@ -284,9 +298,10 @@ impl EntityBatch {
     }
 
     /// Adds the part `guard`, whose `holds` says whether nothing has changed that was decided on:
-    /// what the runs of `batch` and the tenants were. It locks them, the tenants last.
+    /// what the runs of `batch`, requests and the tenants were. It locks them, the tenants last.
     pub(crate) fn guard(&self, statement: &mut Statement, batch: &Batch) {
         let runs = batch.lock(statement, Locked::Awaited);
+        let requests = self.effects.lock(statement);
         let moves = self.moves.clone().bind(statement, "m");
         statement.with("moves", format!("SELECT * FROM {moves}"));
         statement.with(
@@ -294,7 +309,8 @@ impl EntityBatch {
             format!(
                 "SELECT h.tenant FROM moves m JOIN tenant_head h ON h.tenant = m.tenant AND h.tx_id = m.was
                      AND h.floor < m.first
-                 WHERE (SELECT count(*) FROM runs) = {runs} ORDER BY h.tenant FOR UPDATE OF h"
+                 WHERE (SELECT count(*) FROM runs) = {runs} AND (SELECT count(*) FROM requests) = {requests}
+                 ORDER BY h.tenant FOR UPDATE OF h"
             ),
         );
         statement.with("guard", format!("SELECT (SELECT count(*) FROM tenants) = {} AS holds", self.tenants));
@@ -322,6 +338,9 @@ impl EntityBatch {
         write_terms(self.old_terms, self.new_terms, statement);
         write_sorts(self.old_sorts, self.new_sorts, self.moved, statement);
         write_words(self.new_words, self.other_words, statement);
+        write_messages(self.messages, "news", HOLDS, statement);
+        self.audit.write(HOLDS, statement);
+        self.effects.write(HOLDS, statement);
         if !self.forgotten.is_empty() {
             let rows = self.forgotten.bind(statement, "c");
             statement.with("forgotten", format!("DELETE FROM erased o USING {rows} WHERE {SAME_ENTITY} AND {HOLDS}"));

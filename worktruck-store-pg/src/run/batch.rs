@@ -15,7 +15,9 @@ use worktruck_core::{Result, TenantId, Timestamp};
 use crate::rows::{number, to_json};
 use crate::statement::{Rows as _, Statement, columns};
 
-use beside::{Approvals, Messages, Tried, write_approvals, write_messages, write_tried};
+use beside::{Approvals, Tried, write_approvals, write_tried};
+
+pub(crate) use beside::{Messages, write_messages};
 
 use super::record;
 use values::{payload_text, stride};
@@ -353,19 +355,9 @@ impl Batch {
         Ok(())
     }
 
-    fn tell(&mut self, Key { i, tenant, run }: Key, record: &RunRecord, events: &[Event]) -> Result<()> {
+    fn tell(&mut self, Key { i, tenant, .. }: Key, record: &RunRecord, events: &[Event]) -> Result<()> {
         for message in Message::of(&record.run, events) {
-            let (event_type, body) = (message.event_type.as_str(), to_json(&message.body)?);
-            self.messages.push(
-                i,
-                tenant,
-                run,
-                message.id,
-                number(message.seq)?,
-                event_type,
-                message.at.as_micros(),
-                body,
-            );
+            self.messages.add(Some(i), tenant, message)?;
         }
         Ok(())
     }
@@ -510,7 +502,7 @@ impl Batch {
         write_journal(self.steps, self.payloads, self.calls, self.events, statement);
         write_tried(self.tried, statement);
         write_approvals(self.approvals, statement);
-        write_messages(self.messages, statement);
+        write_messages(self.messages, "informed", WRITTEN, statement);
     }
 }
 

@@ -13,19 +13,21 @@ mod signal;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::postgres::PgRow;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{
     Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus, Signal,
 };
-use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore};
+use worktruck_core::store::{ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore};
 use worktruck_core::{ApprovalId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
 use crate::error::OrFailed as _;
+use crate::rows::Columns as _;
 
 pub(crate) use accept::{Accept, Intake, NewRuns};
 pub(crate) use approval::of_run as approvals_of_run;
-pub(crate) use batch::{Batch, Locked, Was};
+pub(crate) use batch::{Batch, Locked, Messages, Was, write_messages};
 pub(crate) use chains::unchained;
 pub(crate) use record::{Records, existing};
 
@@ -55,6 +57,22 @@ impl RunStore for PgStore {
 
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
         signal::cancel_requests(self, leases).await
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        let rows = sqlx::query(
+            "SELECT blueprint, count(*) AS depth, min(run_at) AS oldest FROM queue
+             WHERE status <> 'running' AND run_at <= $1 GROUP BY blueprint ORDER BY blueprint",
+        )
+        .bind(now.as_micros())
+        .fetch_all(&self.readers)
+        .await
+        .or_failed("count what waits")?;
+        let queue = |row: &PgRow| {
+            let blueprint = row.text("blueprint")?.to_owned();
+            Ok(Queue { blueprint, depth: row.number("depth")?, oldest: row.time("oldest")? })
+        };
+        rows.iter().map(queue).collect()
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {

@@ -28,13 +28,8 @@ pub(crate) const fn at(seconds: i64) -> Timestamp {
 }
 
 pub(crate) async fn tenant(store: &PgStore, slug: &str) -> TenantId {
-    let new = NewTenant {
-        id: TenantId::from_uuid(Uuid::new_v4()),
-        slug: slug.to_owned(),
-        name: Some(slug.to_owned()),
-        timezone: "UTC".to_owned(),
-        retention_days: None,
-    };
+    let id = TenantId::from_uuid(Uuid::new_v4());
+    let new = NewTenant { name: Some(slug.to_owned()), ..NewTenant::new(id, slug) };
     store.create_tenant(new, at(0)).await.expect("a tenant is made").id
 }
 

@@ -1,13 +1,17 @@
 //! Two tenants whose every row says whose it is, and what a role may find out about the other one.
 
+use std::time::Duration;
+
 use serde_json::json;
-use worktruck_core::TenantId;
 use worktruck_core::entity::Kind;
 use worktruck_core::run::{Signal, Transition};
 use worktruck_core::store::{
-    DataKey, EntityStore as _, Provenance, RetentionStore as _, RunStore as _, SealedSecret, SecretName,
-    SecretStore as _,
+    ApiKey, ApiKeyStore as _, AuditEntry, DataKey, EntityStore as _, Environment, NewApiKey, NewRequest, Provenance,
+    Quota, RequestStore as _, RetentionStore as _, RunStore as _, SealedSecret, SecretName, SecretStore as _, UsageDay,
+    UsageStore as _,
 };
+use worktruck_core::{ApiKeyId, Digest, TenantId};
+use worktruck_store_pg::PgStore;
 
 use crate::deeds::{at, claim, commit, delete, enqueue, finished, new_key, new_run, put, put_valid, tenant};
 use crate::place::{Place, Role, Session};
@@ -46,7 +50,7 @@ impl Secrets {
                      SELECT a.attname FROM pg_attribute a
                      WHERE a.attrelid = c.oid AND a.attname IN ('tenant', 'tenant_id')), 'id')
                  FROM pg_class c WHERE c.relnamespace = 'worktruck'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                     AND c.relname NOT IN ('migration', 'data_key', 'secret') ORDER BY 1",
+                     AND c.relname NOT IN ('migration', 'data_key', 'secret', 'api_key', 'request') ORDER BY 1",
             )
             .await;
         let pair = |name: &String| name.split_once(' ').map(|(name, column)| (name.to_owned(), column.to_owned()));
@@ -99,9 +103,36 @@ async fn busy_tenant(place: &Place, name: &str) -> TenantId {
     let key = DataKey { number: 1, wrapped_by: secret.clone(), wrapped: secret.clone().into_bytes(), made_at: at(18) };
     store.add_data_key(id, key).await.expect("a data key is added");
     let name = SecretName::new("integration_key", &secret);
-    let sealed = SealedSecret { name, key: 1, sealed: secret.into_bytes(), sealed_at: at(19) };
+    let sealed = SealedSecret { name, key: 1, sealed: secret.clone().into_bytes(), sealed_at: at(19) };
     store.put_secret(id, sealed).await.expect("a value is kept");
+    serve(store, id, &secret).await;
     id
+}
+
+/// What a service keeps of a tenant.
+async fn serve(store: &PgStore, id: TenantId, secret: &str) {
+    let key = ApiKey {
+        id: ApiKeyId::from_uuid(uuid::Uuid::new_v4()),
+        tenant_id: id,
+        sees: id,
+        name: secret.to_owned(),
+        environment: Environment::Live,
+        scopes: None,
+        key_hint: secret.to_owned(),
+        created_at: at(20),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    let hash = Digest::of_bytes(secret.as_bytes());
+    let entry = AuditEntry::new(secret, "api_key.created");
+    store.add_api_key(NewApiKey { key, hash }, entry).await.expect("a key is added");
+    let request = NewRequest { key: secret.to_owned(), digest: hash, attempt: uuid::Uuid::new_v4() };
+    store.begin_request(id, request, Duration::from_secs(60), at(21)).await.expect("a request begins");
+    let day = UsageDay::none(chrono::NaiveDate::default());
+    store.add_usage(vec![(id, day)]).await.expect("usage is added");
+    let quota = Quota { window: Duration::from_secs(60), limit: 30 };
+    store.take_quota(id, &[quota], 1, at(22)).await.expect("a share is taken");
 }
 
 #[tokio::test]
@@ -189,13 +220,13 @@ async fn what_is_sealed_is_for_no_reader_whatever_it_was_granted() {
     let secrets = Secrets::fresh().await;
     let role = secrets.reader().await;
     let (mut owner, mut reader) = (secrets.place.owner().await, role.log_in().await);
-    for table in ["data_key", "secret"] {
+    for table in ["data_key", "secret", "api_key", "request"] {
         assert_eq!(owner.count(&format!("SELECT count(*) FROM {table}")).await, 2, "the test must fill {table}");
         assert_eq!(reader.refused(&format!("SELECT count(*) FROM {table}")).await, "42501", "{table}");
     }
     // As somebody careless would.
     owner.run(&format!("GRANT ALL ON ALL TABLES IN SCHEMA worktruck TO {}", role.quoted())).await;
-    for table in ["data_key", "secret"] {
+    for table in ["data_key", "secret", "api_key", "request"] {
         assert_eq!(reader.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         assert_eq!(reader.texts(&format!("SELECT t::text FROM {table} t")).await, [""; 0], "{table}");
         for change in [format!("UPDATE {table} SET tenant = tenant"), format!("DELETE FROM {table}")] {

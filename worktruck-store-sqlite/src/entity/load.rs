@@ -10,6 +10,7 @@ use worktruck_core::temporal::Slice;
 use worktruck_core::{Period, Result, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
+use crate::request;
 use crate::rows::{Columns as _, IdBytes as _, to_json};
 
 use super::head;
@@ -35,6 +36,9 @@ pub(super) async fn draft(
         load_erased(tx, tenant, &wanted, &mut draft).await?;
     }
     load_holders(tx, tenant, sets, &mut draft).await?;
+    for (key, record) in request::of_changes(tx, tenant, sets).await? {
+        draft.add_request(key, record);
+    }
     Ok(draft)
 }
 

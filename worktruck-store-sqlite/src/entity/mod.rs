@@ -15,8 +15,8 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use worktruck_core::store::draft::Refused;
 use worktruck_core::store::{
-    Applied, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation, Provenance,
-    TenantCommit, TenantHead, Version, run_commit_scope,
+    Applied, AuditEntry, ChangedEntity, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Operation,
+    Provenance, TenantCommit, TenantHead, Version, run_commit_scope,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, Error, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
@@ -311,6 +311,7 @@ impl Transact for Purge {
         draft.record(
             ChangedEntity { kind: key.kind, id: key.id, version, operation: Operation::Purged },
             provenance.clone(),
+            AuditEntry::purged(*key, provenance),
             *now,
         );
         write(tx, draft).await

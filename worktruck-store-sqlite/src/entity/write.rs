@@ -7,6 +7,7 @@ use worktruck_core::{Result, TenantId, Timestamp};
 
 use crate::error::OrFailed as _;
 use crate::rows::{IdBytes as _, Query, insert, number, to_json};
+use crate::{audit, outbox, request};
 
 use super::head;
 
@@ -14,6 +15,10 @@ use super::head;
 pub(super) async fn write(tx: &mut SqliteConnection, draft: Draft<i64>) -> Result<()> {
     let Some(rows) = draft.rows() else { return Ok(()) };
     let first = first_new(tx, &rows).await?;
+    // Webhooks are told as they were before.
+    outbox::send(tx, rows.tenant, &rows.beside.messages).await?;
+    audit::add(tx, &rows.beside.audit).await?;
+    request::write_effects(tx, rows.tenant, &rows.beside.effects).await?;
     make_room(tx, &rows).await.or_failed("write entities")?;
     // The columns are made while the database is at work.
     let (filled, columns) = tokio::join!(biased; fill_index(tx, &rows), async { Columns::of(&rows, first) });

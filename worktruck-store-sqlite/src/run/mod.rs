@@ -9,10 +9,13 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
-use worktruck_core::store::{ApprovalQuery, CommitOutcome, RunQuery, RunStore, approval_scope, event_scope, run_scope};
+use worktruck_core::store::{
+    ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore, approval_scope, event_scope, run_scope,
+};
 use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::SqliteStore;
@@ -41,6 +44,28 @@ impl RunStore for SqliteStore {
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         self.writer.transact(claim::Renew { leases: leases.to_vec(), lease_for, now }).await
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        // Each half has an index of its own, without the runs that have ended.
+        let rows = sqlx::query(
+            "SELECT blueprint, sum(depth) AS depth, min(oldest) AS oldest FROM (
+                 SELECT blueprint, count(*) AS depth, min(run_at) AS oldest FROM run
+                 WHERE status IN ('queued', 'waiting') AND delayed = 0 AND run_at <= ?1 GROUP BY blueprint
+                 UNION ALL
+                 SELECT blueprint, count(*), min(run_at) FROM run
+                 WHERE status IN ('queued', 'waiting') AND delayed = 1 AND run_at <= ?1 GROUP BY blueprint)
+             GROUP BY blueprint ORDER BY blueprint",
+        )
+        .bind(now.as_micros())
+        .fetch_all(&self.readers)
+        .await
+        .or_failed("count what waits")?;
+        let queue = |row: &SqliteRow| {
+            let blueprint = row.text("blueprint")?.to_owned();
+            Ok(Queue { blueprint, depth: row.number("depth")?, oldest: row.time("oldest")? })
+        };
+        rows.iter().map(queue).collect()
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {

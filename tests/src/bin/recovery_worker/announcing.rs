@@ -7,7 +7,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
     Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, RetentionStore, RunQuery, RunStore,
+    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery, RunStore,
     SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
@@ -76,6 +76,10 @@ impl RunStore for Announcing {
 
     async fn renew(&self, leases: &[Lease], lease_for: Duration, now: Timestamp) -> Result<Vec<Renewal>> {
         self.inner.renew(leases, lease_for, now).await
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        self.inner.queues(now).await
     }
 
     async fn cancel_requests(&self, leases: &[Lease]) -> Result<Vec<RunId>> {
@@ -301,3 +305,5 @@ impl Outbox for Announcing {
         self.inner.forget_deliveries(before, limit).await
     }
 }
+
+worktruck_core::hand_on_service_ports!([] Announcing, |store, name, call| *store.inner => call.await);

@@ -30,7 +30,7 @@ pub use groups::{GroupMemberFilter, add_member, remove_member};
 pub use interactions::{InteractionFilter, InteractionSort, log_interaction};
 pub use merge::{Merge, merge, unmerge};
 pub use parts::{Part, add_part, change_part, remove_part, tag, untag};
-pub use proposals::{Decided, MergeProposalFilter, accept, reject};
+pub use proposals::{Decided, MergeProposalFilter, accept, proposed, reject};
 pub use reading::find_by_channel;
 pub(super) use reading::{of_contact, referred, refuse_merged, resolved};
 pub use relationships::{RelationshipFilter, seen_from};

@@ -8,7 +8,7 @@ use crate::entity::Entity as _;
 use crate::entity::merge_proposal::{MergeProposal, ProposalStatus};
 use crate::pim::write::present;
 use crate::pim::{ByTime, Filter, Operation, Record, Records, Stored, Writing};
-use crate::store::{Changes, ListQuery, Require};
+use crate::store::{Changes, ListQuery, News, Require};
 use crate::temporal::{At, WriteOp};
 use crate::{EntityId, Error, Result, RunId};
 
@@ -58,8 +58,24 @@ impl Record for MergeProposal {
             }
             writing.require(Require::UniqueTerm { kind: Self::KIND, term });
         }
+        if writing.old.is_none() {
+            writing.changes.news.push(proposed(writing.id, writing.new));
+        }
         Ok(())
     }
+}
+
+/// What webhooks are told of a new proposal.
+#[must_use]
+pub fn proposed(id: EntityId, proposal: &MergeProposal) -> News {
+    let MergeProposal { contact_ids, survivor_id, score, reasons, run_id, .. } = proposal;
+    let mut data = json!({
+        "id": id, "contact_ids": contact_ids, "survivor_id": survivor_id, "score": score, "reasons": reasons,
+    });
+    if let Some(run) = run_id {
+        data["run_id"] = json!(run);
+    }
+    News { event_type: "merge_proposal.created".to_owned(), data }
 }
 
 /// What came of accepting a proposal.

@@ -20,7 +20,10 @@ use crate::temporal::{Slice, Stamp};
 use crate::{EntityId, Error, Result, TenantId, Timestamp};
 
 use super::plan::{PlannedChanges, plan_and_read};
-use super::{Applied, ChangedEntity, Changes, EntityKey, Provenance, TenantCommit, TenantHead, number_after_erasure};
+use super::{
+    Applied, AuditEntry, Beside, ChangedEntity, Changes, EntityKey, Provenance, RequestRecord, TenantCommit,
+    TenantHead, number_after_erasure,
+};
 
 pub use drafted::{Place, Stored};
 pub use index::Indexed;
@@ -44,7 +47,8 @@ use drafted::{Drafted, Row};
 ///   number that its erasure took;
 /// - all open slices of every entity with a scheduled slice that is due at the moment of the
 ///   commit, which may be a microsecond later for every commit made before it in the draft;
-/// - of every term that the commit requires to be unique or nobody's: the heads that have it.
+/// - of every term that the commit requires to be unique or nobody's: the heads that have it;
+/// - what is remembered of the request that the commit is for.
 ///
 /// # Examples
 ///
@@ -81,6 +85,9 @@ pub struct Draft<R> {
     erased: BTreeMap<EntityKey, u64>,
     holders: BTreeMap<(Kind, Term), BTreeMap<EntityId, Timestamp>>,
     commits: Vec<TenantCommit>,
+    beside: Beside,
+    /// What is remembered of requests that commits are for.
+    requests: BTreeMap<String, RequestRecord>,
     /// What the commits under way did to slices so far.
     done: Vec<Done>,
 }
@@ -106,7 +113,7 @@ impl<R> Draft<R> {
     /// A draft of nothing for a tenant whose commits have come as far as `head`, the newest at
     /// `committed_at` if there is one.
     #[must_use]
-    pub const fn new(tenant: TenantId, head: TenantHead, committed_at: Option<Timestamp>) -> Self {
+    pub fn new(tenant: TenantId, head: TenantHead, committed_at: Option<Timestamp>) -> Self {
         Self {
             tenant,
             head,
@@ -116,6 +123,8 @@ impl<R> Draft<R> {
             erased: BTreeMap::new(),
             holders: BTreeMap::new(),
             commits: Vec::new(),
+            beside: Beside::default(),
+            requests: BTreeMap::new(),
             done: Vec::new(),
         }
     }
@@ -141,6 +150,11 @@ impl<R> Draft<R> {
     /// the head stops to hold.
     pub fn add_holder(&mut self, key: EntityKey, term: Term, valid_to: Timestamp) {
         self.holders.entry((key.kind, term)).or_default().insert(key.id, valid_to);
+    }
+
+    /// Takes in what is remembered of a request that a commit is for.
+    pub fn add_request(&mut self, key: String, record: RequestRecord) {
+        self.requests.insert(key, record);
     }
 
     /// Whether an open slice of the entity was taken in or made.
@@ -175,8 +189,13 @@ impl<R> Draft<R> {
 
     /// Makes a commit that says what was done to an entity outside the draft, which must not know
     /// it.
-    pub fn record(&mut self, entity: ChangedEntity, provenance: Provenance, now: Timestamp) {
-        self.number(vec![entity], provenance, self.head.stamp(now));
+    ///
+    /// `audit` is added to the audit log with it.
+    pub fn record(&mut self, entity: ChangedEntity, provenance: Provenance, audit: AuditEntry, now: Timestamp) {
+        let stamp = self.head.stamp(now);
+        // Without a request there is nothing to refuse.
+        let _ = self.beside.add(self.tenant, stamp.tx_id, &Changes::none().audited(audit), None, stamp.sys);
+        self.number(vec![entity], provenance, stamp);
     }
 
     /// The changes of rows that the commits come to; `None` if no commit was made, and then nothing
@@ -184,7 +203,7 @@ impl<R> Draft<R> {
     #[must_use]
     pub fn rows(self) -> Option<DraftRows<R>> {
         let present = self.commits.last()?.committed_at;
-        let mut rows = DraftRows::new(self.tenant, self.head, self.commits);
+        let mut rows = DraftRows::new(self.tenant, self.head, self.commits, self.beside);
         rows.forgotten = self.erased.into_keys().filter(|key| self.entities.contains_key(key)).collect();
         for ((key, open), entity) in self.open.into_iter().zip(self.entities.into_values()) {
             rows.place(key, open, entity, present);
@@ -194,12 +213,14 @@ impl<R> Draft<R> {
 
     /// Does what `make` does as a whole, or nothing.
     fn together<T, E>(&mut self, make: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        let (head, committed_at, commits) = (self.head, self.committed_at, self.commits.len());
+        let (head, committed_at) = (self.head, self.committed_at);
+        let (commits, beside) = (self.commits.len(), self.beside.len());
         let made = make(self);
         if made.is_err() {
             self.take_back();
             (self.head, self.committed_at) = (head, committed_at);
             self.commits.truncate(commits);
+            self.beside.truncate(beside);
         }
         self.done.clear();
         made
@@ -227,6 +248,8 @@ impl<R> Draft<R> {
         if entities.is_empty() {
             return Ok(Applied { tx_id: self.head.tx_id, at: self.committed_at.unwrap_or(now), versions });
         }
+        let request = changes.request.as_ref().and_then(|mark| self.requests.get(&mark.key));
+        self.beside.add(self.tenant, stamp.tx_id, changes, request, stamp.sys)?;
         self.number(entities, provenance, stamp);
         Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })
     }

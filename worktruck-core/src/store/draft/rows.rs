@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::entity::Term;
-use crate::store::{EntityKey, TenantCommit, TenantHead};
+use crate::store::{Beside, EntityKey, TenantCommit, TenantHead};
 use crate::temporal::Slice;
 use crate::{TenantId, Timestamp};
 
@@ -20,6 +20,8 @@ pub struct DraftRows<R> {
     pub head: TenantHead,
     /// The commits, oldest first.
     pub commits: Vec<TenantCommit>,
+    /// What is written beside entities.
+    pub beside: Beside,
     /// Rows of the slices whose system time ends; they are not scheduled any more either.
     pub ended: Vec<EndedSlice<R>>,
     /// Rows of the slices whose time has come without a place among the heads.
@@ -136,11 +138,12 @@ pub struct IndexRow {
 }
 
 impl<R> DraftRows<R> {
-    pub(super) const fn new(tenant: TenantId, head: TenantHead, commits: Vec<TenantCommit>) -> Self {
+    pub(super) const fn new(tenant: TenantId, head: TenantHead, commits: Vec<TenantCommit>, beside: Beside) -> Self {
         Self {
             tenant,
             head,
             commits,
+            beside,
             ended: Vec::new(),
             unscheduled: Vec::new(),
             promoted: Vec::new(),

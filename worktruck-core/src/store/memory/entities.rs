@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use crate::entity::{self, Index, Kind, Term};
 use crate::store::{
-    Applied, ChangedEntity, Changes, EntityKey, EntityPlan, Expired, Horizon, OldCommit, Operation, Provenance,
-    TenantCommit, TenantHead, Version, keys, limit_of_runs, limited_by, most_with_term, number_after_erasure,
-    plan_changes, searched, too_many_with_term,
+    Applied, Beside, ChangedEntity, Changes, EntityKey, EntityPlan, Expired, Horizon, OldCommit, Operation, Provenance,
+    RequestRecord, TenantCommit, TenantHead, Version, keys, limit_of_runs, limited_by, most_with_term,
+    number_after_erasure, plan_changes, searched, too_many_with_term,
 };
-use crate::temporal::{At, Point, RowOp, Slice};
+use crate::temporal::{At, Point, RowOp, Slice, Stamp};
 use crate::{EntityId, Error, Period, Result, RunId, TenantId, Timestamp};
 
 /// The entities of one tenant, and its commits.
@@ -28,6 +28,8 @@ pub(super) struct Entities {
     by_term: BTreeMap<(Kind, Term), BTreeSet<EntityId>>,
     /// The number that the erasure took, for entities that do not exist since.
     erased: BTreeMap<EntityKey, u64>,
+    /// What is remembered of requests, by their keys.
+    pub(super) requests: BTreeMap<String, RequestRecord>,
 }
 
 /// Every slice of one entity.
@@ -106,7 +108,7 @@ impl Entities {
         })
     }
 
-    /// Takes in what [`Staging`] holds.
+    /// Takes in what [`Staging`] holds of entities.
     pub(super) fn absorb(&mut self, staged: Staged) {
         for (key, entity) in staged.touched {
             self.by_creation.entry(key.kind).or_default().insert((entity.created_at, key.id));
@@ -124,8 +126,8 @@ impl Entities {
         self.head = staged.head;
     }
 
-    /// Erases an entity in a commit of its own.
-    pub(super) fn erase(&mut self, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
+    /// Erases an entity in a commit of its own, and gives its stamp.
+    pub(super) fn erase(&mut self, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<Stamp> {
         let entity = self.by_key.remove(&key).ok_or_else(|| Error::not_found(key))?;
         if let Some(order) = self.by_creation.get_mut(&key.kind) {
             order.remove(&(entity.created_at, key.id));
@@ -150,7 +152,7 @@ impl Entities {
             entities: vec![ChangedEntity { kind: key.kind, id: key.id, version, operation: Operation::Purged }],
         });
         self.head.advance(stamp);
-        Ok(())
+        Ok(stamp)
     }
 
     /// The commits that name `run` after the one with the number `after`.
@@ -262,6 +264,7 @@ impl Entity {
 /// Commits that are made one after the other and kept together, or not at all.
 #[derive(Debug)]
 pub(super) struct Staging<'a> {
+    tenant: TenantId,
     base: &'a Entities,
     staged: Staged,
 }
@@ -272,11 +275,14 @@ pub(super) struct Staged {
     head: TenantHead,
     touched: BTreeMap<EntityKey, Entity>,
     commits: Vec<TenantCommit>,
+    /// What is written beside entities.
+    pub(super) beside: Beside,
 }
 
 impl<'a> Staging<'a> {
-    pub(super) fn new(base: &'a Entities) -> Self {
-        Self { base, staged: Staged { head: base.head, touched: BTreeMap::new(), commits: Vec::new() } }
+    pub(super) fn new(tenant: TenantId, base: &'a Entities) -> Self {
+        let (touched, commits) = (BTreeMap::new(), Vec::new());
+        Self { tenant, base, staged: Staged { head: base.head, touched, commits, beside: Beside::default() } }
     }
 
     pub(super) fn finish(self) -> Staged {
@@ -311,6 +317,8 @@ impl<'a> Staging<'a> {
             let (tx_id, at) = last.or(self.base.newest).unwrap_or((0, now));
             return Ok(Applied { tx_id, at, versions });
         }
+        let request = changes.request.as_ref().and_then(|mark| self.base.requests.get(&mark.key));
+        self.staged.beside.add(self.tenant, stamp.tx_id, changes, request, stamp.sys)?;
         self.staged.commits.push(TenantCommit { tx_id: stamp.tx_id, committed_at: stamp.sys, provenance, entities });
         self.staged.head.advance(stamp);
         Ok(Applied { tx_id: stamp.tx_id, at: stamp.sys, versions })

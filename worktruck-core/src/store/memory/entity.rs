@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::store::{
-    Applied, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance, SortField, SortKey,
-    TenantCommit, TenantHead, Version, run_commit_scope,
+    Applied, AuditEntry, Beside, Changes, Commits, EntityKey, EntityStore, ListPlan, ListQuery, Position, Provenance,
+    RequestEffect, SortField, SortKey, TenantCommit, TenantHead, Version, run_commit_scope,
 };
 use crate::temporal::{At, Slice};
 use crate::{Cursor, EntityId, Page, PageRequest, Period, Result, RunId, TenantId, Timestamp};
 
-use super::MemoryStore;
-use super::entities::{Entities, Row, Staging};
+use super::entities::{Entities, Row, Staged, Staging};
+use super::{MemoryStore, State};
 
 #[async_trait]
 impl EntityStore for MemoryStore {
@@ -23,11 +23,10 @@ impl EntityStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Applied> {
         let mut state = self.state();
-        let entities = state.entities.entry(tenant).or_default();
-        let mut staging = Staging::new(entities);
+        let mut staging = Staging::new(tenant, state.entities.entry(tenant).or_default());
         let applied = staging.apply(&changes, provenance, now)?;
         let staged = staging.finish();
-        entities.absorb(staged);
+        state.absorb(tenant, staged, now);
         Ok(applied)
     }
 
@@ -127,7 +126,35 @@ impl EntityStore for MemoryStore {
     }
 
     async fn purge(&self, tenant: TenantId, key: EntityKey, provenance: Provenance, now: Timestamp) -> Result<()> {
-        self.state().entities.entry(tenant).or_default().erase(key, provenance, now)
+        let mut state = self.state();
+        let entry = AuditEntry::purged(key, &provenance);
+        let stamp = state.entities.entry(tenant).or_default().erase(key, provenance, now)?;
+        let mut beside = Beside::default();
+        beside.add(tenant, stamp.tx_id, &Changes::none().audited(entry), None, stamp.sys)?;
+        state.write_beside(tenant, beside, now);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes in all that was staged.
+    pub(super) fn absorb(&mut self, tenant: TenantId, mut staged: Staged, now: Timestamp) {
+        let beside = std::mem::take(&mut staged.beside);
+        // Webhooks are told as they were before.
+        self.write_beside(tenant, beside, now);
+        self.entities.entry(tenant).or_default().absorb(staged);
+    }
+
+    fn write_beside(&mut self, tenant: TenantId, beside: Beside, now: Timestamp) {
+        let Beside { messages, audit, effects } = beside;
+        self.send(tenant, &messages, now);
+        self.audit.add(audit);
+        let requests = &mut self.entities.entry(tenant).or_default().requests;
+        for RequestEffect { key, effect, .. } in effects {
+            if let Some(request) = requests.get_mut(&key) {
+                request.effect = Some(effect);
+            }
+        }
     }
 }
 

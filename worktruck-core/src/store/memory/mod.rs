@@ -1,13 +1,17 @@
 //! The store in memory: the reference for every backend, for examples and for tests.
 
+mod api_key;
+mod audit;
 mod entities;
 mod entity;
 mod outbox;
+mod request;
 mod retention;
 mod run;
 mod runs;
 mod secret;
 mod tenant;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,10 +21,13 @@ use event_listener::Event;
 use crate::TenantId;
 
 use super::Tenant;
+use api_key::ApiKeys;
+use audit::AuditLog;
 use entities::Entities;
 use outbox::Deliveries;
 use runs::Runs;
 use secret::Secrets;
+use usage::Usage;
 
 /// Keeps everything in this process, and loses it with it.
 ///
@@ -63,6 +70,9 @@ struct State {
     runs: Runs,
     secrets: BTreeMap<TenantId, Secrets>,
     deliveries: Deliveries,
+    audit: AuditLog,
+    api_keys: ApiKeys,
+    usage: Usage,
 }
 
 impl MemoryStore {

@@ -67,11 +67,16 @@ impl Deliveries {
 impl State {
     /// Makes the deliveries of what happened to a run.
     pub(super) fn tell(&mut self, run: &Run, events: &[Event], now: Timestamp) {
-        for message in Message::of(run, events) {
-            let Some(entities) = self.entities.get(&run.tenant_id) else { return };
-            let (kind, term) = told_of(message.event_type.as_str());
+        self.send(run.tenant_id, &Message::of(run, events), now);
+    }
+
+    /// Makes the deliveries of messages.
+    pub(super) fn send(&mut self, tenant: TenantId, messages: &[Message], now: Timestamp) {
+        for message in messages {
+            let Some(entities) = self.entities.get(&tenant) else { return };
+            let (kind, term) = told_of(&message.event_type);
             for webhook in entities.with_term_now(kind, &term, now) {
-                self.deliveries.put(message.deliver(run.tenant_id, webhook));
+                self.deliveries.put(message.deliver(tenant, webhook));
             }
         }
     }

@@ -10,8 +10,8 @@ use crate::run::{
     RunStatus, Signal,
 };
 use crate::store::{
-    ApprovalQuery, Candidate, CommitOutcome, Provenance, RunQuery, RunStore, approval_scope, event_scope, in_turn,
-    run_content, run_scope,
+    ApprovalQuery, Candidate, CommitOutcome, Provenance, Queue, RunQuery, RunStore, approval_scope, event_scope,
+    in_turn, run_content, run_scope,
 };
 use crate::{ApprovalId, Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -76,6 +76,21 @@ impl RunStore for MemoryStore {
             renewal
         };
         Ok(leases.iter().map(renew).collect())
+    }
+
+    async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>> {
+        let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
+        let state = self.state();
+        for run in state.runs.live().map(|record| &record.run) {
+            if matches!(run.status, RunStatus::Queued | RunStatus::Waiting) && run.run_at <= now {
+                let blueprint = &run.agent_blueprint;
+                let new = || Queue { blueprint: blueprint.clone(), depth: 0, oldest: run.run_at };
+                let queue = queues.entry(blueprint.clone()).or_insert_with(new);
+                queue.depth += 1;
+                queue.oldest = queue.oldest.min(run.run_at);
+            }
+        }
+        Ok(queues.into_values().collect())
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
@@ -240,8 +255,7 @@ fn apply(state: &mut State, run: &Run, steps: &[CommitStep], now: Timestamp) -> 
     if steps.iter().all(|step| step.changes.is_empty()) {
         return Ok(None);
     }
-    let entities = state.entities.entry(run.tenant_id).or_default();
-    let mut staging = Staging::new(entities);
+    let mut staging = Staging::new(run.tenant_id, state.entities.entry(run.tenant_id).or_default());
     for CommitStep { step, changes } in steps {
         let provenance = Provenance::agent_run(&run.agent_blueprint, run.id, step.seq);
         if let Err(error) = staging.apply(changes, provenance, now) {
@@ -254,7 +268,7 @@ fn apply(state: &mut State, run: &Run, steps: &[CommitStep], now: Timestamp) -> 
         }
     }
     let staged = staging.finish();
-    entities.absorb(staged);
+    state.absorb(run.tenant_id, staged, now);
     Ok(None)
 }
 

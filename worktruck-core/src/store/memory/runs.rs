@@ -50,6 +50,12 @@ impl Runs {
     }
 
     /// What of the queues is `claimable`, by tenants: when each was last served, and its candidates.
+    pub(super) fn live(&self) -> impl Iterator<Item = &RunRecord> {
+        self.queues.iter().flat_map(move |(tenant, queue)| {
+            queue.iter().filter_map(move |(_, _, run)| Some(&self.run(*tenant, *run)?.record))
+        })
+    }
+
     pub(super) fn candidates(
         &self,
         claimable: impl Fn(&RunRecord) -> bool + Copy,

@@ -34,7 +34,9 @@ mod operations;
 mod scenarios;
 mod stage;
 
+pub mod api_keys;
 pub mod approvals;
+pub mod audit;
 pub mod calendar;
 pub mod claim;
 pub mod commit;
@@ -58,6 +60,7 @@ pub mod outbox;
 pub mod periods;
 pub mod programs;
 pub mod records;
+pub mod requests;
 pub mod retention;
 pub mod run_commits;
 pub mod schedules;
@@ -71,6 +74,7 @@ pub mod tenant;
 pub mod travel;
 pub mod turns;
 pub mod undo;
+pub mod usage;
 pub mod wake;
 
 use std::sync::Arc;

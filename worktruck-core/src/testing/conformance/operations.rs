@@ -85,7 +85,7 @@ macro_rules! operation_scenarios {
                 reference_to_a_merged_contact_is_refused
                 walk_goes_on_when_its_contact_is_merged
                 proposal_is_decided_once
-                one_of_many_decides_on_a_proposal
+                new_proposal_is_told one_of_many_decides_on_a_proposal
                 proposal_becomes_stale_with_its_contacts
                 unmerge_undoes_the_merge
                 unmerge_keeps_what_was_changed_since

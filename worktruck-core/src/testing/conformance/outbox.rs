@@ -393,3 +393,44 @@ pub async fn old_deliveries_are_forgotten(stage: Stage) {
     assert_eq!(forget(at(1_000), 10).await, 1);
     assert_eq!(list(&stage, tenant, hook).await[0].status, DeliveryStatus::Pending);
 }
+
+/// News that changes carry are told when the changes are committed, by an application or by a step of a run.
+pub async fn news_of_changes_are_delivered_with_them(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let one = webhook(&stage, tenant, 1, &["config.disabled", "merge_proposal.created"]).await;
+    let other = webhook(&stage, tenant, 2, &["config.disabled"]).await;
+    let data = json!({ "agent_blueprint": BLUEPRINT, "disabled_reason": "\u{e4}" });
+    let changes = Changes::none().create(contact(11), named("Ada")).tell("config.disabled", data.clone());
+    let applied = stage.apply(tenant, changes, at(1)).await;
+    stage.enqueue(tenant, 1, at(2)).await;
+    let mut held = stage.take(at(2)).await;
+    let proposed = Changes::none().create(contact(12), named("Eve")).tell("merge_proposal.created", json!({ "id": 1 }));
+    let commit = held.commit(vec![Done::with(proposed)], Transition::Continue);
+    held.send(&stage, commit, at(3)).await;
+
+    let all = list(&stage, tenant, one).await;
+    let [step, first] = &all[..] else { panic!("two deliveries: {all:?}") };
+    assert_eq!((&*step.event_type, &*first.event_type), ("merge_proposal.created", "config.disabled"));
+    assert_eq!(first.body, json!({ "type": "config.disabled", "timestamp": applied.at, "data": data }));
+    assert_eq!((first.created_at, first.next_attempt_at), (applied.at, Some(applied.at)));
+    assert_eq!((first.run_id, first.seq, step.run_id, step.seq), (None, None, None, None));
+    let [same] = &list(&stage, tenant, other).await[..] else { panic!("one delivery is there") };
+    assert_eq!(same.body, first.body);
+    assert_ne!(same.id, first.id, "each has an id of its own");
+    assert_eq!(take(&stage, 10, at(6)).await.len(), 3);
+}
+
+/// Nobody is told of what did not happen, of what changed nothing, or of what no webhook can ask for.
+pub async fn news_of_refused_changes_are_not_told(stage: Stage) {
+    let tenant = stage.tenant(1).await;
+    let webhook = webhook(&stage, tenant, 1, &["config.disabled"]).await;
+    stage.apply(tenant, Changes::none().create(contact(11), named("Ada")), at(1)).await;
+    let again = Changes::none().create(contact(11), named("Eve")).tell("config.disabled", json!({}));
+    assert_refused(stage.store.apply(tenant, again, person(), at(2)).await, ErrorKind::Conflict, "it is there already");
+    let same = Changes::none().write(contact(11), WriteOp::Patch(json!({}))).tell("config.disabled", json!({}));
+    stage.store.apply(tenant, same, person(), at(3)).await.expect("nothing is written");
+    let unknown = Changes::none().create(contact(12), named("Eve")).tell("config.unheard_of", json!({}));
+    let refused = stage.store.apply(tenant, unknown, person(), at(4)).await;
+    assert_refused(refused, ErrorKind::InvalidRequest, "news that nobody can ask for");
+    assert_eq!(list(&stage, tenant, webhook).await, []);
+}

@@ -128,6 +128,7 @@ macro_rules! conformance_scenarios {
                 busy_tenant_delays_another_by_one_claim
                 turns_do_not_depend_on_clocks
                 empty_claim_is_nobodys_turn
+                queues_are_counted_by_blueprint
             }
             limits {
                 claim_keeps_to_the_limit_of_runs
@@ -242,11 +243,39 @@ macro_rules! conformance_scenarios {
                 deliveries_are_listed_newest_first
                 deliveries_of_another_tenant_are_not_there
                 old_deliveries_are_forgotten
+                news_of_changes_are_delivered_with_them news_of_refused_changes_are_not_told
+            }
+            audit {
+                audit_entries_of_changes_are_kept_with_them audit_entries_of_refused_changes_are_not_kept
+                erasure_leaves_an_audit_entry
+                audit_log_is_listed_newest_first_by_what_is_asked
+                audit_log_of_another_tenant_is_empty
+            }
+            api_keys {
+                api_key_is_found_by_its_hash api_key_is_added_once
+                api_keys_are_listed_newest_first api_keys_of_another_tenant_are_not_there
+                api_key_is_revoked_once api_key_is_replaced_as_a_whole
+                use_of_api_keys_is_noted what_is_done_to_api_keys_is_audited
+            }
+            requests {
+                request_that_was_answered_is_answered_again
+                request_is_attempted_by_one
+                key_of_another_request_is_refused
+                request_is_remembered_for_a_day
+                requests_of_tenants_have_nothing_to_do_with_each_other
+                request_that_is_given_up_can_be_made
+                effect_of_a_request_is_committed_once late_attempt_at_a_request_changes_nothing
+                old_requests_are_forgotten
+            }
+            usage {
+                usage_adds_up_by_day usage_of_another_tenant_is_not_told
+                quota_is_never_exceeded quota_is_full_again_in_the_next_window
+                quota_that_is_given_back_can_be_taken
             }
             tenant {
                 tenant_is_found_by_id_and_slug
                 tenants_are_walked_by_id
-                retention_of_a_tenant_is_kept name_and_zone_of_a_tenant_are_changed
+                retention_of_a_tenant_is_kept name_plan_and_zone_of_a_tenant_are_changed
                 tenant_slug_is_unique
                 malformed_slug_is_refused
                 entity_of_another_tenant_is_not_read

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::entity::{Kind, Term};
 use crate::run::{Lease, NewRun, Renewal, Signal, Transition};
-use crate::store::{Changes, ListQuery, NewTenant, Require, RunQuery, Tenant, TenantPatch};
+use crate::store::{Changes, ListQuery, NewTenant, Plan, Require, RunQuery, Tenant, TenantPatch};
 use crate::temporal::{At, WriteOp};
 use crate::{Cursor, ErrorKind, TenantId};
 
@@ -14,6 +14,7 @@ use super::build::*;
 fn new_tenant(n: u32, slug: &str) -> NewTenant {
     NewTenant {
         name: Some("Ada & Co \u{e9}".to_owned()),
+        plan: Plan::Pro,
         timezone: "Europe/Paris".to_owned(),
         retention_days: Some(400),
         ..NewTenant::new(tenant_id(n), slug)
@@ -27,6 +28,7 @@ pub async fn tenant_is_found_by_id_and_slug(stage: Stage) {
         id: tenant_id(1),
         slug: "ada-co_1".to_owned(),
         name: Some("Ada & Co \u{e9}".to_owned()),
+        plan: Plan::Pro,
         timezone: "Europe/Paris".to_owned(),
         retention_days: Some(400),
         created_at: at(10),
@@ -103,15 +105,17 @@ pub async fn retention_of_a_tenant_is_kept(stage: Stage) {
 }
 
 /// What a patch names of a tenant changes, and nothing else.
-pub async fn name_and_zone_of_a_tenant_are_changed(stage: Stage) {
+pub async fn name_plan_and_zone_of_a_tenant_are_changed(stage: Stage) {
     let made = stage.store.create_tenant(new_tenant(1, "ada"), at(10)).await.expect("a tenant is made");
     let other = stage.tenant(2).await;
     let patches = [
         TenantPatch { timezone: Some("America/New_York".to_owned()), ..TenantPatch::default() },
         TenantPatch { name: Some(None), ..TenantPatch::default() },
+        TenantPatch { plan: Some(Plan::Free), ..TenantPatch::default() },
         TenantPatch::default(),
         TenantPatch {
             name: Some(Some("Bob".to_owned())),
+            plan: Some(Plan::Scale),
             timezone: Some("UTC".to_owned()),
             retention_days: Some(None),
         },

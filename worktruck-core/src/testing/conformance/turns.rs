@@ -1,6 +1,9 @@
 //! In which order [`RunStore::claim`](crate::store::RunStore::claim) takes the runs of tenants.
 
-use crate::run::{Claimed, NewRun, RunStatus};
+use serde_json::json;
+
+use crate::run::{BlueprintVersion, ClaimRequest, Claimed, NewRun, RunStatus, Signal};
+use crate::store::Queue;
 use crate::{TenantId, Timestamp};
 
 use super::Stage;
@@ -139,4 +142,28 @@ fn tenants_of(claimed: &[Claimed]) -> Vec<TenantId> {
     let mut tenants: Vec<_> = claimed.iter().map(|claimed| claimed.run.tenant_id).collect();
     tenants.sort_unstable();
     tenants
+}
+
+/// What waits for a worker is counted for all tenants together: neither what is held, nor what has ended, nor what is to
+/// begin later.
+pub async fn queues_are_counted_by_blueprint(stage: Stage) {
+    let (ada, bob) = (stage.tenant(1).await, stage.tenant(2).await);
+    let of = |n, blueprint: &str| NewRun::new(run_id(n), blueprint, json!({}));
+    assert_eq!(stage.store.queues(at(100)).await.expect("an answer"), []);
+    stage.accept(ada, of(1, "alpha"), at(1)).await;
+    stage.accept(ada, of(2, "alpha"), at(2)).await;
+    stage.accept(bob, of(3, "alpha"), at(3)).await;
+    stage.accept(bob, of(4, "beta"), at(4)).await;
+    stage.accept(bob, NewRun { run_at: Some(at(50)), ..of(5, "beta") }, at(5)).await;
+    let queue = |blueprint: &str, depth, oldest| Queue { blueprint: blueprint.to_owned(), depth, oldest };
+    let seen = async |now| stage.store.queues(now).await.expect("an answer");
+    assert_eq!(seen(at(6)).await, [queue("alpha", 3, at(1)), queue("beta", 1, at(4))]);
+    assert_eq!(seen(at(50)).await, [queue("alpha", 3, at(1)), queue("beta", 2, at(4))]);
+    let cancel = Signal::Cancel { actor: None };
+    stage.store.signal(bob, run_id(4), cancel, at(7)).await.expect("it is cancelled");
+    let blueprints = vec![BlueprintVersion { blueprint: "alpha".to_owned(), version: 1 }];
+    let request = ClaimRequest { blueprints, limit: 2, lease_for: LEASE };
+    assert_eq!(stage.store.claim(request, at(8)).await.expect("a claim is answered").len(), 2);
+    let left = seen(at(9)).await;
+    assert_eq!((left.len(), &*left[0].blueprint, left[0].depth), (1, "alpha", 1));
 }

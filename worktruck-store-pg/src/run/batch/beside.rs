@@ -1,8 +1,10 @@
 //! What is written beside runs and their steps: what was only tried out, what people are asked, and what webhooks are told.
 
 use uuid::Uuid;
-use worktruck_core::store::told_of;
+use worktruck_core::store::{Message, told_of};
+use worktruck_core::{Result, RunId};
 
+use crate::rows::{number, to_json};
 use crate::statement::{Rows as _, Statement, columns};
 
 use super::WRITTEN;
@@ -21,10 +23,21 @@ columns! {
 }
 
 columns! {
-    /// What webhooks may ask for.
+    /// What webhooks may ask for, with the record in the batch that it is of.
     Messages {
-        i: i32 = "int", tenant: Uuid = "uuid", run: Uuid = "uuid", id: Uuid = "uuid", seq: i64 = "bigint",
-        told: &'static str = "text", at: i64 = "bigint", body: String = "text",
+        i: Option<i32> = "int", tenant: Uuid = "uuid", id: Uuid = "uuid", run: Option<Uuid> = "uuid",
+        seq: Option<i64> = "bigint", told: String = "text", at: i64 = "bigint", body: String = "text",
+    }
+}
+
+impl Messages {
+    /// Adds a message of a tenant, of the record at `i` of the batch if it is of one.
+    pub(crate) fn add(&mut self, i: Option<i32>, tenant: Uuid, message: Message) -> Result<()> {
+        let body = to_json(&message.body)?;
+        let (run, seq) = message.event.unzip();
+        let (run, seq) = (run.map(RunId::as_uuid), seq.map(number).transpose()?);
+        self.push(i, tenant, message.id, run, seq, message.event_type, message.at.as_micros(), body);
+        Ok(())
     }
 }
 
@@ -58,9 +71,9 @@ pub(super) fn write_approvals(approvals: Approvals, statement: &mut Statement) {
     );
 }
 
-/// Makes a delivery of each message to every webhook that asks for it. Its id is that of the message with
-/// the last six bytes of the webhook's mixed in, as `Message::delivery_to` of core has it.
-pub(super) fn write_messages(messages: Messages, statement: &mut Statement) {
+/// Makes a delivery of each message `c` to every webhook that asks for it, where the condition holds. Its id is that of
+/// the message with the last six bytes of the webhook's mixed in, as `Message::delivery_to` of core has it.
+pub(crate) fn write_messages(messages: Messages, part: &str, only_if: &str, statement: &mut Statement) {
     if messages.is_empty() {
         return;
     }
@@ -69,7 +82,7 @@ pub(super) fn write_messages(messages: Messages, statement: &mut Statement) {
     let (kind, term) = told_of("");
     let (kind, name) = (statement.bind(kind.as_str()), statement.bind(term.name));
     statement.with(
-        "informed",
+        part,
         format!(
             "INSERT INTO delivery (tenant, id, webhook, run, seq, type, status, attempts, failures, next_attempt_at,
                  created_at, body)
@@ -80,7 +93,7 @@ pub(super) fn write_messages(messages: Messages, statement: &mut Statement) {
              FROM {rows} CROSS JOIN LATERAL (
                  SELECT w.id FROM term w WHERE w.tenant = c.tenant AND w.kind = {kind}::text AND w.name = {name}::text
                      AND w.value = convert_to(c.told, 'UTF8') OFFSET 0) t
-             WHERE {WRITTEN}"
+             WHERE {only_if}"
         ),
     );
 }

@@ -1,6 +1,7 @@
 //! Which rows of the tables a commit comes to.
 
 use super::*;
+use crate::store::AuditEntry;
 
 /// Version, begin and end in valid time, whether it is carried.
 type Shape = (u64, i64, i64, bool);
@@ -157,9 +158,11 @@ fn an_erasure_is_a_commit_that_takes_in_what_is_due() {
     let tables = written(&[(5, put(1, "Ada", &[])), (6, over(2, WriteOp::Put(named("Bob", &[])), 30, None))]);
     let mut draft = tables.draft(&[&Changes::none()], at(40), Load::All);
     let purged = ChangedEntity { kind: Kind::Contact, id: key(1).id, version: 2, operation: Operation::Purged };
-    draft.record(purged.clone(), user(), at(40));
+    let entry = AuditEntry::new("user:1", "contact.purged");
+    draft.record(purged.clone(), user(), entry.clone(), at(40));
     let rows = draft.rows().unwrap();
     assert_eq!((rows.commits[0].tx_id, &rows.commits[0].entities), (3, &vec![purged]));
+    assert_eq!((&rows.beside.audit[0].entry, rows.beside.audit[0].created_at), (&entry, at(40)));
     assert_eq!(rows.head, TenantHead { tx_id: 3, floor: at(40), ..TenantHead::default() });
     assert_eq!(rows.new_heads.iter().map(|head| head.key).collect::<Vec<_>>(), [key(2)]);
 }

@@ -1,8 +1,11 @@
-use crate::EntityId;
+use serde_json::json;
+
 use crate::ErrorKind::{Conflict, InvalidRequest, NotFound};
 use crate::entity::contact::Contact;
 use crate::entity::merge_proposal::{MergeProposal, ProposalStatus};
+use crate::entity::webhook::Webhook;
 use crate::pim::contacts::{Merge, MergeProposalFilter};
+use crate::{EntityId, PageRequest};
 
 use super::super::Stage;
 use super::super::desk::{Desk, refusal};
@@ -17,6 +20,26 @@ async fn with(desk: &Desk, status: ProposalStatus) -> Vec<EntityId> {
     let filter = MergeProposalFilter { status: Some(status), ..MergeProposalFilter::default() };
     let found = desk.of::<MergeProposal>().list(filter).all().await.unwrap();
     found.into_iter().map(|proposal| proposal.id).collect()
+}
+
+/// Webhooks are told of a proposal when it is made, and not when it is changed or refused.
+pub async fn new_proposal_is_told(stage: Stage) {
+    let desk = Desk::new(&stage);
+    let hook = Webhook::new("https://example.com/hook", ["merge_proposal.created"]);
+    let hook = desk.of::<Webhook>().create(hook).await.unwrap().id;
+    let people = [person(&desk, "Ada").await, person(&desk, "A.").await];
+    let made = propose(&desk, &people).await;
+    let again = MergeProposal::new(people.to_vec(), people[0], 0.9, Vec::new());
+    assert_eq!(refusal(desk.of::<MergeProposal>().create(again).await).0, Conflict);
+    desk.of::<MergeProposal>().reject(made).await.unwrap();
+
+    let told = stage.store.deliveries(desk.tenant, hook, PageRequest::largest(None)).await.unwrap().data;
+    let [told] = &told[..] else { panic!("one delivery: {told:?}") };
+    assert_eq!(told.event_type, "merge_proposal.created");
+    let data = json!({
+        "id": made, "contact_ids": people, "survivor_id": people[0], "score": 0.9, "reasons": ["same phone"],
+    });
+    assert_eq!(told.body["data"], data);
 }
 
 /// A proposal is decided once: accepting it merges its contacts in the same commit, rejecting it does nothing else.
