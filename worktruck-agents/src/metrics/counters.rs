@@ -37,6 +37,11 @@ impl Counters {
         all.filter(|(found, _)| is_asked(found)).map(|(_, number)| *number).sum()
     }
 
+    fn set(&self, name: &'static str, labels: &[(&'static str, &str)], number: u64) {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        self.numbers().entry(name).or_default().insert(labels, number);
+    }
+
     fn add(&self, name: &'static str, labels: &[(&'static str, &str)], number: u64) {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut numbers = self.numbers();
@@ -75,6 +80,13 @@ impl Metrics for Counters {
                 let nanos = u64::try_from(cost.as_nanos()).unwrap_or(0);
                 self.add("worktruck_cost_nano_usd_total", &[("blueprint", blueprint), ("model", model)], nanos);
             }
+            Measured::Queued { blueprint, depth, age } => {
+                self.set("worktruck_queue_depth", &[("blueprint", blueprint)], depth);
+                self.set("worktruck_queue_age_seconds", &[("blueprint", blueprint)], age.as_secs());
+            }
+            Measured::Disabled { blueprint } => {
+                self.add("worktruck_configs_disabled_total", &[("blueprint", blueprint)], 1);
+            }
             Measured::Ended { blueprint, status } => {
                 self.add("worktruck_runs_ended_total", &[("blueprint", blueprint), ("status", status.as_str())], 1);
             }
@@ -85,7 +97,8 @@ impl Metrics for Counters {
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, all) in &*self.numbers() {
-            writeln!(f, "# TYPE {name} counter")?;
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            writeln!(f, "# TYPE {name} {kind}")?;
             for (labels, number) in all {
                 let labels: Vec<String> =
                     labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
@@ -102,10 +115,28 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use worktruck_core::NanoUsd;
     use worktruck_core::model::Usage;
 
     use super::*;
+
+    #[test]
+    fn what_is_queued_is_what_was_seen_last() {
+        let counters = Counters::default();
+        let queued = |depth, seconds| {
+            counters.record(Measured::Queued { blueprint: "b", depth, age: Duration::from_secs(seconds) });
+        };
+        queued(7, 90);
+        queued(2, 5);
+        let text = "# TYPE worktruck_queue_age_seconds gauge
+worktruck_queue_age_seconds{blueprint=\"b\"} 5
+# TYPE worktruck_queue_depth gauge
+worktruck_queue_depth{blueprint=\"b\"} 2
+";
+        assert_eq!(counters.to_string(), text);
+    }
 
     #[test]
     fn labels_are_escaped_and_kinds_of_tokens_are_apart() {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use serde_json::json;
 use worktruck_core::run::{BlueprintVersion, ClaimRequest, RunStatus};
-use worktruck_core::store::{ApprovalQuery, RunStore as _};
+use worktruck_core::store::{ApprovalQuery, RunQuery, RunStore as _};
 use worktruck_core::testing::Fault;
 use worktruck_core::testing::script::Reply;
 use worktruck_core::{RunId, run};
@@ -87,6 +87,29 @@ async fn runs_that_end_without_a_worker_and_lost_leases_count() {
     tokio::time::timeout(Duration::from_secs(20), worked).await.unwrap();
     assert_eq!(stage.counters.get("worktruck_leases_lost_total", &[("blueprint", "agent")]), 1);
     assert_eq!(ended("succeeded"), 0);
+}
+
+#[tokio::test]
+async fn what_waits_is_measured_and_so_is_that_nothing_does() {
+    let stage = Stage::new([]).await;
+    let queued = async || {
+        stage.runtime.measure_queues().await.unwrap();
+        ["worktruck_queue_depth", "worktruck_queue_age_seconds"]
+            .map(|name| stage.counters.get(name, &[("blueprint", "agent")]))
+    };
+    let run = stage.enqueue().await;
+    stage.enqueue().await;
+    stage.clock.advance(Duration::from_secs(40));
+    assert_eq!(queued().await, [2, 40]);
+    stage.runtime.cancel(tenant(), run, None).await.unwrap();
+    assert_eq!(queued().await, [1, 40]);
+    for run in stage.store.inner().runs(tenant(), RunQuery::default()).await.unwrap().data {
+        if !run.status.is_terminal() {
+            stage.runtime.cancel(tenant(), run.id, None).await.unwrap();
+        }
+    }
+    assert_eq!(queued().await, [0, 0]);
+    assert!(stage.counters.to_string().contains("# TYPE worktruck_queue_depth gauge\n"));
 }
 
 /// Another worker, whose clock is ahead, takes the run.

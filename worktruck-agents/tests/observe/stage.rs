@@ -32,6 +32,7 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<FaultyStore<MemoryStore>>,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) clock: Arc<SimClock>,
     /// Calls of `gate` wait for a permit of it.
     pub(crate) gate: Arc<Semaphore>,
 }
@@ -41,9 +42,10 @@ impl Stage {
         capture::listen();
         let store = Arc::new(FaultyStore::new(MemoryStore::default()));
         let (counters, gate) = (Arc::new(Counters::default()), Arc::new(Semaphore::new(0)));
-        let runtime = runtime(store.clone(), replies, &counters, &gate);
+        let clock = Arc::new(SimClock::starting_at(start()));
+        let runtime = runtime(store.clone(), replies, &counters, &clock, &gate);
         store.create_tenant(NewTenant::new(tenant(), "acme"), runtime.now()).await.unwrap();
-        Self { store, runtime, counters, gate }
+        Self { store, runtime, counters, clock, gate }
     }
 
     pub(crate) async fn enqueue(&self) -> RunId {
@@ -88,6 +90,7 @@ pub(crate) fn runtime(
     store: Arc<FaultyStore<MemoryStore>>,
     replies: impl IntoIterator<Item = Reply>,
     counters: &Arc<Counters>,
+    clock: &Arc<SimClock>,
     gate: &Arc<Semaphore>,
 ) -> Runtime {
     let gate = Arc::clone(gate);
@@ -109,7 +112,7 @@ pub(crate) fn runtime(
         cache_read: 0,
     };
     Runtime::builder(store)
-        .clock(Arc::new(SimClock::starting_at(start())))
+        .clock(Arc::clone(clock) as _)
         .ids(Arc::new(CountingIds::new(1)))
         .provider("scripted", Arc::new(ScriptedModel::new(replies)))
         .tools(cast.all().map(|tool| Arc::clone(tool) as Arc<dyn Tool>))

@@ -104,7 +104,7 @@ async fn what_this_process_does_is_told_at_once_and_what_another_does_soon() {
         let run = stage.enqueue().await;
         let mut stream = stage.runtime.stream(tenant(), run, 1).await.unwrap();
         assert!(stream.next().now_or_never().is_none(), "nothing has happened yet");
-        let other = runtime(Arc::clone(&stage.store), [], &stage.counters, &stage.gate);
+        let other = runtime(Arc::clone(&stage.store), [], &stage.counters, &stage.clock, &stage.gate);
         let began = Instant::now();
         let by = if is_other { &other } else { &stage.runtime };
         by.cancel(tenant(), run, Some("user:ada".to_owned())).await.unwrap();
