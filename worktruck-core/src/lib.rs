@@ -19,6 +19,8 @@ pub mod pricing;
 pub mod recurrence;
 pub mod run;
 pub mod schedule;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
 pub mod store;
 pub mod temporal;

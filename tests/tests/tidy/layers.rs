@@ -21,6 +21,7 @@ pub(crate) const CORE: &[(&str, &[&str])] = &[
     ("journal", &["journal/"]),
     ("backtest", &["backtest.rs"]),
     ("entity", &["entity/"]),
+    ("schema", &["schema.rs"]),
     ("storage of entities", &["store/"]),
     ("operations over entities", &["pim/"]),
     ("tool", &["tool.rs"]),

@@ -11,6 +11,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// What a contact is, or was, at an organization.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Affiliation {
     /// The contact.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A file that belongs to a note. The file itself is kept elsewhere.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
     /// The note.

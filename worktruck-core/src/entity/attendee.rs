@@ -26,6 +26,7 @@ use super::{Entity, Index, Kind, Locale, Term, Texts};
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Attendee {
     /// The event.
@@ -57,6 +58,7 @@ pub struct Attendee {
 
 /// What an attendee is there for: the words of ROLE (RFC 5545). `required` and `optional` are read too.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttendeeRole {
     /// Leads it.
@@ -87,6 +89,7 @@ impl AttendeeRole {
 
 /// What an attendee is: the words of CUTYPE (RFC 5545).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ParticipantType {
     /// A person.
@@ -118,6 +121,7 @@ impl ParticipantType {
 
 /// What an attendee answered.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseStatus {
     /// Nothing yet.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// What somebody says about a task.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Comment {
     /// The task.

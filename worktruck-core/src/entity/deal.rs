@@ -34,6 +34,7 @@ pub const MAX_CONTACTS: usize = 1_000;
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Deal {
     /// What it is called.
@@ -94,6 +95,7 @@ pub struct Deal {
 
 /// How often an amount comes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ValuePeriod {
     /// Once.
@@ -121,6 +123,7 @@ impl ValuePeriod {
 
 /// A contact that a deal is linked with.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DealContact {
     /// The contact.

@@ -13,6 +13,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 /// It is kept once, and looks different [from both ends](Self::seen_from). What is blocked by another task is
 /// kept as the other blocking it; where direction means nothing, the older task comes first.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Dependency {
     /// The one task.
@@ -28,6 +29,7 @@ pub struct Dependency {
 
 /// What a task is to another.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DependencyType {
     /// The other cannot be done before it.

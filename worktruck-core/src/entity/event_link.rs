@@ -23,6 +23,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventLink {
     /// The event.
@@ -38,6 +39,7 @@ pub struct EventLink {
 
 /// What an event can be linked to.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LinkedType {
     /// A contact.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A list of contacts; who is in it, the [members](super::group_member::GroupMember) say.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// Such as "Newsletter".

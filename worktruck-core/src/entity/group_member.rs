@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 
 /// That a contact is in a group.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GroupMember {
     /// The group.

@@ -12,6 +12,7 @@ use super::{Entity, Index, Kind, Locale, Texts};
 
 /// Something that took place with one or more contacts.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Interaction {
     /// What it was.
@@ -36,6 +37,7 @@ pub struct Interaction {
 
 /// What an interaction was.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InteractionType {
     /// People met.

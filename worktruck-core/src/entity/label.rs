@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Texts};
 
 /// The colour of a name that tasks are labelled with. A task may have labels that nobody gave a colour.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// The name, unique among a tenant's labels.

@@ -26,6 +26,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MergeProposal {
     /// The contacts, at least two, each once.
@@ -49,6 +50,7 @@ pub struct MergeProposal {
 
 /// What has become of a merge proposal.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProposalStatus {
     /// Nobody has decided.

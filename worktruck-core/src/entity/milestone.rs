@@ -12,6 +12,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// What a project wants to have reached by a day.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Milestone {
     /// The project.

@@ -60,6 +60,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $name:literal $entity:ty,)*) => {
         /// What an entity is.
         #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
@@ -306,8 +307,28 @@ pub fn parse<E: Entity>(body: &Value) -> Result<E> {
     if !body.is_object() {
         return Err(Error::invalid(format!("the body of a {} must be an object", E::KIND)));
     }
+    read(E::KIND.as_str(), body)
+}
+
+/// Reads JSON as what people call `what`.
+///
+/// # Errors
+///
+/// `InvalidRequest` with the JSON pointer of what is missing, unknown or of the wrong type.
+///
+/// # Examples
+///
+/// ```
+/// use serde_json::json;
+/// use worktruck_core::entity::read;
+/// use worktruck_core::pim::contacts::Merge;
+///
+/// let error = read::<Merge>("merge", &json!({ "source_ids": [7] })).unwrap_err();
+/// assert_eq!(error.pointer(), Some("/source_ids/0"));
+/// ```
+pub fn read<T: DeserializeOwned>(what: &str, body: &Value) -> Result<T> {
     // To keep track of the path costs more than to read, so only what cannot be read is looked at again.
-    E::deserialize(body).or_else(|_| serde_path_to_error::deserialize(body)).map_err(|e| {
+    T::deserialize(body).or_else(|_| serde_path_to_error::deserialize(body)).map_err(|e| {
         let e: serde_path_to_error::Error<serde_json::Error> = e;
         let mut pointer: String =
             e.path().iter().map(|segment| format!("/{}", escaped(&segment.to_string()))).collect();
@@ -316,7 +337,7 @@ pub fn parse<E: Entity>(body: &Value) -> Result<E> {
             pointer.push('/');
             pointer.push_str(&escaped(field));
         }
-        let error = Error::invalid(format!("the body is not a {}: {message}", E::KIND));
+        let error = Error::invalid(format!("the body is not a {what}: {message}"));
         if pointer.is_empty() { error } else { error.at(pointer) }
     })
 }

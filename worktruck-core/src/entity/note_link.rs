@@ -14,6 +14,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 /// A link by title has a `title`, and a `target_id` while there is a note of that title. A link by id has a
 /// `target_id` always, whether or not that entity exists.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoteLink {
     /// The note that it leads from.
@@ -42,6 +43,7 @@ pub struct NoteLink {
 
 /// What a link leads to.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LinkTargetType {
     /// A note.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Term, Texts};
 
 /// What is known of a tag. A note may have a tag of which nothing is known.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NoteTag {
     /// What notes name it by; no two tags share it.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Texts};
 
 /// A place for notes that belong together. How many it has is counted when it is asked for.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Notebook {
     /// The name to show; never empty.

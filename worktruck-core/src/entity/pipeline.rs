@@ -13,6 +13,7 @@ use super::{Entity, Index, Kind, Locale};
 ///
 /// Terms: `default`, `true` of the one that deals go to if nothing is said.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Pipeline {
     /// What it is called.

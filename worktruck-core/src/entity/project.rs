@@ -26,6 +26,7 @@ const MAX_IDENTIFIER: usize = 32;
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Project {
     /// What the identifiers of its tasks begin with: letters A to Z and digits, unique among a tenant's projects.
@@ -60,6 +61,7 @@ pub struct Project {
 
 /// How far a project is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectStatus {
     /// It has not begun.

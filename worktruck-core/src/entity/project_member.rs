@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 
 /// Who works on a project, and as what. A contact is a member of a project once.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProjectMember {
     /// The project.

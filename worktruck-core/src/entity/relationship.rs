@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 
 /// What a contact is to another: the first `type`s the second.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Relationship {
     /// The first.

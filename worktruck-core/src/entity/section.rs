@@ -11,6 +11,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// A part that a project's tasks are laid out in.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// The project.

@@ -26,6 +26,7 @@ use super::{Entity, Index, Kind, Locale, Term};
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// What it is a part of; never another.
@@ -50,6 +51,7 @@ pub struct Stage {
 
 /// What a stage says of the deals in it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageType {
     /// They are not decided.

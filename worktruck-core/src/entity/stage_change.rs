@@ -13,6 +13,7 @@ use super::{Entity, Index, Kind, Locale};
 ///
 /// Terms: `deal_id`, `pipeline_id`, and `stage_id` with the stage before and the stage after.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageChange {
     /// The deal.

@@ -10,6 +10,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// An address of the web that belongs to a task.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskLink {
     /// The task.

@@ -11,6 +11,7 @@ use super::{Entity, Index, Kind, Locale};
 
 /// A step that tasks of a project go through.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskStatus {
     /// The project.
@@ -32,6 +33,7 @@ pub struct TaskStatus {
 
 /// What a status means.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StatusCategory {
     /// For later.

@@ -29,6 +29,7 @@ pub mod crm;
 mod history;
 pub mod integrations;
 mod listing;
+pub mod nested;
 pub mod notes;
 mod operation;
 mod part;
@@ -46,6 +47,7 @@ mod write;
 
 pub use history::HistoryEntry;
 pub use listing::Listing;
+pub use nested::Nested;
 pub use operation::{MOST_TOGETHER, Operation};
 pub use record::{ByTime, Everything, Filter, Record};
 pub use records::{Pim, Records};

@@ -76,6 +76,7 @@ pub trait Filter: Clone + Default + fmt::Debug + DeserializeOwned + Send + Seria
 
 /// The filter of lists that cannot be filtered.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Everything {}
 
@@ -88,6 +89,7 @@ impl Filter for Everything {
 
 /// The order of lists that can be sorted by the times of writes only.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ByTime {
     /// By when it was first written.

@@ -96,6 +96,7 @@ impl<E: Entity> Serialize for Stored<E> {
 
 /// Where an answer about the past stands on both axes, and who wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Temporal {
     /// What was known at this moment.
     pub as_of: Timestamp,

@@ -11,6 +11,7 @@ use super::{Record, Records};
 
 /// What changed of an entity between two moments.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// The first moment.
     pub from: Timestamp,
@@ -28,6 +29,7 @@ pub struct Difference {
 
 /// One change of one field, and who made it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldEntry {
     /// When it was learned.
     pub at: Timestamp,

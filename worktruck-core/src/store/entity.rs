@@ -35,6 +35,7 @@ impl fmt::Display for EntityKey {
 
 /// Who wrote something, and why.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provenance {
     /// The principal.
     pub captured_by: String,

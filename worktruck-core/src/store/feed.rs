@@ -9,6 +9,7 @@ use super::Provenance;
 
 /// What a commit did to an entity.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// It exists now and did not before.
@@ -23,6 +24,7 @@ pub enum Operation {
 
 /// One entity in a commit of the feed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangedEntity {
     /// Its kind.
     #[serde(rename = "type")]
@@ -37,6 +39,7 @@ pub struct ChangedEntity {
 
 /// One commit of a tenant, in the feed of changes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TenantCommit {
     /// Counted per tenant, from 1.
     pub tx_id: u64,
@@ -51,6 +54,7 @@ pub struct TenantCommit {
 
 /// A page of the feed of changes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Commits {
     /// The commits, oldest first.
     pub data: Vec<TenantCommit>,

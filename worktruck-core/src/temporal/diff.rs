@@ -5,6 +5,7 @@ use crate::{Error, Result};
 
 /// One field that differs between two states of an entity.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldChange {
     /// The field as a JSON pointer (RFC 6901); empty for the entity itself.
     pub field: String,

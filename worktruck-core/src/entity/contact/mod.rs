@@ -48,6 +48,7 @@ pub use region::Region;
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Contact {
     /// The name to show; never empty.
@@ -157,6 +158,7 @@ impl Entity for Contact {
 
 /// What a contact is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ContactKind {
     /// A human being.
@@ -182,6 +184,7 @@ impl ContactKind {
 
 /// One way to reach a contact.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Names it within the contact.
@@ -226,6 +229,7 @@ impl Channel {
 
 /// What a channel is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// An e-mail address.
@@ -265,6 +269,7 @@ impl fmt::Display for ChannelKind {
 
 /// A postal address.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Names it within the contact.
@@ -331,6 +336,7 @@ impl Address {
 
 /// A day that matters to a contact; any of year, month and day may be unknown.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ContactDate {
     /// Names it within the contact.

@@ -53,6 +53,7 @@ pub const MAX_REMINDERS: usize = 100;
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// The calendar that it is in.

@@ -44,6 +44,7 @@ pub const FILE: &str = "worktruck_file";
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Note {
     /// The title; never empty. Several notes may share it.

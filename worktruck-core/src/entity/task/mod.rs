@@ -34,6 +34,7 @@ pub(in crate::entity) use check::{check_date, check_moment};
 /// # Ok::<(), worktruck_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// What it is.
@@ -125,6 +126,7 @@ pub struct Task {
 
 /// What the next occurrence of a task is counted from.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RecurrenceBasis {
     /// When the task was due.

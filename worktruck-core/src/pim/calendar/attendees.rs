@@ -17,6 +17,7 @@ use super::invited;
 
 /// What lists of attendees can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AttendeeFilter {
     /// The event.

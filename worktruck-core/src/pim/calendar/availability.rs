@@ -24,6 +24,7 @@ const MICROS_IN_DAY: i64 = 24 * 60 * MICROS_IN_MINUTE;
 
 /// A question when somebody has time.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AvailabilityRequest {
     /// From when on; a date is the midnight that it begins with, in `timezone`.
@@ -54,6 +55,7 @@ impl AvailabilityRequest {
 
 /// When somebody has time, and when not: in order, nothing twice, and nothing that touches in two pieces.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Availability {
     /// When events are, within the window.

@@ -14,6 +14,7 @@ use super::parts;
 
 /// What lists of calendars can be filtered by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct CalendarFilter {
     /// Whether it is shown.

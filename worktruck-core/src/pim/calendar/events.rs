@@ -20,6 +20,7 @@ use super::{follow, parts, series};
 /// Without `expand`, a list shows events as they are stored: a series lies in a window from its first occurrence to
 /// the end of its last, also where none is between.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilter {
     /// The calendar.
@@ -44,6 +45,7 @@ impl EventFilter {
 
 /// What lists of events can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventSort {
     /// By when it was first written.

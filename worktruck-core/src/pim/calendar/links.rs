@@ -13,6 +13,7 @@ use crate::{EntityId, Error, Page, PageRequest, Result};
 
 /// What lists of links can be filtered by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EventLinkFilter {
     /// The event.

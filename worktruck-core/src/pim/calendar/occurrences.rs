@@ -23,6 +23,7 @@ pub const MAX_WINDOW: Duration = Duration::from_secs(3653 * 24 * 3600);
 
 /// One time that an event takes place.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Occurrence {
     /// The event: the series, or what differs from it.

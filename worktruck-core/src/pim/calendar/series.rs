@@ -16,6 +16,7 @@ use super::{copies, cut, follow, parts};
 
 /// How much of a series a change is about.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateScope {
     /// One occurrence.
@@ -34,6 +35,7 @@ pub enum UpdateScope {
 /// A change of all moves the dates and the differing occurrences of a series with its start, by what clocks show, and
 /// changes what differs only where it does not differ.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EventPart {
     /// How much.

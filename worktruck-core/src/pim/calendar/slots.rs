@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// A stretch of time, `start <= t < end`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Slot {
     /// Its first moment.
     pub start: Timestamp,

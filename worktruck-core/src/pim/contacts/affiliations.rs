@@ -13,6 +13,7 @@ use super::{cascade, reading};
 
 /// What lists of affiliations can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AffiliationFilter {
     /// Whose they are; what was merged is the survivor.

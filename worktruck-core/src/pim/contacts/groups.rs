@@ -18,6 +18,7 @@ use super::{ContactFilter, cascade, reading};
 
 /// What lists of memberships can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupMemberFilter {
     /// The group.

@@ -13,6 +13,7 @@ use super::reading;
 
 /// What lists of interactions can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct InteractionFilter {
     /// With whom; what was merged is the survivor.
@@ -28,6 +29,7 @@ pub struct InteractionFilter {
 
 /// What lists of interactions can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InteractionSort {
     /// By when it was first written.

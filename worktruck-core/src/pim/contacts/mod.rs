@@ -37,6 +37,7 @@ pub use relationships::{RelationshipFilter, seen_from};
 
 /// What lists of contacts can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ContactFilter {
     /// What it is.
@@ -52,6 +53,7 @@ pub struct ContactFilter {
 
 /// What lists of contacts can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ContactSort {
     /// By when it was first written.

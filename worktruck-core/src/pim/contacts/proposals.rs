@@ -16,6 +16,7 @@ use super::{Merge, cascade, merge, reading};
 
 /// What lists of merge proposals can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MergeProposalFilter {
     /// What has become of them.

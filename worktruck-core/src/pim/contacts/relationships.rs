@@ -15,6 +15,7 @@ use super::reading;
 
 /// What lists of relationships can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RelationshipFilter {
     /// One of the ends; what was merged is the survivor.

@@ -20,6 +20,7 @@ use super::tally::{Path, Tally};
 /// Amounts are exact sums, whatever their `value_period`. Rates and averages are rounded to four digits behind the
 /// point, and absent where there is nothing to divide by.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Analytics {
     /// The pipeline.
     pub pipeline_id: EntityId,
@@ -31,6 +32,7 @@ pub struct Analytics {
 ///
 /// A deal that names no currency is in that of the pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CurrencyAnalytics {
     /// The currency.
     pub currency: Option<Currency>,
@@ -56,6 +58,7 @@ pub struct CurrencyAnalytics {
 
 /// How the deals of a stage in one currency do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageAnalytics {
     /// The stage.
     pub stage_id: EntityId,

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
 use crate::entity::Kind;
 use crate::entity::deal::{Deal, DealContact};
@@ -9,11 +10,12 @@ use crate::store::{ListQuery, SortField};
 use crate::{EntityId, Result};
 
 use super::super::contacts::of_contact;
-use super::super::{Deleting, Filter, Operation, Record, Records, Writing};
+use super::super::{Deleting, Filter, Operation, Record, Records, Stored, Writing};
 use super::moves::{enter, forget_moves, stay};
 
 /// What lists of deals can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DealFilter {
     /// The pipeline.
@@ -30,6 +32,7 @@ pub struct DealFilter {
 
 /// What lists of deals can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DealSort {
     /// By when it was first written.
@@ -110,9 +113,11 @@ async fn refer_contacts(writing: &mut Writing<'_, Deal>) -> Result<()> {
     Ok(())
 }
 
-/// What a single read of a deal adds to it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A deal with what a single read adds to it. Its JSON is that of the deal with all of it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct DealDetail {
+    /// The deal.
+    pub deal: Stored<Deal>,
     /// What its pipeline is called; absent if it did not exist at the two times.
     pub pipeline_name: Option<String>,
     /// What its stage is called; absent if it did not exist at the two times.
@@ -123,14 +128,27 @@ pub struct DealDetail {
     pub effective_probability: Option<Probability>,
 }
 
-/// What a single read of a deal adds to it, of one moment.
+impl Serialize for DealDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut resource = self.deal.resource();
+        if let Some(members) = resource.as_object_mut() {
+            members.insert("pipeline_name".to_owned(), json!(self.pipeline_name));
+            members.insert("stage_name".to_owned(), json!(self.stage_name));
+            members.insert("effective_probability".to_owned(), json!(self.effective_probability));
+        }
+        resource.serialize(serializer)
+    }
+}
+
+/// A deal with what a single read adds to it, of one moment.
 ///
 /// # Errors
 ///
 /// `NotFound` if it does not exist at the two times, and those of the store.
 pub async fn detail(operation: &Operation, id: EntityId) -> Result<DealDetail> {
     let operation = &operation.fixed().await?;
-    let deal = operation.expect::<Deal>(id).await?.data;
+    let stored = operation.expect::<Deal>(id).await?;
+    let deal = &stored.data;
     let pipeline = match deal.pipeline_id {
         Some(id) => operation.find::<Pipeline>(id).await?,
         None => None,
@@ -143,12 +161,13 @@ pub async fn detail(operation: &Operation, id: EntityId) -> Result<DealDetail> {
         pipeline_name: pipeline.map(|pipeline| pipeline.data.name),
         effective_probability: deal.probability.or_else(|| Some(stage.as_ref()?.data.likelihood())),
         stage_name: stage.map(|stage| stage.data.name),
-        contacts: deal.contacts,
+        contacts: deal.contacts.clone(),
+        deal: stored,
     })
 }
 
 impl Records<Deal> {
-    /// What a single read of a deal adds to it.
+    /// A deal with what a single read adds to it.
     ///
     /// # Errors
     ///

@@ -199,6 +199,7 @@ fn moment(operation: &Operation, old: Option<&Stored<Deal>>) -> Timestamp {
 
 /// What lists of stage changes can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StageChangeFilter {
     /// The deal.

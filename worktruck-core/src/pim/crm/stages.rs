@@ -18,6 +18,7 @@ use super::{now, unchanged};
 
 /// What lists of stages can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StageFilter {
     /// The pipeline.
@@ -28,6 +29,7 @@ pub struct StageFilter {
 
 /// What lists of stages can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageSort {
     /// As they follow each other in a pipeline.

@@ -50,6 +50,7 @@ pub use operations::{
 
 /// What lists of notes can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NoteFilter {
     /// A tag that it has.
@@ -64,6 +65,7 @@ pub struct NoteFilter {
 
 /// What lists of notes can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NoteSort {
     /// By when it was first written.
@@ -132,6 +134,7 @@ impl Record for Note {
 
 /// What lists of links can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NoteLinkFilter {
     /// The note that they lead from.
@@ -192,6 +195,7 @@ fn of_the_text() -> Error {
 
 /// What lists of attachments can be filtered by.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AttachmentFilter {
     /// The note that they belong to.

@@ -88,7 +88,7 @@ pub async fn notebook_details(operation: &Operation, page: PageRequest) -> Resul
     Ok(Page::new(data, found.next_cursor))
 }
 
-async fn counted(operation: &Operation, notebook: Stored<Notebook>) -> Result<NotebookDetail> {
+pub(super) async fn counted(operation: &Operation, notebook: Stored<Notebook>) -> Result<NotebookDetail> {
     let notes = operation.query::<Note>().with("notebook_id", Some(notebook.id));
     Ok(NotebookDetail { note_count: count(operation, notes).await?, notebook })
 }

@@ -27,6 +27,15 @@ impl Records<Notebook> {
     pub async fn details(&self, page: PageRequest) -> Result<Page<NotebookDetail>> {
         super::notebook_details(&self.operation(), page).await
     }
+
+    /// A notebook that was read or written, with the number of its notes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn detail_of(&self, notebook: Stored<Notebook>) -> Result<NotebookDetail> {
+        super::notebooks::counted(&self.operation(), notebook).await
+    }
 }
 
 impl Records<Note> {

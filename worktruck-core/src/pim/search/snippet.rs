@@ -15,6 +15,7 @@ const SLACK: usize = 20;
 
 /// A part of a text that shows why it was found.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snippet {
     /// The part as it is, Markdown and line breaks too, with `…` where it is cut.
     pub text: String,
@@ -24,6 +25,7 @@ pub struct Snippet {
 
 /// A stretch of a snippet, in characters.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Match {
     /// The first character.
     pub from: usize,

@@ -16,6 +16,7 @@ use crate::{EntityId, Error, Result};
 
 /// What lists of what belongs to a project can be filtered by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OfProject {
     /// The project.
@@ -24,6 +25,7 @@ pub struct OfProject {
 
 /// What lists of what belongs to a task can be filtered by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OfTask {
     /// The task.

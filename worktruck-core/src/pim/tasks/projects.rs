@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use crate::entity::Term;
 use crate::entity::milestone::Milestone;
@@ -63,30 +64,56 @@ impl Record for Project {
     }
 }
 
-/// What a read of a project adds to it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// A project with what a read adds to it. Its JSON is that of the project with `next_task_number`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProjectDetail {
+    /// The project.
+    pub project: Stored<Project>,
     /// The number that its next task gets.
     pub next_task_number: u64,
 }
 
-/// What a read of a project adds to it, at the two times of the operation.
+impl Serialize for ProjectDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut resource = self.project.resource();
+        if let Some(members) = resource.as_object_mut() {
+            members.insert("next_task_number".to_owned(), json!(self.next_task_number));
+        }
+        resource.serialize(serializer)
+    }
+}
+
+/// A project with what a read adds to it, at the two times of the operation and of one moment.
 ///
 /// # Errors
 ///
-/// Those of the store.
-pub async fn project_detail(operation: &Operation, project: &Stored<Project>) -> Result<ProjectDetail> {
-    Ok(ProjectDetail { next_task_number: peek(operation, counter_of(&project.data), operation.at).await? })
+/// `NotFound` if it does not exist, and those of the store.
+pub async fn project_detail(operation: &Operation, id: EntityId) -> Result<ProjectDetail> {
+    let operation = &operation.fixed().await?;
+    numbered(operation, operation.expect(id).await?).await
+}
+
+async fn numbered(operation: &Operation, project: Stored<Project>) -> Result<ProjectDetail> {
+    let next_task_number = peek(operation, counter_of(&project.data), operation.at).await?;
+    Ok(ProjectDetail { project, next_task_number })
 }
 
 impl Records<Project> {
-    /// What a read of a project adds to it.
+    /// A project with what a read adds to it.
     ///
     /// # Errors
     ///
-    /// `NotFound`, and those of the store.
+    /// As for [`project_detail`].
     pub async fn detail(&self, id: EntityId) -> Result<ProjectDetail> {
-        let operation = self.operation();
-        project_detail(&operation, &operation.expect(id).await?).await
+        project_detail(&self.operation(), id).await
+    }
+
+    /// A project that was read or written, with what a read adds to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn detail_of(&self, project: Stored<Project>) -> Result<ProjectDetail> {
+        numbered(&self.operation(), project).await
     }
 }

@@ -21,6 +21,7 @@ use super::{place, progress, recurrence, tree};
 /// Something that is due on a day is before and after what the whole day is before and after; beside a moment it
 /// counts as due at the end of its day, where the tenant is at home.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskFilter {
     /// The project.
@@ -45,6 +46,7 @@ pub struct TaskFilter {
 
 /// What lists of tasks can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskSort {
     /// By when it was first written.

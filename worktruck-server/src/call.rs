@@ -1,0 +1,222 @@
+//! A request as a handler sees it: who asks, about which times, for what.
+
+use axum::http::{HeaderMap, header};
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use worktruck_core::entity::Locale;
+use worktruck_core::pim::{Listing, Record, Records};
+use worktruck_core::store::Provenance;
+use worktruck_core::temporal::At;
+use worktruck_core::{Cursor, EntityId, Error, PageRequest, Timestamp};
+
+use crate::query::Pairs;
+use crate::route::Takes;
+use crate::{Failure, Principal, Scope, Service};
+
+/// The longest reason for a write, in characters.
+const MAX_REASON_CHARS: usize = 200;
+
+/// A request that may be answered: who asks has the scope of the route, and everything in it can be read.
+#[derive(Debug)]
+pub(crate) struct Call<Q = (), B = ()> {
+    /// The parameters of the query string that are the route's own.
+    pub(crate) query: Q,
+    /// The body.
+    pub(crate) body: B,
+    /// The rest.
+    pub(crate) context: Context,
+}
+
+/// What is the same for all routes.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) service: Service,
+    pub(crate) principal: Principal,
+    pub(crate) locale: Locale,
+    /// What the path names.
+    pub(crate) path: Vec<(String, String)>,
+    /// The path itself, behind the prefix of the API.
+    pub(crate) place: String,
+    pub(crate) common: Common,
+    pub(crate) said: Said,
+}
+
+/// The parameters that many routes share.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    at: At,
+    valid_from: Option<Timestamp>,
+    valid_to: Option<Timestamp>,
+    limit: Option<u16>,
+    cursor: Option<Cursor>,
+    sort: Option<String>,
+    q: Option<String>,
+}
+
+impl Common {
+    /// Takes those that a route knows out of the query string.
+    pub(crate) fn read(pairs: &mut Pairs, takes: &Takes) -> Result<Self, Failure> {
+        let mut common = Self::default();
+        if takes.at {
+            common.at = At { as_of: pairs.take_as("as_of")?, valid_at: pairs.take_as("valid_at")? };
+        }
+        if takes.valid {
+            common.valid_from = pairs.take_as("valid_from")?;
+            common.valid_to = pairs.take_as("valid_to")?;
+        }
+        if takes.page {
+            common.limit = pairs.take("limit").map(|text| limit(&text)).transpose()?;
+            common.cursor = pairs.take("cursor").map(Cursor::from_text);
+        }
+        if !takes.sorts.is_empty() {
+            common.sort = pairs.take("sort");
+        }
+        if takes.search {
+            common.q = pairs.take("q");
+        }
+        Ok(common)
+    }
+}
+
+/// What is said in headers.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) request_id: String,
+    reason: Option<String>,
+    if_match: Option<u64>,
+}
+
+impl Said {
+    pub(crate) fn read(headers: &HeaderMap, request_id: String) -> Result<Self, Failure> {
+        let reason = headers.get("x-capture-reason").map(|value| {
+            let text = std::str::from_utf8(value.as_bytes()).ok().map(str::trim);
+            let fits = |text: &&str| (1..=MAX_REASON_CHARS).contains(&text.chars().count());
+            text.filter(fits).map(str::to_owned).ok_or_else(|| {
+                Failure::invalid(format!("X-Capture-Reason must be 1 to {MAX_REASON_CHARS} characters of UTF-8"))
+            })
+        });
+        let if_match = headers.get(header::IF_MATCH).and_then(|value| {
+            let text = value.to_str().unwrap_or_default().trim();
+            // What is no version of ours is none that the entity may be at.
+            (text != "*").then(|| version(text).unwrap_or(0))
+        });
+        Ok(Self { request_id, reason: reason.transpose()?, if_match })
+    }
+
+    pub(crate) const fn has_if_match(&self) -> bool {
+        self.if_match.is_some()
+    }
+}
+
+fn version(tag: &str) -> Option<u64> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+fn limit(text: &str) -> Result<u16, Failure> {
+    let wrong = || Error::invalid(format!("limit must be between 1 and {}", PageRequest::MAX_LIMIT)).at("/limit");
+    let limit = text.parse().map_err(|_| wrong())?;
+    if (1..=PageRequest::MAX_LIMIT).contains(&limit) { Ok(limit) } else { Err(wrong().into()) }
+}
+
+impl<Q, B> Call<Q, B> {
+    /// The entity that the path names first.
+    pub(crate) fn id(&self) -> Result<EntityId, Failure> {
+        self.named("id")
+    }
+
+    /// The entity that the path names `name`; what is no id is the id of nothing.
+    pub(crate) fn named(&self, name: &str) -> Result<EntityId, Failure> {
+        self.text(name).parse().map_err(|_| Failure::not_found())
+    }
+
+    /// What the path has at `name`.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.context.path.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
+    }
+
+    /// The records of one kind, at the times that are asked about, as they who ask may read and write them.
+    pub(crate) fn records<E: Record>(&self) -> Records<E> {
+        let Context { service, principal, locale, common, said, .. } = &self.context;
+        let mut provenance = Provenance::new(principal.actor.clone(), said.reason.as_deref().unwrap_or("user_edit"));
+        provenance.request_id = Some(said.request_id.clone());
+        let mut records = service.pim().records(principal.tenant).with_provenance(provenance).at_home(*locale);
+        if let Some(as_of) = common.at.as_of {
+            records = records.as_of(as_of);
+        }
+        if let Some(valid_at) = common.at.valid_at {
+            records = records.valid_at(valid_at);
+        }
+        if let Some(from) = common.valid_from {
+            records = records.valid_from(from);
+        }
+        if let Some(to) = common.valid_to {
+            records = records.valid_to(to);
+        }
+        match said.if_match {
+            Some(version) => records.if_version(version),
+            None => records,
+        }
+    }
+
+    /// The page that is asked for.
+    pub(crate) fn page(&self) -> Result<PageRequest, Failure> {
+        let Common { limit, cursor, .. } = &self.context.common;
+        Ok(PageRequest::new(limit.unwrap_or(PageRequest::DEFAULT_LIMIT), cursor.clone())?)
+    }
+
+    /// The words that are searched for.
+    pub(crate) fn words(&self) -> Option<&str> {
+        self.context.common.q.as_deref()
+    }
+
+    /// Whether an order is asked for.
+    pub(crate) const fn is_sorted(&self) -> bool {
+        self.context.common.sort.is_some()
+    }
+
+    /// Whether it is about another moment than now.
+    pub(crate) const fn is_about_the_past(&self) -> bool {
+        self.context.common.at.as_of.is_some()
+    }
+
+    /// A list in the order and with the page that are asked for.
+    pub(crate) fn ordered<'r, E: Record>(&self, mut listing: Listing<'r, E>) -> Result<Listing<'r, E>, Failure> {
+        let Common { limit, cursor, sort, q, .. } = &self.context.common;
+        if let Some(text) = sort {
+            let name = text.strip_prefix('-').unwrap_or(text);
+            let reader: StrDeserializer<'_, ValueError> = name.into_deserializer();
+            let by = E::Sort::deserialize(reader)
+                .map_err(|error| Error::invalid(format!("this list cannot be sorted so: {error}")).at("/sort"))?;
+            listing = listing.sort(by);
+            if name.len() < text.len() {
+                listing = listing.descending();
+            }
+        }
+        if let Some(limit) = limit {
+            listing = listing.limit(*limit);
+        }
+        if let Some(cursor) = cursor {
+            listing = listing.after(cursor.clone());
+        }
+        Ok(match q {
+            Some(words) => listing.search(words.as_str()),
+            None => listing,
+        })
+    }
+
+    /// Refuses whoever lacks a scope.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Failure> {
+        self.context.principal.require(scope)
+    }
+}
+
+impl Principal {
+    /// Refuses whoever lacks a scope.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Failure> {
+        if self.scopes.allow(scope) {
+            return Ok(());
+        }
+        Err(Failure::forbidden(format!("the credential lacks the scope {scope}")))
+    }
+}

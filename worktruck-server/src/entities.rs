@@ -1,0 +1,230 @@
+//! The routes that every kind of entity has.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use worktruck_core::pim::{FieldEntry, HistoryEntry, Nested, Records, Stored};
+use worktruck_core::{EntityId, Page, Timestamp};
+
+use crate::answer::{Created, Many, Nothing, One, Pages, Plain};
+use crate::body::{New, NewIn, Patch};
+use crate::call::Call;
+use crate::route::Routes;
+use crate::shown::Shown;
+use crate::{Action, Domain, Failure, Scope};
+
+/// What entities of a kind are called, in the singular with its article and in the plural.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called(pub(crate) &'static str, pub(crate) &'static str);
+
+impl Routes {
+    /// All that an entity has: to list, create, read, change and delete it, and its history.
+    pub(crate) fn entity<E: Shown>(self, path: &str, called: Called) -> Self {
+        let item = format!("{path}/{{id}}");
+        self.lists::<E>(path, called)
+            .creates::<E>(path, called)
+            .reads::<E>(&item, called)
+            .updates::<E>(&item, called)
+            .deletes::<E>(&item, called)
+            .travels::<E>(&item, "history")
+    }
+
+    pub(crate) fn lists<E: Shown>(self, path: &str, Called(_, many): Called) -> Self {
+        let routes = self.list(path, &format!("Lists {many}."), list::<E>).sorted::<E::Sort>();
+        if E::IS_SEARCHED { routes.searched() } else { routes }
+    }
+
+    pub(crate) fn creates<E: Shown>(self, path: &str, Called(one, _): Called) -> Self {
+        self.post(path, &format!("Creates {one}."), create::<E>)
+    }
+
+    pub(crate) fn reads<E: Shown>(self, item: &str, Called(one, _): Called) -> Self {
+        self.get(item, &format!("Reads {one}."), read::<E>)
+    }
+
+    pub(crate) fn updates<E: Shown>(self, item: &str, Called(one, _): Called) -> Self {
+        self.patch(item, &format!("Changes {one} by a merge patch."), update::<E>)
+    }
+
+    pub(crate) fn deletes<E: Shown>(self, item: &str, Called(one, _): Called) -> Self {
+        self.delete(item, &format!("Deletes {one}, or erases it."), delete::<E>)
+    }
+
+    /// What was known of an entity and when; `history` is what the list of its versions is called.
+    pub(crate) fn travels<E: Shown>(self, item: &str, history: &str) -> Self {
+        let own = |call: Call<Window>| versions::<E>(call, "id");
+        self.page(&format!("{item}/{history}"), "Lists the versions, newest first.", own)
+            .plain(&format!("{item}/diff"), "Compares two moments.", |call| difference::<E>(call, "id"))
+            .page(&format!("{item}/timeline"), "Lists the changes of fields, oldest first.", |call| {
+                timeline::<E>(call, "id")
+            })
+    }
+
+    /// All that an entity has that belongs to another, which the path names first.
+    pub(crate) fn parts<P: Nested + Shown>(self, path: &str, called: Called) -> Self {
+        self.part_lists::<P>(path, called).part_changes::<P>(path, called)
+    }
+
+    /// To list, create, read and delete what belongs to another.
+    pub(crate) fn part_lists<P: Nested + Shown>(self, path: &str, Called(one, many): Called) -> Self {
+        let item = format!("{path}/{{part_id}}");
+        self.list(path, &format!("Lists {many}."), parts::<P>)
+            .sorted::<P::Sort>()
+            .post(path, &format!("Adds {one}."), create_part::<P>)
+            .get(&item, &format!("Reads {one}."), read_part::<P>)
+            .delete(&item, &format!("Deletes {one}."), delete_part::<P>)
+    }
+
+    /// To change what belongs to another.
+    pub(crate) fn part_changes<P: Nested + Shown>(self, path: &str, Called(one, _): Called) -> Self {
+        self.patch(&format!("{path}/{{part_id}}"), &format!("Changes {one} by a merge patch."), update_part::<P>)
+    }
+}
+
+/// The page, with what every answer adds.
+pub(crate) async fn shown<E: Shown>(records: &Records<E>, page: Page<Stored<E>>) -> Result<Many<E>, Failure> {
+    let mut data = Vec::with_capacity(page.data.len());
+    for stored in page.data {
+        data.push(E::listed(records, stored).await?);
+    }
+    Ok(Many::new(Page::new(data, page.next_cursor)))
+}
+
+/// One entity as the answer to a write.
+pub(crate) async fn written<E: Shown>(records: &Records<E>, stored: Stored<E>) -> Result<One<E>, Failure> {
+    let version = stored.version();
+    Ok(One::new(E::listed(records, stored).await?, version))
+}
+
+async fn list<E: Shown>(call: Call<E::Filter>) -> Result<Many<E>, Failure> {
+    let records = call.records::<E>();
+    // The best come first, unless an order is asked for.
+    if let Some(words) = call.words().filter(|_| !call.is_sorted()) {
+        let found = records.search(&call.query, words, call.page()?).await?;
+        return shown(&records, found.map(|hit| hit.record)).await;
+    }
+    let page = call.ordered(records.list(call.query.clone()))?.await?;
+    shown(&records, page).await
+}
+
+async fn create<E: Shown>(call: Call<(), New<E>>) -> Result<Created<E>, Failure> {
+    let (records, place) = (call.records::<E>(), call.context.place.clone());
+    let stored = records.create_from(call.body.0).await?;
+    Ok(Created::at(&place, stored.id, written(&records, stored).await?))
+}
+
+async fn read<E: Shown>(call: Call) -> Result<One<E>, Failure> {
+    let (body, version) = E::single(&call.records(), call.id()?).await?;
+    Ok(One::new(body, version))
+}
+
+async fn update<E: Shown>(call: Call<(), Patch<E>>) -> Result<One<E>, Failure> {
+    let (records, id) = (call.records::<E>(), call.id()?);
+    let stored = records.update(id, call.body.0).await?;
+    written(&records, stored).await
+}
+
+/// How something is deleted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Deletion {
+    /// Whether every version is erased; needs the scope `admin:write`.
+    purge: bool,
+}
+
+async fn delete<E: Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
+    let (records, id) = (call.records::<E>(), call.id()?);
+    if call.query.purge {
+        call.require(Scope::new(Domain::Admin, Action::Write))?;
+        records.purge(id).await?;
+    } else {
+        records.delete(id).await?;
+    }
+    Ok(Nothing)
+}
+
+async fn parts<P: Nested + Shown>(call: Call) -> Result<Many<P>, Failure> {
+    let records = call.records::<P>();
+    let page = call.ordered(records.parts(call.id()?).await?)?.await?;
+    shown(&records, page).await
+}
+
+async fn create_part<P: Nested + Shown>(call: Call<(), NewIn<P>>) -> Result<Created<P>, Failure> {
+    let (records, whole, place) = (call.records::<P>(), call.id()?, call.context.place.clone());
+    let stored = records.create_part(whole, call.body.0).await?;
+    Ok(Created::at(&place, stored.id, written(&records, stored).await?))
+}
+
+async fn read_part<P: Nested + Shown>(call: Call) -> Result<One<P>, Failure> {
+    let records = call.records::<P>();
+    let stored = records.get_part(call.id()?, call.named("part_id")?).await?;
+    written(&records, stored).await
+}
+
+async fn update_part<P: Nested + Shown>(call: Call<(), Patch<P>>) -> Result<One<P>, Failure> {
+    let (records, whole, part) = (call.records::<P>(), call.id()?, call.named("part_id")?);
+    let stored = records.update_part_of(whole, part, call.body.0).await?;
+    written(&records, stored).await
+}
+
+async fn delete_part<P: Nested + Shown>(call: Call) -> Result<Nothing, Failure> {
+    call.records::<P>().delete_part_of(call.id()?, call.named("part_id")?).await?;
+    Ok(Nothing)
+}
+
+/// A stretch of system time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Window {
+    /// Only what was learned from then on.
+    from: Option<Timestamp>,
+    /// Only what was learned before then.
+    to: Option<Timestamp>,
+}
+
+/// Two moments.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Moments {
+    /// The first.
+    from: Timestamp,
+    /// The second.
+    to: Timestamp,
+}
+
+/// What of a timeline is wanted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TimelineOf {
+    /// Only what was learned from then on.
+    from: Option<Timestamp>,
+    /// Only what was learned before then.
+    to: Option<Timestamp>,
+    /// Only these fields, as names or JSON pointers with commas between them.
+    fields: Option<String>,
+}
+
+async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Many<E>, Failure> {
+    let Window { from, to } = call.query;
+    let found: Page<HistoryEntry<E>> = call.records::<E>().history(call.named(name)?, (from, to), call.page()?).await?;
+    Many::of(found)
+}
+
+async fn difference<E: Shown>(
+    call: Call<Moments>,
+    name: &str,
+) -> Result<Plain<worktruck_core::pim::Difference>, Failure> {
+    let Moments { from, to } = call.query;
+    Ok(Plain(call.records::<E>().diff(call.named(name)?, from, to).await?))
+}
+
+async fn timeline<E: Shown>(call: Call<TimelineOf>, name: &str) -> Result<Pages<FieldEntry>, Failure> {
+    let TimelineOf { from, to, fields } = &call.query;
+    let fields: Vec<String> = fields.iter().flat_map(|fields| fields.split(',')).map(pointer).collect();
+    let id: EntityId = call.named(name)?;
+    Ok(Pages(call.records::<E>().timeline(id, (*from, *to), &fields, call.page()?).await?))
+}
+
+/// A field by its name or its pointer.
+fn pointer(field: &str) -> String {
+    if field.is_empty() || field.starts_with('/') { field.to_owned() } else { format!("/{field}") }
+}

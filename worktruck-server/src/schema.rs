@@ -1,0 +1,146 @@
+//! Schemas of what goes in and out, made of those of the entities.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use worktruck_core::pim::{Nested, Temporal};
+
+use crate::shown::Shown;
+
+/// Makes a type whose schema is made of that of another, under a name of its own.
+macro_rules! made_of {
+    ($($(#[$doc:meta])* $name:ident<$of:ident: $bound:path> $suffix:literal $make:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name<$of>(PhantomData<fn() -> $of>);
+
+        impl<$of: JsonSchema + 'static + $bound> JsonSchema for $name<$of> {
+            fn schema_name() -> Cow<'static, str> {
+                format!(concat!("{}", $suffix), $of::schema_name()).into()
+            }
+
+            fn schema_id() -> Cow<'static, str> {
+                type_name::<Self>().into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let mut object = Map::from($of::json_schema(generator).to_value().as_object().cloned().unwrap_or_default());
+                let make: fn(&mut Map<String, Value>, &mut SchemaGenerator) = $make;
+                make(&mut object, generator);
+                Schema::from(object)
+            }
+        })*
+    };
+}
+
+/// Anything.
+pub(crate) trait Any {}
+
+impl<T> Any for T {}
+
+made_of! {
+    /// An entity as it is read: with its id, tenant, times and version.
+    ResourceOf<T: Any> "" |object, generator| add_members(object, generator);
+    /// The body of a new entity.
+    NewOf<T: Shown> "Create" |object, _| require(object, T::NEEDS);
+    /// The body of a new entity that belongs to another, which it does not name.
+    NewInOf<T: NestedShown> "Create" |object, _| {
+        require(object, T::NEEDS);
+        leave_out(object, T::WHOLE);
+    };
+    /// The body of a new part of an entity.
+    PartOf<T: Any> "Create" |object, _| leave_out(object, "id");
+    /// A JSON merge patch.
+    PatchOf<T: Any> "Patch" |object, _| patch(object);
+}
+
+/// What belongs to another entity and is shown.
+pub(crate) trait NestedShown: Nested + Shown {}
+
+impl<P: Nested + Shown> NestedShown for P {}
+
+/// The schema of a page of items.
+pub(crate) fn page_of(item: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["data", "next_cursor", "has_more"],
+        "properties": {
+            "data": { "type": "array", "items": item },
+            "next_cursor": { "type": ["string", "null"], "description": "Where the next page begins." },
+            "has_more": { "type": "boolean", "description": "Whether there is a next page." },
+        },
+        "additionalProperties": false,
+    })
+}
+
+/// The names of the properties of a schema.
+pub(crate) fn property_names(schema: &Value) -> Vec<String> {
+    schema["properties"].as_object().map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// The words that a schema of an enum allows.
+pub(crate) fn words(schema: &Value) -> Vec<String> {
+    let plain = schema["enum"].as_array().into_iter().flatten();
+    let described = schema["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|one| one["enum"].as_array().into_iter().flatten().chain(one.get("const")));
+    plain.chain(described).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn properties(object: &mut Map<String, Value>) -> Option<&mut Map<String, Value>> {
+    object.get_mut("properties").and_then(Value::as_object_mut)
+}
+
+fn required(object: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
+    object.entry("required").or_insert_with(|| json!([])).as_array_mut()
+}
+
+/// Adds what the store knows of an entity. A read may add more.
+fn add_members(object: &mut Map<String, Value>, generator: &mut SchemaGenerator) {
+    let temporal: Value = generator.subschema_for::<Temporal>().into();
+    let time = json!({ "type": "string", "format": "date-time" });
+    let id = json!({ "type": "string", "format": "uuid" });
+    let own = [
+        ("id", id.clone()),
+        ("tenant_id", id),
+        ("created_at", time.clone()),
+        ("updated_at", time),
+        ("version", json!({ "type": "integer", "minimum": 1 })),
+    ];
+    if let Some(names) = required(object) {
+        names.extend(own.iter().map(|(name, _)| json!(name)));
+    }
+    if let Some(properties) = properties(object) {
+        properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+        properties.insert("_temporal".to_owned(), temporal);
+    }
+    object.remove("additionalProperties");
+}
+
+/// Says which members must be there, and no others.
+fn require(object: &mut Map<String, Value>, names: &[&str]) {
+    object.insert("required".to_owned(), json!(names));
+}
+
+fn leave_out(object: &mut Map<String, Value>, name: &str) {
+    if let Some(properties) = properties(object) {
+        properties.remove(name);
+    }
+    if let Some(names) = required(object) {
+        names.retain(|known| known != name);
+    }
+}
+
+/// Lets every member be left out or taken away.
+fn patch(object: &mut Map<String, Value>) {
+    object.remove("required");
+    for (_, schema) in properties(object).into_iter().flatten() {
+        let own = schema.take();
+        *schema = json!({ "anyOf": [own, { "type": "null" }] });
+    }
+}
