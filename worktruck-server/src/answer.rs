@@ -14,7 +14,7 @@ use worktruck_core::pim::Stored;
 use worktruck_core::{EntityId, Page};
 
 use crate::Failure;
-use crate::schema;
+use crate::schema::{self, Kept};
 
 /// What a handler answers with.
 pub(crate) trait Answer: Send + 'static {
@@ -45,7 +45,7 @@ fn header(text: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(text).map_err(|_| Failure::internal())
 }
 
-fn resource_schema<T: JsonSchema + 'static>(generator: &mut SchemaGenerator) -> Value {
+fn resource_schema<T: JsonSchema + Kept + 'static>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<schema::ResourceOf<T>>().into()
 }
 
@@ -77,7 +77,7 @@ impl<E: Entity> From<Stored<E>> for One<E> {
     }
 }
 
-impl<E: JsonSchema + 'static> Answer for One<E> {
+impl<E: JsonSchema + Kept + 'static> Answer for One<E> {
     const HEADERS: &'static [(&'static str, &'static str)] = &[TAG];
 
     fn respond(self) -> Result<Response, Failure> {
@@ -105,7 +105,7 @@ impl<E> Created<E> {
     }
 }
 
-impl<E: JsonSchema + 'static> Answer for Created<E> {
+impl<E: JsonSchema + Kept + 'static> Answer for Created<E> {
     const STATUS: StatusCode = StatusCode::CREATED;
     const HEADERS: &'static [(&'static str, &'static str)] = &[TAG, PLACE];
 
@@ -159,13 +159,28 @@ impl<E> Many<E> {
     }
 }
 
-impl<E: JsonSchema + 'static> Answer for Many<E> {
+impl<E: JsonSchema + Kept + 'static> Answer for Many<E> {
     fn respond(self) -> Result<Response, Failure> {
         Ok(json_of(Self::STATUS, &to_value(&self.0)?))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
         Some(schema::page_of(&resource_schema::<E>(generator)))
+    }
+}
+
+/// A page of versions, some of which say that the entity ended.
+#[derive(Debug)]
+pub(crate) struct Versions<E>(pub(crate) Many<E>);
+
+impl<E: JsonSchema + Kept + 'static> Answer for Versions<E> {
+    fn respond(self) -> Result<Response, Failure> {
+        self.0.respond()
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
+        let ended: Value = generator.subschema_for::<schema::Ended>().into();
+        Some(schema::page_of(&json!({ "anyOf": [resource_schema::<E>(generator), ended] })))
     }
 }
 
@@ -188,7 +203,7 @@ impl<T: JsonSchema + Serialize + Send + 'static> Answer for Pages<T> {
 #[derive(Debug)]
 pub(crate) struct Bare<E>(pub(crate) Vec<Value>, pub(crate) PhantomData<fn() -> E>);
 
-impl<E: JsonSchema + 'static> Answer for Bare<E> {
+impl<E: JsonSchema + Kept + 'static> Answer for Bare<E> {
     fn respond(self) -> Result<Response, Failure> {
         Ok(json_of(Self::STATUS, &Value::Array(self.0)))
     }

@@ -1,14 +1,14 @@
 //! A request as a handler sees it: who asks, about which times, for what.
 
 use axum::http::{HeaderMap, header};
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde::{Deserialize as _, Serialize};
 use worktruck_core::entity::Locale;
 use worktruck_core::pim::{Listing, Record, Records};
 use worktruck_core::store::Provenance;
 use worktruck_core::temporal::At;
-use worktruck_core::{Cursor, EntityId, Error, PageRequest, Timestamp};
+use worktruck_core::{Cursor, EntityId, Error, ItemId, Page, PageRequest, Timestamp};
 
 use crate::query::Pairs;
 use crate::route::Takes;
@@ -130,6 +130,11 @@ impl<Q, B> Call<Q, B> {
         self.text(name).parse().map_err(|_| Failure::not_found())
     }
 
+    /// The part of an entity that the path names.
+    pub(crate) fn item(&self) -> Result<ItemId, Failure> {
+        self.text("item_id").parse().map_err(|_| Failure::not_found())
+    }
+
     /// What the path has at `name`.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.context.path.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
@@ -165,6 +170,31 @@ impl<Q, B> Call<Q, B> {
         Ok(PageRequest::new(limit.unwrap_or(PageRequest::DEFAULT_LIMIT), cursor.clone())?)
     }
 
+    /// The page that is asked for of a list that an entity holds, which goes on behind the item named last.
+    pub(crate) fn part_of_list<T: Clone, K: Serialize + DeserializeOwned + PartialEq>(
+        &self,
+        items: &[T],
+        key: impl Fn(&T) -> K,
+    ) -> Result<Page<T>, Failure> {
+        let page = self.page()?;
+        let scope = ("part of", self.context.principal.tenant, &self.context.place);
+        let begin = match page.cursor() {
+            None => 0,
+            Some(cursor) => {
+                let (last, at): (K, usize) = cursor.open(&scope)?;
+                // What was before it may have gone.
+                items.iter().position(|item| key(item) == last).map_or(at, |place| place + 1).min(items.len())
+            }
+        };
+        let end = begin.saturating_add(page.limit()).min(items.len());
+        let data = items[begin..end].to_vec();
+        let next = match data.last() {
+            Some(last) if end < items.len() => Some(Cursor::seal(&scope, &(key(last), end))?),
+            _ => None,
+        };
+        Ok(Page::new(data, next))
+    }
+
     /// The words that are searched for.
     pub(crate) fn words(&self) -> Option<&str> {
         self.context.common.q.as_deref()
@@ -175,9 +205,13 @@ impl<Q, B> Call<Q, B> {
         self.context.common.sort.is_some()
     }
 
-    /// Whether it is about another moment than now.
-    pub(crate) const fn is_about_the_past(&self) -> bool {
-        self.context.common.at.as_of.is_some()
+    /// Refuses a search for words in what was.
+    pub(crate) fn refuse_words_of_the_past(&self) -> Result<(), Failure> {
+        let Common { at, q, .. } = &self.context.common;
+        if q.is_some() && at.as_of.is_some() {
+            return Err(Error::invalid("a search for words cannot be made with as_of").at("/as_of").into());
+        }
+        Ok(())
     }
 
     /// A list in the order and with the page that are asked for.

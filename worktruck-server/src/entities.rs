@@ -5,7 +5,7 @@ use serde::Deserialize;
 use worktruck_core::pim::{FieldEntry, HistoryEntry, Nested, Records, Stored};
 use worktruck_core::{EntityId, Page, Timestamp};
 
-use crate::answer::{Created, Many, Nothing, One, Pages, Plain};
+use crate::answer::{Created, Many, Nothing, One, Pages, Plain, Versions};
 use crate::body::{New, NewIn, Patch};
 use crate::call::Call;
 use crate::route::Routes;
@@ -96,14 +96,27 @@ pub(crate) async fn written<E: Shown>(records: &Records<E>, stored: Stored<E>) -
 }
 
 async fn list<E: Shown>(call: Call<E::Filter>) -> Result<Many<E>, Failure> {
+    list_of(&call, call.query.clone()).await
+}
+
+/// What a list has of a kind: the best come first where words are searched for, unless an order is asked for.
+pub(crate) async fn list_of<E: Shown, Q>(call: &Call<Q>, filter: E::Filter) -> Result<Many<E>, Failure> {
     let records = call.records::<E>();
-    // The best come first, unless an order is asked for.
-    if let Some(words) = call.words().filter(|_| !call.is_sorted()) {
-        let found = records.search(&call.query, words, call.page()?).await?;
-        return shown(&records, found.map(|hit| hit.record)).await;
+    call.refuse_words_of_the_past()?;
+    let Some(words) = call.words().filter(|_| !call.is_sorted()) else {
+        let page = call.ordered(records.list(filter))?.await?;
+        return shown(&records, page).await;
+    };
+    let Page { data: found, next_cursor, .. } = records.search(&filter, words, call.page()?).await?;
+    let mut data = Vec::with_capacity(found.len());
+    for hit in found {
+        let mut shown = E::listed(&records, hit.record).await?;
+        if let Some(members) = shown.as_object_mut().filter(|_| E::HAS_SNIPPET) {
+            members.insert("snippet".to_owned(), hit.snippet.text.into());
+        }
+        data.push(shown);
     }
-    let page = call.ordered(records.list(call.query.clone()))?.await?;
-    shown(&records, page).await
+    Ok(Many::new(Page::new(data, next_cursor)))
 }
 
 async fn create<E: Shown>(call: Call<(), New<E>>) -> Result<Created<E>, Failure> {
@@ -132,13 +145,17 @@ pub(crate) struct Deletion {
 }
 
 async fn delete<E: Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
-    let (records, id) = (call.records::<E>(), call.id()?);
     if call.query.purge {
-        call.require(Scope::new(Domain::Admin, Action::Write))?;
-        records.purge(id).await?;
-    } else {
-        records.delete(id).await?;
+        return erase::<E, _, _>(&call).await;
     }
+    call.records::<E>().delete(call.id()?).await?;
+    Ok(Nothing)
+}
+
+/// Erases every version of an entity.
+pub(crate) async fn erase<E: Shown, Q, B>(call: &Call<Q, B>) -> Result<Nothing, Failure> {
+    call.require(Scope::new(Domain::Admin, Action::Write))?;
+    call.records::<E>().purge(call.id()?).await?;
     Ok(Nothing)
 }
 
@@ -166,7 +183,7 @@ async fn update_part<P: Nested + Shown>(call: Call<(), Patch<P>>) -> Result<One<
     written(&records, stored).await
 }
 
-async fn delete_part<P: Nested + Shown>(call: Call) -> Result<Nothing, Failure> {
+pub(crate) async fn delete_part<P: Nested + Shown>(call: Call) -> Result<Nothing, Failure> {
     call.records::<P>().delete_part_of(call.id()?, call.named("part_id")?).await?;
     Ok(Nothing)
 }
@@ -203,10 +220,10 @@ pub(crate) struct TimelineOf {
     fields: Option<String>,
 }
 
-async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Many<E>, Failure> {
+async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Versions<E>, Failure> {
     let Window { from, to } = call.query;
     let found: Page<HistoryEntry<E>> = call.records::<E>().history(call.named(name)?, (from, to), call.page()?).await?;
-    Many::of(found)
+    Many::of(found).map(Versions)
 }
 
 async fn difference<E: Shown>(

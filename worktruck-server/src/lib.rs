@@ -42,6 +42,7 @@ mod entities;
 mod failure;
 mod health;
 mod layers;
+mod openapi;
 mod query;
 mod route;
 mod routes;
@@ -50,6 +51,7 @@ mod service;
 mod shown;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::get;
 
 pub use auth::{Action, Authenticator, Domain, FixedTokens, Principal, Scope, Scopes, bearer};
@@ -60,10 +62,19 @@ pub use service::{Limits, Service};
 /// What the paths of the API begin with.
 pub const PREFIX: &str = "/api/v1";
 
+/// The OpenAPI 3.1 document of the API, which the router serves at `/docs/openapi.json`.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    openapi::document(&routes::all())
+}
+
 /// All of the API, to be served alone or put into another router.
 pub fn router(service: Service) -> Router {
     let mut router = Router::new().route("/health", get(health::health)).route("/ready", get(health::ready));
-    for (path, methods) in routes::all().into_iter().filter_map(route::Route::serve) {
+    let routes = routes::all();
+    let document = Bytes::from(openapi::document(&routes).to_string());
+    router = router.route("/docs/openapi.json", get(async || openapi::serve(document)));
+    for (path, methods) in routes.into_iter().filter_map(route::Route::serve) {
         router = router.route(&path, methods);
     }
     let router = router

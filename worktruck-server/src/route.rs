@@ -175,15 +175,9 @@ impl Routes {
         self.last(|route| route.scope = None)
     }
 
-    /// The last route only reads, whatever its method.
+    /// Requests to the last route may ask to wait for so long.
     pub(crate) fn waiting(self, wait: Duration) -> Self {
         self.last(|route| route.wait = wait)
-    }
-
-    /// And those.
-    pub(crate) fn and(mut self, others: Self) -> Self {
-        self.routes.extend(others.routes);
-        self
     }
 
     pub(crate) fn into_routes(self) -> Vec<Route> {

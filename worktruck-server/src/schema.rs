@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+use worktruck_core::entity::Entity;
 use worktruck_core::pim::{Nested, Temporal};
+use worktruck_core::{EntityId, TenantId, Timestamp};
 
 use crate::shown::Shown;
 
@@ -36,6 +38,16 @@ macro_rules! made_of {
     };
 }
 
+/// What a store keeps, as far as it is shown.
+pub(crate) trait Kept {
+    /// The fields that nobody is shown.
+    const INNER: &'static [&'static str];
+}
+
+impl<E: Entity> Kept for E {
+    const INNER: &'static [&'static str] = E::INNER_FIELDS;
+}
+
 /// Anything.
 pub(crate) trait Any {}
 
@@ -43,9 +55,15 @@ impl<T> Any for T {}
 
 made_of! {
     /// An entity as it is read: with its id, tenant, times and version.
-    ResourceOf<T: Any> "" |object, generator| add_members(object, generator);
+    ResourceOf<T: Kept> "" |object, generator| {
+        T::INNER.iter().for_each(|name| leave_out(object, name));
+        add_members(object, &T::schema_name(), generator);
+    };
     /// The body of a new entity.
-    NewOf<T: Shown> "Create" |object, _| require(object, T::NEEDS);
+    NewOf<T: Shown> "Create" |object, _| {
+        T::INNER_FIELDS.iter().for_each(|name| leave_out(object, name));
+        require(object, T::NEEDS);
+    };
     /// The body of a new entity that belongs to another, which it does not name.
     NewInOf<T: NestedShown> "Create" |object, _| {
         require(object, T::NEEDS);
@@ -61,6 +79,20 @@ made_of! {
 pub(crate) trait NestedShown: Nested + Shown {}
 
 impl<P: Nested + Shown> NestedShown for P {}
+
+/// A version that says that an entity ended.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "its fields are those of the schema")]
+pub(crate) struct Ended {
+    id: EntityId,
+    tenant_id: TenantId,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
+    /// Always true.
+    is_deleted: bool,
+    _temporal: Temporal,
+}
 
 /// The schema of a page of items.
 pub(crate) fn page_of(item: &Value) -> Value {
@@ -100,8 +132,41 @@ fn required(object: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
     object.entry("required").or_insert_with(|| json!([])).as_array_mut()
 }
 
-/// Adds what the store knows of an entity. A read may add more.
-fn add_members(object: &mut Map<String, Value>, generator: &mut SchemaGenerator) {
+/// What reads add to an entity beside what the store knows.
+fn added(entity: &str) -> Value {
+    match entity {
+        "Deal" => json!({
+            "pipeline_name": { "type": ["string", "null"], "description": "What its pipeline is called." },
+            "stage_name": { "type": ["string", "null"], "description": "What its stage is called." },
+            "effective_probability": {
+                "type": ["number", "null"], "minimum": 0, "maximum": 1,
+                "description": "How likely it is to be won: its own probability, else that of its stage.",
+            },
+        }),
+        "Event" => json!({
+            "attendees": { "type": "array", "items": { "type": "object" }, "description": "Who is asked to it." },
+            "links": { "type": "array", "items": { "type": "object" }, "description": "What it is about." },
+        }),
+        "Note" => json!({
+            "outgoing_link_count": { "type": "integer", "minimum": 0, "description": "How many links lead from it." },
+            "backlink_count": { "type": "integer", "minimum": 0, "description": "How many links lead to it." },
+            "snippet": { "type": "string", "description": "In a search, the part of it that matches best." },
+        }),
+        "Notebook" => json!({
+            "note_count": { "type": "integer", "minimum": 0, "description": "How many notes it has." },
+        }),
+        "Project" => json!({
+            "next_task_number": { "type": "integer", "minimum": 1, "description": "The number of its next task." },
+        }),
+        "Relationship" => json!({
+            "direction": { "enum": ["outgoing", "incoming"], "description": "Whether it is stored the other way round." },
+        }),
+        _ => json!({}),
+    }
+}
+
+/// Adds what the store knows of an entity, and what reads add.
+fn add_members(object: &mut Map<String, Value>, entity: &str, generator: &mut SchemaGenerator) {
     let temporal: Value = generator.subschema_for::<Temporal>().into();
     let time = json!({ "type": "string", "format": "date-time" });
     let id = json!({ "type": "string", "format": "uuid" });
@@ -118,6 +183,7 @@ fn add_members(object: &mut Map<String, Value>, generator: &mut SchemaGenerator)
     if let Some(properties) = properties(object) {
         properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
         properties.insert("_temporal".to_owned(), temporal);
+        properties.extend(added(entity).as_object().cloned().unwrap_or_default());
     }
     object.remove("additionalProperties");
 }

@@ -46,6 +46,9 @@ pub(crate) trait Shown: Record<Filter: JsonSchema, Sort: JsonSchema> + JsonSchem
     /// Whether lists of it can be searched for words.
     const IS_SEARCHED: bool = false;
 
+    /// Whether a search shows what of its text matches.
+    const HAS_SNIPPET: bool = false;
+
     /// The entity with what a single read adds, and its version.
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let stored = records.get(id).await?;
@@ -128,6 +131,7 @@ impl Shown for Event {
 impl Shown for Note {
     const NEEDS: &'static [&'static str] = &["title"];
     const IS_SEARCHED: bool = true;
+    const HAS_SNIPPET: bool = true;
 
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;

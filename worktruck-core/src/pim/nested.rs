@@ -15,6 +15,7 @@ use crate::entity::note_link::NoteLink;
 use crate::entity::pipeline::Pipeline;
 use crate::entity::project::Project;
 use crate::entity::project_member::ProjectMember;
+use crate::entity::relationship::Relationship;
 use crate::entity::section::Section;
 use crate::entity::stage::Stage;
 use crate::entity::task::Task;
@@ -24,7 +25,7 @@ use crate::store::Changes;
 use crate::{EntityId, Error, Result};
 
 use super::calendar::{AttendeeFilter, EventLinkFilter};
-use super::contacts::AffiliationFilter;
+use super::contacts::{AffiliationFilter, RelationshipFilter};
 use super::crm::StageFilter;
 use super::notes::{AttachmentFilter, NoteLinkFilter};
 use super::part::body_of_part;
@@ -42,6 +43,11 @@ pub trait Nested: Record {
 
     /// Which one.
     fn whole(&self) -> EntityId;
+
+    /// Whether it belongs to `whole`.
+    fn belongs_to(&self, whole: EntityId) -> bool {
+        self.whole() == whole
+    }
 
     /// The filter of those that belong to `whole`.
     fn of(whole: EntityId) -> Self::Filter;
@@ -83,6 +89,25 @@ nested! {
     Attachment Note note_id AttachmentFilter,
 }
 
+/// A relationship belongs to both of its ends, and names the first.
+impl Nested for Relationship {
+    type Whole = Contact;
+
+    const WHOLE: &'static str = "contact_id";
+
+    fn whole(&self) -> EntityId {
+        self.contact_id
+    }
+
+    fn belongs_to(&self, whole: EntityId) -> bool {
+        [self.contact_id, self.related_contact_id].contains(&whole)
+    }
+
+    fn of(whole: EntityId) -> Self::Filter {
+        RelationshipFilter { contact_id: Some(whole), ..RelationshipFilter::default() }
+    }
+}
+
 /// The part `id` of `whole`, at the two times of the operation.
 ///
 /// # Errors
@@ -90,7 +115,7 @@ nested! {
 /// `NotFound` if either does not exist or the part belongs to another, and those of the store.
 pub async fn part<P: Nested>(operation: &Operation, whole: EntityId, id: EntityId) -> Result<Stored<P>> {
     let whole = P::Whole::read(operation, whole).await?;
-    let found = operation.find::<P>(id).await?.filter(|found| found.data.whole() == whole.id);
+    let found = operation.find::<P>(id).await?.filter(|found| found.data.belongs_to(whole.id));
     found.ok_or_else(|| Error::not_found(format!("{} {id} of {}", P::KIND, whole.key())))
 }
 

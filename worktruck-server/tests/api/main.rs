@@ -2,7 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
 
+mod calendar;
+mod changes;
+mod contacts;
 mod conventions;
+mod crm;
+mod described;
 mod entities;
+mod notes;
+mod openapi;
+mod tasks;
 mod trouble;
 mod world;

@@ -6,13 +6,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use worktruck_core::pim::Pim;
 use worktruck_core::store::{MemoryStore, NewTenant, Store};
 use worktruck_core::testing::{CountingIds, SimClock};
 use worktruck_core::{TenantId, Timestamp};
 use worktruck_server::{FixedTokens, Limits, Principal, Scopes, Service, router};
 use worktruck_store_sqlite::SqliteStore;
+
+use crate::described;
 
 /// Somebody of the first tenant who may do everything.
 pub(crate) const ADA: &str = "ada";
@@ -22,6 +25,8 @@ pub(crate) const BOB: &str = "bob";
 pub(crate) struct World {
     router: Router,
     clock: Arc<SimClock>,
+    pim: Pim,
+    tenant: TenantId,
     /// The file of the store, if it has one.
     _folder: Option<tempfile::TempDir>,
 }
@@ -59,7 +64,8 @@ impl World {
         limits.body = 4096;
         limits.import = 16_384;
         let service = Service::new(store, clock.clone(), ids, Arc::new(tokens)).with_limits(limits);
-        Self { router: router(service), clock, _folder: folder }
+        let (pim, tenant) = (service.pim().clone(), TenantId::new(&CountingIds::new(1), start));
+        Self { router: router(service), clock, pim, tenant, _folder: folder }
     }
 
     /// Lets time pass, and says what time it is then.
@@ -91,6 +97,12 @@ impl World {
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.ask("DELETE", path).send().await
+    }
+
+    /// Proposes to merge contacts into the first of them, as an agent does; gives the id of the proposal.
+    pub(crate) async fn propose(&self, contacts: &[&str]) -> String {
+        let body = json!({ "contact_ids": contacts, "survivor_id": contacts[0], "score": 0.9, "reasons": ["name"] });
+        self.pim.merge_proposals(self.tenant).create_from(body).await.unwrap().id.to_string()
     }
 
     /// Creates something, and gives its id.
@@ -160,7 +172,10 @@ impl Ask<'_> {
     }
 
     pub(crate) async fn send(self) -> Reply {
-        let mut request = self.request.unwrap();
+        let request = self.request.unwrap();
+        let method = request.method_ref().unwrap().clone();
+        let path = request.uri_ref().unwrap().path().to_owned();
+        let mut request = request;
         if let Some(token) = self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -168,7 +183,9 @@ impl Ask<'_> {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
+        described::check(method.as_str(), &path, &reply);
+        reply
     }
 }
 

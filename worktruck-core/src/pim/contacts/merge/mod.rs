@@ -31,6 +31,7 @@ pub use unmerge::unmerge;
 
 /// Which contacts become a part of another.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Merge {
     /// The contacts that end.
