@@ -80,7 +80,8 @@ pub fn proposed(id: EntityId, proposal: &MergeProposal) -> News {
 }
 
 /// What came of accepting a proposal.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decided {
     /// Its contacts are merged.
     Merged,
