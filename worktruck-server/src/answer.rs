@@ -14,6 +14,7 @@ use worktruck_core::pim::Stored;
 use worktruck_core::{EntityId, Page};
 
 use crate::Failure;
+use crate::json::to_value;
 use crate::schema::{self, Kept};
 
 /// What a handler answers with.
@@ -47,14 +48,6 @@ fn header(text: &str) -> Result<HeaderValue, Failure> {
 
 fn resource_schema<T: JsonSchema + Kept + 'static>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<schema::ResourceOf<T>>().into()
-}
-
-/// Refuses what has no JSON form, which nothing of ours lacks.
-pub(crate) fn to_value<T: Serialize>(data: &T) -> Result<Value, Failure> {
-    serde_json::to_value(data).map_err(|error| {
-        tracing::error!(%error, "an answer has no JSON form");
-        Failure::internal()
-    })
 }
 
 /// One entity, with its version as `ETag`.

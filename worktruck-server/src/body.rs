@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use worktruck_core::Error;
 use worktruck_core::entity::read;
 use worktruck_core::pim::Nested;
 
 use crate::Failure;
+use crate::json::from_bytes;
 use crate::schema;
 use crate::shown::Shown;
 
@@ -38,7 +38,7 @@ impl Body for () {
     const TYPES: &'static [&'static str] = &[];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        if bytes.is_empty() || value(&bytes)? == json!({}) {
+        if bytes.is_empty() || from_bytes(&bytes)? == json!({}) {
             return Ok(());
         }
         Err(Failure::invalid("this address takes no body; leave it out"))
@@ -57,7 +57,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Body for Json<T> {
     const TYPES: &'static [&'static str] = &[JSON];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        let body = value(&bytes)?;
+        let body = from_bytes(&bytes)?;
         if !body.is_object() {
             return Err(Failure::invalid("the body must be an object"));
         }
@@ -77,7 +77,7 @@ impl<E: Shown> Body for New<E> {
     const TYPES: &'static [&'static str] = &[JSON];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        Ok(Self(value(&bytes)?, PhantomData))
+        Ok(Self(from_bytes(&bytes)?, PhantomData))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
@@ -93,7 +93,7 @@ impl<T: JsonSchema + 'static> Body for Patch<T> {
     const TYPES: &'static [&'static str] = &[MERGE_PATCH, JSON];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        Ok(Self(value(&bytes)?, PhantomData))
+        Ok(Self(from_bytes(&bytes)?, PhantomData))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
@@ -109,7 +109,7 @@ impl<P: Nested + Shown> Body for NewIn<P> {
     const TYPES: &'static [&'static str] = &[JSON];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        Ok(Self(value(&bytes)?, PhantomData))
+        Ok(Self(from_bytes(&bytes)?, PhantomData))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
@@ -125,7 +125,7 @@ impl<T: JsonSchema + 'static> Body for Part<T> {
     const TYPES: &'static [&'static str] = &[JSON];
 
     fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
-        Ok(Self(value(&bytes)?, PhantomData))
+        Ok(Self(from_bytes(&bytes)?, PhantomData))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
@@ -160,12 +160,4 @@ impl<K: FileTypes> Body for File<K> {
     fn schema(_: &mut SchemaGenerator) -> Option<Value> {
         Some(json!({ "type": "string" }))
     }
-}
-
-/// Reads JSON, whatever it is.
-fn value(bytes: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let place = json!({ "pointer": "", "line": error.line(), "column": error.column() });
-        Error::invalid(format!("the body is not JSON: {error}")).with_details(place).into()
-    })
 }

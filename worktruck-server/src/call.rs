@@ -11,7 +11,7 @@ use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, EntityId, Error, ItemId, Page, PageRequest, Timestamp};
 
 use crate::query::Pairs;
-use crate::route::Takes;
+use crate::takes::Takes;
 use crate::{Failure, Principal, Scope, Service};
 
 /// The longest reason for a write, in characters.

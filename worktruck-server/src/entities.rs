@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use worktruck_core::pim::{FieldEntry, HistoryEntry, Nested, Records, Stored};
+use worktruck_core::pim::{Difference, FieldEntry, HistoryEntry, Nested, Records, Stored};
 use worktruck_core::{EntityId, Page, Timestamp};
 
 use crate::answer::{Created, Many, Nothing, One, Pages, Plain, Versions};
@@ -64,14 +64,22 @@ impl Routes {
         self.part_lists::<P>(path, called).part_changes::<P>(path, called)
     }
 
-    /// To list, create, read and delete what belongs to another.
+    /// To list, create, read and delete what belongs to another, and its history.
     pub(crate) fn part_lists<P: Nested + Shown>(self, path: &str, Called(one, many): Called) -> Self {
         let item = format!("{path}/{{part_id}}");
         self.list(path, &format!("Lists {many}."), parts::<P>)
             .sorted::<P::Sort>()
             .post(path, &format!("Adds {one}."), create_part::<P>)
             .get(&item, &format!("Reads {one}."), read_part::<P>)
-            .delete(&item, &format!("Deletes {one}."), delete_part::<P>)
+            .delete(&item, &format!("Deletes {one}, or erases it."), delete_part::<P>)
+            .part_travels::<P>(&item)
+    }
+
+    /// What was known of something that belongs to another, and when.
+    pub(crate) fn part_travels<P: Nested + Shown>(self, item: &str) -> Self {
+        self.page(&format!("{item}/history"), "Lists the versions, newest first.", part_versions::<P>)
+            .plain(&format!("{item}/diff"), "Compares two moments.", part_difference::<P>)
+            .page(&format!("{item}/timeline"), "Lists the changes of fields, oldest first.", part_timeline::<P>)
     }
 
     /// To change what belongs to another.
@@ -183,8 +191,14 @@ async fn update_part<P: Nested + Shown>(call: Call<(), Patch<P>>) -> Result<One<
     written(&records, stored).await
 }
 
-pub(crate) async fn delete_part<P: Nested + Shown>(call: Call) -> Result<Nothing, Failure> {
-    call.records::<P>().delete_part_of(call.id()?, call.named("part_id")?).await?;
+pub(crate) async fn delete_part<P: Nested + Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
+    let (records, whole, part) = (call.records::<P>(), call.id()?, call.named("part_id")?);
+    if call.query.purge {
+        call.require(Scope::new(Domain::Admin, Action::Write))?;
+        records.purge_part_of(whole, part).await?;
+    } else {
+        records.delete_part_of(whole, part).await?;
+    }
     Ok(Nothing)
 }
 
@@ -226,10 +240,7 @@ async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Versions<E
     Many::of(found).map(Versions)
 }
 
-async fn difference<E: Shown>(
-    call: Call<Moments>,
-    name: &str,
-) -> Result<Plain<worktruck_core::pim::Difference>, Failure> {
+async fn difference<E: Shown>(call: Call<Moments>, name: &str) -> Result<Plain<Difference>, Failure> {
     let Moments { from, to } = call.query;
     Ok(Plain(call.records::<E>().diff(call.named(name)?, from, to).await?))
 }
@@ -239,6 +250,27 @@ async fn timeline<E: Shown>(call: Call<TimelineOf>, name: &str) -> Result<Pages<
     let fields: Vec<String> = fields.iter().flat_map(|fields| fields.split(',')).map(pointer).collect();
     let id: EntityId = call.named(name)?;
     Ok(Pages(call.records::<E>().timeline(id, (*from, *to), &fields, call.page()?).await?))
+}
+
+/// The part that the path names last, if it is or was one of what the path names first.
+async fn known_part<P: Nested, Q>(call: &Call<Q>) -> Result<&'static str, Failure> {
+    call.records::<P>().was_part(call.id()?, call.named("part_id")?).await?;
+    Ok("part_id")
+}
+
+async fn part_versions<P: Nested + Shown>(call: Call<Window>) -> Result<Versions<P>, Failure> {
+    let part = known_part::<P, _>(&call).await?;
+    versions(call, part).await
+}
+
+async fn part_difference<P: Nested + Shown>(call: Call<Moments>) -> Result<Plain<Difference>, Failure> {
+    let part = known_part::<P, _>(&call).await?;
+    difference::<P>(call, part).await
+}
+
+async fn part_timeline<P: Nested + Shown>(call: Call<TimelineOf>) -> Result<Pages<FieldEntry>, Failure> {
+    let part = known_part::<P, _>(&call).await?;
+    timeline::<P>(call, part).await
 }
 
 /// A field by its name or its pointer.

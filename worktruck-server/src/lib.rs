@@ -41,6 +41,7 @@ mod call;
 mod entities;
 mod failure;
 mod health;
+mod json;
 mod layers;
 mod openapi;
 mod query;
@@ -49,6 +50,7 @@ mod routes;
 mod schema;
 mod service;
 mod shown;
+mod takes;
 
 use axum::Router;
 use axum::body::Bytes;

@@ -11,8 +11,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::PREFIX;
-use crate::route::{Route, Takes};
+use crate::route::Route;
 use crate::schema::property_names;
+use crate::takes::{Takes, is_id};
 
 /// Where schemas are.
 const DEFINITIONS: &str = "/components/schemas";
@@ -93,9 +94,8 @@ fn parameters(route: &Route, requests: &mut SchemaGenerator) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut all: Vec<Value> = in_path
         .map(|name| {
-            let is_id = name == "id" || name.ends_with("_id");
             let schema =
-                if is_id { json!({ "type": "string", "format": "uuid" }) } else { json!({ "type": "string" }) };
+                if is_id(name) { json!({ "type": "string", "format": "uuid" }) } else { json!({ "type": "string" }) };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();

@@ -21,22 +21,8 @@ use crate::body::Body;
 use crate::call::{Call, Common, Context, Said};
 use crate::layers::RequestId;
 use crate::query::Pairs;
+use crate::takes::{Takes, is_id};
 use crate::{Action, Domain, Failure, Scope, Service, schema};
-
-/// The parameters that many routes share, and which of them a route knows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Takes {
-    /// `as_of` and `valid_at`.
-    pub(crate) at: bool,
-    /// `valid_from` and `valid_to`.
-    pub(crate) valid: bool,
-    /// `limit` and `cursor`.
-    pub(crate) page: bool,
-    /// `q`.
-    pub(crate) search: bool,
-    /// `sort`, and by what.
-    pub(crate) sorts: Vec<String>,
-}
 
 /// One route, with what documents it.
 pub(crate) struct Route {
@@ -270,7 +256,10 @@ impl Route {
                 let time = if route.is_import { limits.import_timeout } else { limits.timeout } + route.wait;
                 match tokio::time::timeout(time, route.answer(service, request, known)).await {
                     Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
-                    Err(_) => Failure::unavailable("the request has taken too long; try again").into_response(),
+                    Err(_) => Failure::unavailable(
+                        "the request has taken too long; see whether it was done before you try again",
+                    )
+                    .into_response(),
                 }
             }
         };
@@ -335,5 +324,8 @@ async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>, Failure> {
     use axum::extract::FromRequestParts as _;
 
     let found = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Failure::not_found())?;
+    if found.iter().any(|(name, value)| !is_id(name) && value.contains('\0')) {
+        return Err(Failure::invalid("the path contains a NUL character"));
+    }
     Ok(found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

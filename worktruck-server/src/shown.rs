@@ -35,7 +35,7 @@ use worktruck_core::pim::{Record, Records, Stored};
 use worktruck_core::{EntityId, Result};
 
 use crate::Failure;
-use crate::answer::to_value;
+use crate::json::to_value;
 
 /// An entity that the API shows.
 #[async_trait]

@@ -9,14 +9,20 @@ use crate::source::root;
 /// Crates of ours that a crate must never name, and why. `*` is every crate of ours.
 const NEVER_OURS: &[(&str, &[&str], &str)] = &[
     ("worktruck-core", &["*"], "everything depends on core"),
-    ("worktruck-store-", &["worktruck-agents"], "a store knows the ports, not the runtime"),
-    ("worktruck-agents", &["worktruck-store-"], "the runtime works with every store"),
+    ("worktruck-store-", &["worktruck-agents", "worktruck-server"], "a store knows the ports, not the runtime"),
+    (
+        "worktruck-agents",
+        &["worktruck-store-", "worktruck-server"],
+        "the runtime works with every store, and without a server",
+    ),
+    ("worktruck-server", &["worktruck-store-"], "the server works with every store"),
 ];
 
 /// What must not be anywhere below a crate, directly or not.
 pub(crate) const NEVER_BELOW: &[(&str, &[&str])] = &[
     ("worktruck-core", &["tokio", "sqlx", "sqlx-core", "reqwest", "hyper", "rand"]),
-    ("worktruck-agents", &["sqlx", "sqlx-core", "libsqlite3-sys"]),
+    ("worktruck-agents", &["sqlx", "sqlx-core", "libsqlite3-sys", "axum"]),
+    ("worktruck-server", &["sqlx", "sqlx-core", "libsqlite3-sys"]),
 ];
 
 /// The members of the workspace, from `cargo metadata`.
@@ -112,6 +118,9 @@ mod tests {
         assert_eq!(wrong_ways(&member("worktruck-core", &on("worktruck-agents"))).len(), 1);
         assert_eq!(wrong_ways(&member("worktruck-store-pg", &on("worktruck-agents"))).len(), 1);
         assert_eq!(wrong_ways(&member("worktruck-agents", &on("worktruck-store-sqlite"))).len(), 1);
+        assert_eq!(wrong_ways(&member("worktruck-agents", &on("worktruck-server"))).len(), 1);
+        assert_eq!(wrong_ways(&member("worktruck-server", &on("worktruck-store-pg"))).len(), 1);
+        assert!(wrong_ways(&member("worktruck-server", &on("worktruck-agents"))).is_empty());
         assert!(wrong_ways(&member("worktruck-agents", &on("worktruck-core"))).is_empty());
         let in_tests = json!({"name": "worktruck-store-sqlite", "kind": "dev", "req": "^1"});
         assert!(wrong_ways(&member("worktruck-agents", &in_tests)).is_empty());

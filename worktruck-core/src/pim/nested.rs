@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::entity::Entity as _;
 use crate::entity::affiliation::Affiliation;
 use crate::entity::attachment::Attachment;
 use crate::entity::attendee::Attendee;
@@ -21,8 +22,8 @@ use crate::entity::stage::Stage;
 use crate::entity::task::Task;
 use crate::entity::task_link::TaskLink;
 use crate::entity::task_status::TaskStatus;
-use crate::store::Changes;
-use crate::{EntityId, Error, Result};
+use crate::store::{Changes, EntityKey};
+use crate::{EntityId, Error, ErrorKind, PageRequest, Result};
 
 use super::calendar::{AttendeeFilter, EventLinkFilter};
 use super::contacts::{AffiliationFilter, RelationshipFilter};
@@ -116,7 +117,11 @@ impl Nested for Relationship {
 pub async fn part<P: Nested>(operation: &Operation, whole: EntityId, id: EntityId) -> Result<Stored<P>> {
     let whole = P::Whole::read(operation, whole).await?;
     let found = operation.find::<P>(id).await?.filter(|found| found.data.belongs_to(whole.id));
-    found.ok_or_else(|| Error::not_found(format!("{} {id} of {}", P::KIND, whole.key())))
+    found.ok_or_else(|| no_part::<P>(whole.id, id))
+}
+
+fn no_part<P: Nested>(whole: EntityId, id: EntityId) -> Error {
+    Error::not_found(format!("{} {id} of {} {whole}", P::KIND, P::Whole::KIND))
 }
 
 /// A new part of `whole` with the JSON `body`, in which the field that names the whole is left out.
@@ -130,7 +135,7 @@ pub async fn create_part<P: Nested>(
     body: Value,
 ) -> Result<(Changes, EntityId)> {
     part_of_no_other::<P::Whole>(operation, whole).await?;
-    let body = body_of_part(operation, (P::WHOLE, <P::Whole as crate::entity::Entity>::KIND, whole), body).await?;
+    let body = body_of_part(operation, (P::WHOLE, P::Whole::KIND, whole), body).await?;
     create::<P>(operation, body).await
 }
 
@@ -216,6 +221,47 @@ impl<P: Nested> Records<P> {
             |operation: Operation| async move { update_part::<P>(&operation, (whole, id), expected, patch).await };
         let applied = self.commit_all(run).await?;
         self.written(id, &applied).await
+    }
+
+    /// Erases a part of `whole`, as [`purge`](Self::purge) does.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if it never was a part of that, and those of [`purge`](Self::purge).
+    pub async fn purge_part_of(&self, whole: EntityId, id: EntityId) -> Result<()> {
+        part_of_no_other::<P::Whole>(&self.operation(), whole).await?;
+        self.was_part(whole, id).await?;
+        self.purge(id).await
+    }
+
+    /// Makes sure that something is or was a part of `whole`, for a look at its history.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if it never was, as far as is known, and those of the store.
+    pub async fn was_part(&self, whole: EntityId, id: EntityId) -> Result<()> {
+        let operation = self.operation();
+        let mut known = vec![whole];
+        match P::Whole::read(&operation, whole).await {
+            Ok(found) => known.push(found.id),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let key = EntityKey::new(P::KIND, id);
+        let mut cursor = None;
+        loop {
+            let page = operation.view.history(key, PageRequest::largest(cursor)).await?;
+            for version in page.data {
+                let Some(stored) = Stored::<P>::read(version)? else { continue };
+                if known.iter().any(|whole| stored.data.belongs_to(*whole)) {
+                    return Ok(());
+                }
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Err(no_part::<P>(whole, id));
+            }
+        }
     }
 
     /// Ends a part of `whole`; its history stays.

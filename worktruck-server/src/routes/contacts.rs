@@ -40,7 +40,12 @@ pub(crate) fn routes() -> Routes {
         .list("/contacts/{id}/relationships", &format!("Lists {}.", relationships.1), related)
         .post("/contacts/{id}/relationships", &format!("Adds {}.", relationships.0), relate)
         .get("/contacts/{id}/relationships/{part_id}", &format!("Reads {}.", relationships.0), relationship)
-        .delete("/contacts/{id}/relationships/{part_id}", "Ends a relationship.", delete_part::<Relationship>)
+        .delete(
+            "/contacts/{id}/relationships/{part_id}",
+            "Ends a relationship, or erases it.",
+            delete_part::<Relationship>,
+        )
+        .part_travels::<Relationship>("/contacts/{id}/relationships/{part_id}")
         .list("/contacts/{id}/interactions", "Lists interactions with a contact.", interactions)
         .post("/contacts/{id}/interactions", "Adds an interaction with a contact.", log)
         .reads::<Interaction>("/interactions/{id}", INTERACTION)

@@ -35,8 +35,8 @@ async fn a_series_is_written_out(world: World) {
     let rest = format!("{path}&limit=2&cursor={}", first["next_cursor"].as_str().unwrap());
     assert_eq!(world.list(&rest, "recurrence_id").await, [json!(starts[2])]);
     assert_eq!(world.list(&format!("/events?{WINDOW}"), "id").await, [json!(event)]);
-    assert_eq!(world.get("/events?expand=true").await.is_wrong_at(), "/from");
-    assert_eq!(world.get(&format!("{path}&sort=start")).await.is_wrong_at(), "/sort");
+    assert_eq!(world.get("/events?expand=true").await.wrong_at(), "/from");
+    assert_eq!(world.get(&format!("{path}&sort=start")).await.wrong_at(), "/sort");
     let own = world.list(&format!("/events/{event}/occurrences?from=2026-03-28&limit=1"), "is_override").await;
     assert_eq!(own, [json!(false)]);
 }
@@ -52,8 +52,8 @@ async fn a_part_of_a_series_is_changed(world: World) {
     world.delete(&format!("{path}?update_scope=this&recurrence_id=2026-03-28T08:00:00Z")).await.is(204);
     assert_eq!(world.list(&expanded, "title").await.len(), 2);
     world.patch(&format!("{path}?recurrence_id=2026-03-29T03:00:00Z"), json!({})).await.refuses(404, "not_found");
-    assert_eq!(world.patch(&format!("{path}?update_scope=this"), json!({})).await.is_wrong_at(), "/recurrence_id");
-    assert_eq!(world.delete(&format!("{path}?purge=true&{one}")).await.is_wrong_at(), "/purge");
+    assert_eq!(world.patch(&format!("{path}?update_scope=this"), json!({})).await.wrong_at(), "/recurrence_id");
+    assert_eq!(world.delete(&format!("{path}?purge=true&{one}")).await.wrong_at(), "/purge");
     world.delete(&format!("{path}?update_scope=this_and_following&recurrence_id=2026-03-30T07:00:00Z")).await.is(204);
     assert_eq!(world.list(&expanded, "title").await, [json!("Review")]);
     world.delete(&format!("{path}?purge=true")).await.is(204);
@@ -86,9 +86,9 @@ async fn somebody_has_time(world: World) {
     assert_eq!(free["free"], json!([slot("2026-03-30T07:15:00.000000Z", "2026-03-30T08:00:00.000000Z")]));
     let long = world.get(&format!("/availability?{day}&slot_minutes=60")).await.is(200);
     assert_eq!(long["free"], json!([]));
-    assert_eq!(world.get("/availability?from=2026-03-30").await.is_wrong_at(), "/to");
-    assert_eq!(world.get(&format!("/availability?{day}&calendar_ids=x,y")).await.is_wrong_at(), "/calendar_ids");
-    assert_eq!(world.get(&format!("/availability?{day}&timezone=Mars")).await.is_wrong_at(), "/timezone");
+    assert_eq!(world.get("/availability?from=2026-03-30").await.wrong_at(), "/to");
+    assert_eq!(world.get(&format!("/availability?{day}&calendar_ids=x,y")).await.wrong_at(), "/calendar_ids");
+    assert_eq!(world.get(&format!("/availability?{day}&timezone=Mars")).await.wrong_at(), "/timezone");
 }
 
 async fn files_of_events_come_and_go(world: World) {
@@ -114,6 +114,6 @@ async fn events_are_searched(world: World) {
     let found = world.get("/events/search?q=stand").await.is(200);
     let ids: Vec<&Value> = found.as_array().unwrap().iter().map(|event| &event["id"]).collect();
     assert_eq!(ids, [&json!(event)]);
-    assert_eq!(world.get("/events/search").await.is_wrong_at(), "/q");
+    assert_eq!(world.get("/events/search").await.wrong_at(), "/q");
     assert_eq!(world.list("/events?q=standup", "id").await, [json!(event)]);
 }

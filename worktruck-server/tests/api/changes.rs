@@ -27,7 +27,7 @@ async fn commits_are_told_in_order(world: World) {
     world.get(&format!("/changes?since={end}x")).await.refuses(400, "invalid_cursor");
     let foreign = world.ask("GET", &format!("/changes?since={end}")).by(BOB).send().await;
     foreign.refuses(400, "invalid_cursor");
-    assert_eq!(world.get("/changes?wait_secs=61").await.is_wrong_at(), "/wait_secs");
+    assert_eq!(world.get("/changes?wait_secs=61").await.wrong_at(), "/wait_secs");
 
     // Whoever waits is answered when there is something.
     let path = format!("/changes?since={end}&wait_secs=30");

@@ -27,8 +27,8 @@ async fn a_contact_is_found_by_a_channel(world: World) {
     assert_eq!(found.header("etag"), "\"1\"");
     assert_eq!(found.is(200)["id"], id.as_str());
     world.get("/contacts/find-by-channel?type=email&value=b%40x.org").await.refuses(404, "not_found");
-    assert_eq!(world.get("/contacts/find-by-channel?type=email").await.is_wrong_at(), "/value");
-    assert_eq!(world.get("/contacts/find-by-channel?type=pigeon&value=x").await.is_wrong_at(), "/type");
+    assert_eq!(world.get("/contacts/find-by-channel?type=email").await.wrong_at(), "/value");
+    assert_eq!(world.get("/contacts/find-by-channel?type=pigeon&value=x").await.wrong_at(), "/type");
 }
 
 async fn parts_of_a_contact_come_and_go(world: World) {
@@ -61,10 +61,10 @@ async fn affiliations_belong_to_a_contact(world: World) {
     let (ada, bob) = (ada(&world).await, world.create("/contacts", json!({ "display_name": "Bob" })).await);
     let acme = world.create("/contacts", json!({ "display_name": "Acme", "kind": "organization" })).await;
     let path = format!("/contacts/{ada}/affiliations");
-    let wrong = world.post(&path, json!({ "organization_id": bob })).await.is_wrong_at();
+    let wrong = world.post(&path, json!({ "organization_id": bob })).await.wrong_at();
     assert_eq!(wrong, "/organization_id");
     let named = json!({ "organization_id": acme, "contact_id": bob });
-    assert_eq!(world.post(&path, named).await.is_wrong_at(), "/contact_id");
+    assert_eq!(world.post(&path, named).await.wrong_at(), "/contact_id");
     let made = world.post(&path, json!({ "organization_id": acme, "title": "Analyst" })).await.is(201);
     assert_eq!((&made["contact_id"], &made["is_current"]), (&json!(ada), &json!(true)));
     let item = format!("{path}/{}", made["id"].as_str().unwrap());
@@ -78,6 +78,17 @@ async fn affiliations_belong_to_a_contact(world: World) {
     world.delete(&elsewhere).await.refuses(404, "not_found");
     world.delete(&item).await.is(204);
     assert_eq!(world.list(&path, "id").await, Vec::<Value>::new());
+
+    // What ended has a history, below what it belonged to.
+    assert_eq!(world.list(&format!("{item}/history"), "version").await, [json!(3), json!(2), json!(1)]);
+    let fields = world.list(&format!("{item}/timeline?fields=is_current"), "to").await;
+    assert_eq!(fields[..2], [json!(true), json!(false)]);
+    world.get(&format!("{elsewhere}/history")).await.refuses(404, "not_found");
+    world.delete(&format!("{elsewhere}?purge=true")).await.refuses(404, "not_found");
+    let narrow = world.ask("DELETE", &format!("{item}?purge=true")).by("contacts:write");
+    narrow.send().await.refuses(403, "forbidden");
+    world.delete(&format!("{item}?purge=true")).await.is(204);
+    world.get(&format!("{item}/history")).await.refuses(404, "not_found");
 }
 
 async fn relationships_are_read_from_both_ends(world: World) {
@@ -136,16 +147,16 @@ async fn contacts_are_merged_and_parted(world: World) {
     let then = world.get(&format!("/contacts/{other}?as_of={before}")).await.is(200);
     assert_eq!(then["display_name"], "A. L.");
     let unmerge = format!("/contacts/{ada}/unmerge");
-    assert_eq!(world.post(&unmerge, json!({})).await.is_wrong_at(), "/source_id");
+    assert_eq!(world.post(&unmerge, json!({})).await.wrong_at(), "/source_id");
     assert_eq!(world.post(&unmerge, json!({ "source_id": other })).await.is(200)["id"], other.as_str());
     world.post(&unmerge, json!({ "source_id": other })).await.refuses(409, "conflict");
-    let twice = world.post(&format!("/contacts/{ada}/merge"), json!({ "source_ids": "x" })).await.is_wrong_at();
+    let twice = world.post(&format!("/contacts/{ada}/merge"), json!({ "source_ids": "x" })).await.wrong_at();
     assert_eq!(twice, "/source_ids");
 }
 
 async fn proposals_are_decided(world: World) {
     assert_eq!(world.get("/merge-proposals?status=pending").await.is(200)["data"], json!([]));
-    assert_eq!(world.get("/merge-proposals?status=perhaps").await.is_wrong_at(), "/status");
+    assert_eq!(world.get("/merge-proposals?status=perhaps").await.wrong_at(), "/status");
     world.ask("POST", "/merge-proposals").json(&json!({})).send().await.refuses(405, "method_not_allowed");
     let (ada, other) = (ada(&world).await, world.create("/contacts", json!({ "display_name": "A. L." })).await);
     let id = world.propose(&[&ada, &other]).await;
@@ -181,7 +192,7 @@ async fn files_come_and_go(world: World) {
     assert_eq!(file.text.lines().count(), 4, "{}", file.text);
     let cards = world.get("/contacts/export?format=jscontact").await.is(200);
     assert_eq!(cards.as_array().unwrap().len(), 3);
-    assert_eq!(world.get("/contacts/export?format=pdf").await.is_wrong_at(), "/format");
+    assert_eq!(world.get("/contacts/export?format=pdf").await.wrong_at(), "/format");
 }
 
 async fn a_search_finds_the_best_first(world: World) {

@@ -92,7 +92,7 @@ async fn a_body_is_what_it_says(world: World) {
         (json!({ "display_name": "a\u{0}b" }), "/display_name"),
         (json!({ "display_name": "Ada", "channels": [{ "type": "email", "value": "?" }] }), "/channels/0/value"),
     ] {
-        assert_eq!(world.post("/contacts", body.clone()).await.is_wrong_at(), pointer, "{body}");
+        assert_eq!(world.post("/contacts", body.clone()).await.wrong_at(), pointer, "{body}");
     }
     let id = world.create("/contacts", json!({ "display_name": "Ada" })).await;
     let patch = |media_type: &'static str| {
@@ -119,10 +119,11 @@ async fn a_query_string_is_read_strictly(world: World) {
         ("tag=%00", "/tag"),
         ("valid_from=2026-01-01T00:00:00Z", "/valid_from"),
     ] {
-        assert_eq!(world.get(&format!("/contacts?{query}")).await.is_wrong_at(), pointer, "{query}");
+        assert_eq!(world.get(&format!("/contacts?{query}")).await.wrong_at(), pointer, "{query}");
     }
+    world.get("/tasks/by-identifier/%00").await.refuses(400, "invalid_request");
     let reply = world.ask("POST", "/contacts?as_of=2026-01-01T00:00:00Z").json(&json!({ "display_name": "Ada" }));
-    assert_eq!(reply.send().await.is_wrong_at(), "/as_of");
+    assert_eq!(reply.send().await.wrong_at(), "/as_of");
 }
 
 async fn pages_lead_on(world: World) {

@@ -45,7 +45,7 @@ async fn a_deal_goes_through_stages(world: World) {
 
     let moved = world.post(&format!("{path}/move"), json!({ "stage_id": won, "reason": "price" })).await.is(200);
     assert_eq!((&moved["won_reason"], moved["closed_at"].is_string()), (&json!("price"), true));
-    let wrong = world.post(&format!("{path}/move"), json!({ "stage_id": made["id"] })).await.is_wrong_at();
+    let wrong = world.post(&format!("{path}/move"), json!({ "stage_id": made["id"] })).await.wrong_at();
     assert_eq!(wrong, "/stage_id");
     let changes = world.list(&format!("{path}/history"), "to_stage_id").await;
     assert_eq!(changes, [json!(lead), json!(won)]);
@@ -66,7 +66,7 @@ async fn contacts_of_a_deal(world: World) {
     assert_eq!(reply.header("location"), format!("/api/v1{path}/{}", people[0]));
     assert_eq!(reply.is(201)["role"], "buyer");
     world.post(&path, json!({ "contact_id": people[0] })).await.refuses(409, "conflict");
-    assert_eq!(world.post(&path, json!({ "contact_id": deal })).await.is_wrong_at(), "/contact_id");
+    assert_eq!(world.post(&path, json!({ "contact_id": deal })).await.wrong_at(), "/contact_id");
     for person in &people[1..] {
         world.post(&path, json!({ "contact_id": person })).await.is(201);
     }

@@ -81,11 +81,11 @@ async fn the_past_is_read(world: World) {
     assert_eq!(first["has_more"], true);
     let diff = format!("{path}/diff?from={before}&to={now}");
     assert_eq!(world.get(&diff).await.is(200)["intermediate_versions"], 1);
-    assert_eq!(world.get(&format!("{path}/diff?from={before}")).await.is_wrong_at(), "/to");
+    assert_eq!(world.get(&format!("{path}/diff?from={before}")).await.wrong_at(), "/to");
     let timeline = world.get(&format!("{path}/timeline?fields=display_name")).await.is(200);
     let names: Vec<_> = timeline["data"].as_array().unwrap().iter().map(|entry| &entry["to"]).collect();
     assert_eq!(names, [&json!("Ada"), &json!("Ada King")]);
-    assert_eq!(world.get(&format!("{path}/history?as_of={before}")).await.is_wrong_at(), "/as_of");
+    assert_eq!(world.get(&format!("{path}/history?as_of={before}")).await.wrong_at(), "/as_of");
 }
 
 async fn what_is_another_tenants_is_not_there(world: World) {

@@ -12,5 +12,6 @@ mod entities;
 mod notes;
 mod openapi;
 mod tasks;
+mod tenants;
 mod trouble;
 mod world;

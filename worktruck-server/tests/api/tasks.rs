@@ -65,7 +65,7 @@ async fn dependencies_are_seen_from_both_tasks(world: World) {
     let theirs = format!("/tasks/{other}/dependencies");
     assert_eq!(world.list(&theirs, "type").await, [json!("blocked_by")]);
     world.post(&theirs, json!({ "task_id": one, "type": "blocks" })).await.refuses(409, "conflict");
-    assert_eq!(world.post(&path, json!({ "task_id": one, "type": "related" })).await.is_wrong_at(), "/task_id");
+    assert_eq!(world.post(&path, json!({ "task_id": one, "type": "related" })).await.wrong_at(), "/task_id");
     world.delete(&format!("{theirs}/{}", made["id"].as_str().unwrap())).await.is(204);
     assert_eq!(world.list(&path, "id").await, Vec::<Value>::new());
 }
@@ -97,5 +97,5 @@ async fn tasks_are_filtered(world: World) {
     assert_eq!(world.list("/tasks?due_after=2026-04-10", "title").await, [json!("Soon")]);
     assert_eq!(world.list("/tasks?sort=-priority&limit=1", "title").await, [json!("Late")]);
     assert_eq!(world.list("/tasks?q=soon", "title").await, [json!("Soon")]);
-    assert_eq!(world.get("/tasks?overdue=maybe").await.is_wrong_at(), "/overdue");
+    assert_eq!(world.get("/tasks?overdue=maybe").await.wrong_at(), "/overdue");
 }

@@ -215,7 +215,7 @@ impl Reply {
 
     /// Where its error is, if it is 400.
     #[track_caller]
-    pub(crate) fn is_wrong_at(self) -> String {
+    pub(crate) fn wrong_at(self) -> String {
         let error = self.refuses(400, "invalid_request");
         error["details"]["pointer"].as_str().unwrap_or("nowhere").to_owned()
     }

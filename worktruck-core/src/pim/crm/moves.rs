@@ -11,6 +11,7 @@ use crate::store::{Change, Changes, EntityKey, ListQuery, Require};
 use crate::temporal::{At, WriteOp};
 use crate::{EntityId, Error, Page, PageRequest, Result, Timestamp};
 
+use super::super::write::present;
 use super::super::{ByTime, Deleting, Filter, Operation, Record, Records, Stored, Writing, update};
 use super::pipelines::default_pipeline;
 use super::stages::first_stage;
@@ -32,6 +33,8 @@ pub async fn move_deal(
     stage_id: EntityId,
     reason: Option<&str>,
 ) -> Result<Changes> {
+    // Whoever asks for a deal that is not there is told that, whatever else is wrong.
+    present::<Deal>(operation, id, expected).await?;
     StageChange::check_reason(reason)?;
     let stage = referred::<Stage>(operation, "/stage_id", stage_id).await?;
     let patch = json!({ "pipeline_id": stage.data.pipeline_id, "stage_id": stage_id });
