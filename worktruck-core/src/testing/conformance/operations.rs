@@ -166,6 +166,7 @@ macro_rules! operation_scenarios {
                 task_is_labelled_once
                 label_changes_on_all_tasks
                 parts_of_a_project_are_its_own
+                part_is_reached_through_its_whole_only
                 deleted_section_is_taken_off_its_tasks
                 contact_is_a_member_once
                 comment_is_by_whoever_wrote_it

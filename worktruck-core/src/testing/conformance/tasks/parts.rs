@@ -195,3 +195,39 @@ pub async fn what_a_status_means_is_not_shown(stage: Stage) {
     }
     assert_eq!(tasks.update(task.id, body).await.unwrap(), done);
 }
+
+/// What belongs to something is made, found, changed, ended and erased through that only, and has its history there.
+pub async fn part_is_reached_through_its_whole_only(stage: Stage) {
+    let board = Board::new(&stage).await;
+    let (task, other) = (board.loose(json!({})).await.id, board.loose(json!({})).await.id);
+    let comments = board.desk.of::<Comment>();
+    let missing = |result| refusal(result).0 == ErrorKind::NotFound;
+    let made = comments.create_part(task, json!({ "body": "Soon" })).await.unwrap();
+    assert_eq!(made.data.task_id, task);
+    let elsewhere = comments.create_part(task, json!({ "body": "Soon", "task_id": other })).await;
+    assert_eq!(refusal(elsewhere), (ErrorKind::InvalidRequest, "/task_id".to_owned()));
+    assert!(missing(comments.create_part(made.id, json!({ "body": "Soon" })).await.map(drop)));
+    let then = moment(&board.desk);
+
+    for whole in [other, made.id] {
+        assert!(missing(comments.get_part(whole, made.id).await.map(drop)));
+        assert!(missing(comments.update_part_of(whole, made.id, json!({ "body": "No" })).await.map(drop)));
+        assert!(missing(comments.delete_part_of(whole, made.id).await));
+        assert!(missing(comments.was_part(whole, made.id).await));
+        assert!(missing(comments.purge_part_of(whole, made.id).await));
+    }
+    assert!(missing(comments.parts(made.id).await.map(drop)));
+    assert_eq!(comments.parts(other).await.unwrap().await.unwrap().data, []);
+    let stale = comments.clone().if_version(2).update_part_of(task, made.id, json!({ "body": "No" })).await;
+    assert_eq!(refusal(stale).0, ErrorKind::VersionMismatch);
+    let changed = comments.update_part_of(task, made.id, json!({ "body": "Now" })).await.unwrap();
+    assert_eq!(comments.get_part(task, made.id).await.unwrap(), changed);
+    assert_eq!(comments.parts(task).await.unwrap().await.unwrap().data, [changed]);
+    assert_eq!(comments.clone().as_of(then).get_part(task, made.id).await.unwrap().data.body, "Soon");
+
+    comments.delete_part_of(task, made.id).await.unwrap();
+    assert!(missing(comments.get_part(task, made.id).await.map(drop)));
+    comments.was_part(task, made.id).await.unwrap();
+    comments.purge_part_of(task, made.id).await.unwrap();
+    assert!(missing(comments.was_part(task, made.id).await));
+}
