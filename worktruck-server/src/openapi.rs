@@ -159,9 +159,14 @@ fn common(takes: &Takes) -> Vec<Value> {
 
 fn requests_body(route: &Route, requests: &mut SchemaGenerator) -> Option<Value> {
     let schema = (route.body)(requests)?;
-    let content: Map<String, Value> =
-        route.body_types.iter().map(|name| ((*name).to_owned(), json!({ "schema": schema }))).collect();
-    Some(json!({ "required": true, "content": content }))
+    Some(json!({ "required": true, "content": content(route.body_types, &schema) }))
+}
+
+/// The same schema for each media type. A file is text, unless its type says that it is JSON.
+fn content(types: &[&str], schema: &Value) -> Value {
+    let is_file = *schema == json!({ "type": "string" });
+    let of = |name: &str| if is_file && name.ends_with("+json") { json!({}) } else { schema.clone() };
+    types.iter().map(|name| ((*name).to_owned(), json!({ "schema": of(name) }))).collect::<Map<_, _>>().into()
 }
 
 fn header(about: &str) -> Value {
@@ -175,9 +180,7 @@ fn responses(route: &Route, answers: &mut SchemaGenerator) -> Value {
     }
     let mut success = json!({ "description": "Done.", "headers": headers });
     if let Some(schema) = (route.answer)(answers) {
-        let content: Map<String, Value> =
-            route.answer_types.iter().map(|name| ((*name).to_owned(), json!({ "schema": schema }))).collect();
-        success["content"] = content.into();
+        success["content"] = content(route.answer_types, &schema);
     }
     let mut all = json!({ (route.status.as_str()): success });
     for status in failures(route) {

@@ -9,7 +9,9 @@ use worktruck_core::entity::group::Group;
 use worktruck_core::entity::interaction::Interaction;
 use worktruck_core::entity::merge_proposal::MergeProposal;
 use worktruck_core::entity::relationship::Relationship;
-use worktruck_core::pim::contacts::{InteractionFilter, Merge, Part as PartOfContact, seen_from};
+use worktruck_core::pim::contacts::Part as PartOfContact;
+use worktruck_core::pim::contacts::{ContactFilter, ContactSort, InteractionFilter, InteractionSort, Merge, seen_from};
+use worktruck_core::pim::{ByTime, Nested as _};
 
 use crate::answer::{Added, Created, Many, Nothing, One, Plain};
 use crate::body::{Json, NewIn, Part, Patch};
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Routes {
         .delete("/contacts/{id}/tags/{name}", "Takes a tag from a contact.", untag)
         .parts::<Affiliation>("/contacts/{id}/affiliations", Called("an affiliation", "affiliations"))
         .list("/contacts/{id}/relationships", &format!("Lists {}.", relationships.1), related)
+        .sorted::<ByTime>()
         .post("/contacts/{id}/relationships", &format!("Adds {}.", relationships.0), relate)
         .get("/contacts/{id}/relationships/{part_id}", &format!("Reads {}.", relationships.0), relationship)
         .delete(
@@ -47,6 +50,7 @@ pub(crate) fn routes() -> Routes {
         )
         .part_travels::<Relationship>("/contacts/{id}/relationships/{part_id}")
         .list("/contacts/{id}/interactions", "Lists interactions with a contact.", interactions)
+        .sorted::<InteractionSort>()
         .post("/contacts/{id}/interactions", "Adds an interaction with a contact.", log)
         .reads::<Interaction>("/interactions/{id}", INTERACTION)
         .updates::<Interaction>("/interactions/{id}", INTERACTION)
@@ -54,6 +58,7 @@ pub(crate) fn routes() -> Routes {
         .travels::<Interaction>("/interactions/{id}", "history")
         .entity::<Group>("/groups", Called("a group", "groups"))
         .list("/groups/{id}/members", "Lists the contacts in a group.", members)
+        .sorted::<ContactSort>()
         .put("/groups/{id}/members/{contact_id}", "Puts a contact into a group.", add_member)
         .delete("/groups/{id}/members/{contact_id}", "Takes a contact out of a group.", remove_member)
         .lists::<MergeProposal>("/merge-proposals", PROPOSAL)
@@ -136,8 +141,10 @@ async fn untag(call: Call) -> Result<Nothing, Failure> {
 }
 
 async fn related(call: Call) -> Result<Many<Relationship>, Failure> {
-    let page = call.records::<Contact>().relationships(call.id()?, call.page()?).await?;
-    shown(&call.records(), page).await
+    let records = call.records::<Relationship>();
+    let contact = call.records::<Contact>().get(call.id()?).await?.id;
+    let page = call.ordered(records.list(Relationship::of(contact)))?.await?;
+    shown(&records, page.map(|relationship| seen_from(relationship, contact))).await
 }
 
 async fn relate(call: Call<(), NewIn<Relationship>>) -> Result<Created<Relationship>, Failure> {
@@ -167,8 +174,11 @@ async fn log(call: Call<(), crate::body::New<Interaction>>) -> Result<Created<In
 }
 
 async fn members(call: Call) -> Result<Many<Contact>, Failure> {
-    let page = call.records::<Group>().members(call.id()?, call.page()?).await?;
-    shown(&call.records(), page).await
+    let (records, group) = (call.records::<Contact>(), call.id()?);
+    call.records::<Group>().get(group).await?;
+    let filter = ContactFilter { group_id: Some(group), ..ContactFilter::default() };
+    let page = call.ordered(records.list(filter))?.await?;
+    shown(&records, page).await
 }
 
 async fn add_member(call: Call) -> Result<Nothing, Failure> {

@@ -14,6 +14,7 @@ use worktruck_core::entity::section::Section;
 use worktruck_core::entity::task::Task;
 use worktruck_core::entity::task_link::TaskLink;
 use worktruck_core::entity::task_status::TaskStatus;
+use worktruck_core::pim::tasks::{TaskFilter, TaskSort};
 
 use crate::answer::{Created, Many, Nothing, One};
 use crate::body::Json;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Routes {
         .entity::<Task>("/tasks", Called("a task", "tasks"))
         .get("/tasks/by-identifier/{identifier}", "Finds a task by its identifier.", by_identifier)
         .list("/tasks/{id}/subtasks", "Lists the parts of a task.", subtasks)
+        .sorted::<TaskSort>()
         .post("/tasks/{id}/complete", "Completes a task.", complete)
         .post("/tasks/{id}/reopen", "Opens a task again.", reopen)
         .list("/tasks/{id}/dependencies", "Lists the dependencies of a task.", dependencies)
@@ -51,8 +53,10 @@ async fn by_identifier(call: Call) -> Result<One<Task>, Failure> {
 }
 
 async fn subtasks(call: Call) -> Result<Many<Task>, Failure> {
-    let page = call.records::<Task>().subtasks(call.id()?, call.page()?).await?;
-    shown(&call.records(), page).await
+    let (records, task) = (call.records::<Task>(), call.id()?);
+    records.get(task).await?;
+    let page = call.ordered(records.list(TaskFilter { parent_id: Some(task), ..TaskFilter::default() }))?.await?;
+    shown(&records, page).await
 }
 
 async fn complete(call: Call) -> Result<One<Task>, Failure> {

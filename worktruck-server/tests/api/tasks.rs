@@ -73,7 +73,10 @@ async fn dependencies_are_seen_from_both_tasks(world: World) {
 async fn what_belongs_to_a_task(world: World) {
     let id = world.create("/tasks", json!({ "title": "A" })).await;
     let child = world.create("/tasks", json!({ "title": "B", "parent_id": id })).await;
-    assert_eq!(world.list(&format!("/tasks/{id}/subtasks"), "id").await, [json!(child)]);
+    world.create("/tasks", json!({ "title": "A", "parent_id": id, "priority": 4 })).await;
+    let subtasks = format!("/tasks/{id}/subtasks");
+    assert_eq!(world.list(&format!("{subtasks}?sort=-priority"), "title").await, [json!("A"), json!("B")]);
+    assert_eq!(world.list(&format!("{subtasks}?limit=1"), "id").await, [json!(child)]);
     world.patch(&format!("/tasks/{id}"), json!({ "parent_id": child })).await.refuses(409, "conflict");
     let comments = format!("/tasks/{id}/comments");
     let comment = world.create(&comments, json!({ "body": "Soon" })).await;
