@@ -63,11 +63,13 @@ made_of! {
     NewOf<T: Shown> "Create" |object, _| {
         T::INNER_FIELDS.iter().for_each(|name| leave_out(object, name));
         require(object, T::NEEDS);
+        object.insert("examples".to_owned(), json!([T::example()]));
     };
     /// The body of a new entity that belongs to another, which it does not name.
     NewInOf<T: NestedShown> "Create" |object, _| {
         require(object, T::NEEDS);
         leave_out(object, T::WHOLE);
+        object.insert("examples".to_owned(), json!([T::example()]));
     };
     /// The body of a new part of an entity.
     PartOf<T: Any> "Create" |object, _| leave_out(object, "id");

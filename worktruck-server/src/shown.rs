@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde_json::Value;
+use serde_json::{Value, json};
 use worktruck_core::entity::affiliation::Affiliation;
 use worktruck_core::entity::attachment::Attachment;
 use worktruck_core::entity::attendee::Attendee;
@@ -49,6 +49,9 @@ pub(crate) trait Shown: Record<Filter: JsonSchema, Sort: JsonSchema> + JsonSchem
     /// Whether a search shows what of its text matches.
     const HAS_SNIPPET: bool = false;
 
+    /// A new one, for the description.
+    fn example() -> Value;
+
     /// The entity with what a single read adds, and its version.
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let stored = records.get(id).await?;
@@ -62,46 +65,63 @@ pub(crate) trait Shown: Record<Filter: JsonSchema, Sort: JsonSchema> + JsonSchem
     }
 }
 
-/// The kinds to which answers add nothing.
+/// The kinds to which answers add nothing: what a new one must have, and one for the description.
 macro_rules! plain {
-    ($($entity:ident $needs:tt,)*) => {
+    ($($entity:ident $needs:tt $example:tt,)*) => {
         $(impl Shown for $entity {
             const NEEDS: &'static [&'static str] = &$needs;
+
+            fn example() -> Value {
+                json!($example)
+            }
         })*
     };
 }
 
 plain! {
-    Affiliation ["organization_id"],
-    Attachment ["url"],
-    Attendee ["email"],
-    Calendar ["name"],
-    Comment ["body"],
-    EventLink ["entity_type", "entity_id"],
-    Group ["name"],
-    Interaction ["type", "occurred_at", "summary", "contact_ids"],
-    Label ["name"],
-    MergeProposal ["contact_ids", "survivor_id", "score", "reasons"],
-    Milestone ["name"],
-    NoteLink ["target_type", "target_id"],
-    NoteTag ["name"],
-    Pipeline ["name"],
-    ProjectMember ["contact_id", "role"],
-    Relationship ["related_contact_id", "type"],
-    Section ["name"],
-    Stage ["name"],
-    StageChange ["to_stage_id"],
-    TaskLink ["url"],
-    TaskStatus ["name", "category"],
+    Affiliation ["organization_id"] { "organization_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d", "title": "Analyst", "start_date": "2026-04-01" },
+    Attachment ["url"] { "url": "https://example.org/plan.pdf", "name": "Plan", "media_type": "application/pdf" },
+    Attendee ["email"] { "email": "ada@example.org", "display_name": "Ada Lovelace" },
+    Calendar ["name"] { "name": "Work", "timezone": "Europe/Berlin" },
+    Comment ["body"] { "body": "The drawings are done." },
+    EventLink ["entity_type", "entity_id"] { "entity_type": "deal", "entity_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d" },
+    Group ["name"] { "name": "Analysts", "description": "Who reads the figures" },
+    Interaction ["type", "occurred_at", "summary", "contact_ids"] {
+        "type": "call", "occurred_at": "2026-04-14T08:00:00Z", "summary": "Spoke of the roof", "contact_ids": ["0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d"],
+    },
+    Label ["name"] { "name": "home", "color": "#aa0000" },
+    MergeProposal ["contact_ids", "survivor_id", "score", "reasons"] { "contact_ids": ["0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d"], "survivor_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d", "score": 0.9, "reasons": ["one address"] },
+    Milestone ["name"] { "name": "Beta", "due_date": "2026-06-01" },
+    NoteLink ["target_type", "target_id"] { "target_type": "deal", "target_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d" },
+    NoteTag ["name"] { "name": "looms", "color": "#00aa00" },
+    Pipeline ["name"] { "name": "Sales", "currency": "EUR" },
+    ProjectMember ["contact_id", "role"] { "contact_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d", "role": "lead" },
+    Relationship ["related_contact_id", "type"] { "related_contact_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d", "type": "works_with" },
+    Section ["name"] { "name": "This week" },
+    Stage ["name"] { "name": "Lead", "stage_type": "open", "probability": 0.1 },
+    StageChange ["to_stage_id"] { "to_stage_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d" },
+    TaskLink ["url"] { "url": "https://example.org/drawings", "title": "Drawings" },
+    TaskStatus ["name", "category"] { "name": "Review", "category": "in_progress" },
 }
 
 impl Shown for Contact {
     const NEEDS: &'static [&'static str] = &["display_name"];
+
+    fn example() -> Value {
+        json!({
+            "display_name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace",
+            "channels": [{ "type": "email", "value": "ada@example.org", "is_primary": true }], "tags": ["vip"],
+        })
+    }
     const IS_SEARCHED: bool = true;
 }
 
 impl Shown for Task {
     const NEEDS: &'static [&'static str] = &["title"];
+
+    fn example() -> Value {
+        json!({ "title": "Send the offer", "due_date": "2026-04-20", "priority": 3, "labels": ["sales"] })
+    }
     const IS_SEARCHED: bool = true;
 }
 
@@ -109,6 +129,10 @@ impl Shown for Task {
 impl Shown for Deal {
     const NEEDS: &'static [&'static str] = &["name"];
     const IS_SEARCHED: bool = true;
+
+    fn example() -> Value {
+        json!({ "name": "New roof", "amount": "15000.00", "currency": "EUR", "expected_close_date": "2026-06-30" })
+    }
 
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;
@@ -120,6 +144,13 @@ impl Shown for Deal {
 impl Shown for Event {
     const NEEDS: &'static [&'static str] = &["calendar_id", "title"];
     const IS_SEARCHED: bool = true;
+
+    fn example() -> Value {
+        json!({
+            "calendar_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d", "title": "Standup", "timezone": "Europe/Berlin",
+            "start_at": "2026-04-14T07:00:00Z", "end_at": "2026-04-14T07:15:00Z", "rrule": "FREQ=DAILY",
+        })
+    }
 
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;
@@ -133,6 +164,10 @@ impl Shown for Note {
     const IS_SEARCHED: bool = true;
     const HAS_SNIPPET: bool = true;
 
+    fn example() -> Value {
+        json!({ "title": "Engine", "body": "See [[Plan]] first.", "tags": ["looms"] })
+    }
+
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;
         Ok((to_value(&detail)?, detail.note.version()))
@@ -142,6 +177,10 @@ impl Shown for Note {
 #[async_trait]
 impl Shown for Notebook {
     const NEEDS: &'static [&'static str] = &["name"];
+
+    fn example() -> Value {
+        json!({ "name": "Diary" })
+    }
 
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;
@@ -156,6 +195,10 @@ impl Shown for Notebook {
 #[async_trait]
 impl Shown for Project {
     const NEEDS: &'static [&'static str] = &["identifier", "name"];
+
+    fn example() -> Value {
+        json!({ "identifier": "API", "name": "Interface", "status": "active" })
+    }
 
     async fn single(records: &Records<Self>, id: EntityId) -> Result<(Value, u64), Failure> {
         let detail = records.detail(id).await?;

@@ -1,6 +1,6 @@
 //! The document, and what can be asked of every operation in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::world::{World, on_every_store};
 on_every_store! {
     every_operation_asks_who_asks_and_for_its_scope,
     every_operation_knows_its_parameters_only,
+    every_example_is_accepted,
 }
 
 /// Each operation: its method, its path with ids of nothing, and itself.
@@ -58,6 +59,56 @@ async fn every_operation_knows_its_parameters_only(world: World) {
         let reply = world.ask(&method, &format!("{path}?nonsense=1")).text(media_type, "{}").send().await;
         assert_eq!(reply.wrong_at(), "/nonsense", "{method} {path}");
     }
+}
+
+/// The id that stands in examples for that of something else.
+const SOMETHING: &str = "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d";
+
+async fn every_example_is_accepted(world: World) {
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    let example = |name: &str| schemas[&format!("{name}Create")]["examples"][0].clone();
+    let mut left: BTreeSet<&String> =
+        schemas.iter().filter(|(_, it)| it.get("examples").is_some()).map(|(name, _)| name).collect();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    let acme = world.create("/contacts", json!({ "display_name": "Acme", "kind": "organization" })).await;
+    for (name, path, refers_to) in [
+        ("Contact", "/contacts", ""),
+        ("Group", "/groups", ""),
+        ("Pipeline", "/pipelines", ""),
+        ("Stage", "/pipelines/Pipeline/stages", ""),
+        ("Deal", "/deals", ""),
+        ("Project", "/projects", ""),
+        ("TaskStatus", "/projects/Project/statuses", ""),
+        ("Section", "/projects/Project/sections", ""),
+        ("Milestone", "/projects/Project/milestones", ""),
+        ("ProjectMember", "/projects/Project/members", "Contact"),
+        ("Task", "/tasks", ""),
+        ("Comment", "/tasks/Task/comments", ""),
+        ("TaskLink", "/tasks/Task/links", ""),
+        ("Label", "/labels", ""),
+        ("Calendar", "/calendars", ""),
+        ("Event", "/events", "Calendar"),
+        ("Attendee", "/events/Event/attendees", ""),
+        ("EventLink", "/events/Event/links", "Deal"),
+        ("Notebook", "/notebooks", ""),
+        ("Note", "/notes", ""),
+        ("NoteLink", "/notes/Note/links", "Deal"),
+        ("Attachment", "/notes/Note/attachments", ""),
+        ("NoteTag", "/note-tags", ""),
+        ("Affiliation", "/contacts/Contact/affiliations", "Acme"),
+        ("Relationship", "/contacts/Contact/relationships", "Acme"),
+        ("Interaction", "/contacts/Contact/interactions", "Contact"),
+    ] {
+        let whole = path.split('/').nth(2).and_then(|whole| ids.get(whole));
+        let path = path.split('/').map(|part| ids.get(part).map_or(part, String::as_str)).collect::<Vec<_>>().join("/");
+        assert!(whole.is_some() || path.matches('/').count() == 1, "{path}");
+        let other = if refers_to == "Acme" { Some(&acme) } else { ids.get(refers_to) };
+        let body = example(name).to_string().replace(SOMETHING, other.map_or("", String::as_str));
+        let made = world.ask("POST", &path).text("application/json", &body).send().await.is(201);
+        ids.insert(name, made["id"].as_str().unwrap().to_owned());
+        left.remove(&format!("{name}Create"));
+    }
+    assert_eq!(left, BTreeSet::new(), "every example is tried");
 }
 
 #[test]
