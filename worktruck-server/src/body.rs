@@ -117,6 +117,22 @@ impl<P: Nested + Shown> Body for NewIn<P> {
     }
 }
 
+/// A JSON merge patch of an entity that belongs to another, and stays with it.
+#[derive(Debug)]
+pub(crate) struct PatchIn<P>(pub(crate) Value, PhantomData<fn() -> P>);
+
+impl<P: Nested + Shown> Body for PatchIn<P> {
+    const TYPES: &'static [&'static str] = &[MERGE_PATCH, JSON];
+
+    fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
+        Ok(Self(from_bytes(&bytes)?, PhantomData))
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
+        Some(generator.subschema_for::<schema::PatchInOf<P>>().into())
+    }
+}
+
 /// The JSON of a new part of an entity, in which its id is left out.
 #[derive(Debug)]
 pub(crate) struct Part<T>(pub(crate) Value, PhantomData<fn() -> T>);

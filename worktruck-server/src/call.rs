@@ -11,7 +11,7 @@ use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, EntityId, Error, ItemId, Page, PageRequest, Timestamp};
 
 use crate::query::Pairs;
-use crate::takes::Takes;
+use crate::takes::{Expected, Takes};
 use crate::{Failure, Principal, Scope, Service};
 
 /// The longest reason for a write, in characters.
@@ -84,7 +84,7 @@ impl Common {
 pub(crate) struct Said {
     pub(crate) request_id: String,
     reason: Option<String>,
-    if_match: Option<u64>,
+    if_match: Option<Expected>,
 }
 
 impl Said {
@@ -98,14 +98,13 @@ impl Said {
         });
         let if_match = headers.get(header::IF_MATCH).and_then(|value| {
             let text = value.to_str().unwrap_or_default().trim();
-            // What is no version of ours is none that the entity may be at.
-            (text != "*").then(|| version(text).unwrap_or(0))
+            (text != "*").then(|| version(text).map_or(Expected::Nothing, Expected::Version))
         });
         Ok(Self { request_id, reason: reason.transpose()?, if_match })
     }
 
-    pub(crate) const fn has_if_match(&self) -> bool {
-        self.if_match.is_some()
+    pub(crate) const fn expected(&self) -> Option<Expected> {
+        self.if_match
     }
 }
 
@@ -159,7 +158,9 @@ impl<Q, B> Call<Q, B> {
             records = records.valid_to(to);
         }
         match said.if_match {
-            Some(version) => records.if_version(version),
+            Some(Expected::Version(version)) => records.if_version(version),
+            // Versions are counted from 1.
+            Some(Expected::Nothing) => records.if_version(0),
             None => records,
         }
     }

@@ -6,7 +6,7 @@ use worktruck_core::pim::{Difference, FieldEntry, HistoryEntry, Nested, Records,
 use worktruck_core::{EntityId, Page, Timestamp};
 
 use crate::answer::{Created, Many, Nothing, One, Pages, Plain, Versions};
-use crate::body::{New, NewIn, Patch};
+use crate::body::{New, NewIn, Patch, PatchIn};
 use crate::call::Call;
 use crate::route::Routes;
 use crate::shown::Shown;
@@ -185,7 +185,7 @@ async fn read_part<P: Nested + Shown>(call: Call) -> Result<One<P>, Failure> {
     written(&records, stored).await
 }
 
-async fn update_part<P: Nested + Shown>(call: Call<(), Patch<P>>) -> Result<One<P>, Failure> {
+async fn update_part<P: Nested + Shown>(call: Call<(), PatchIn<P>>) -> Result<One<P>, Failure> {
     let (records, whole, part) = (call.records::<P>(), call.id()?, call.named("part_id")?);
     let stored = records.update_part_of(whole, part, call.body.0).await?;
     written(&records, stored).await

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use worktruck_core::{Error, ErrorKind};
 
+use crate::takes::Expected;
+
 /// An answer that says what went wrong: `{"error":{"code","message","details"?}}` with its status.
 #[derive(Clone, Debug)]
 pub struct Failure(Box<Inner>);
@@ -110,12 +112,19 @@ impl Failure {
         Self::internal().into_response()
     }
 
-    /// A failed expectation of a version that the request did not have: others wrote all the while.
-    pub(crate) fn unexpected_version(self, has_if_match: bool) -> Self {
-        if has_if_match || self.0.code != ErrorKind::VersionMismatch.as_str() {
+    /// A failed expectation of a version, as whoever asked has said it.
+    pub(crate) fn of_version(self, expected: Option<Expected>) -> Self {
+        if self.0.code != ErrorKind::VersionMismatch.as_str() {
             return self;
         }
-        Self::new(StatusCode::CONFLICT, "conflict", "others are writing to it; try again")
+        match expected {
+            Some(Expected::Version(_)) => self,
+            Some(Expected::Nothing) => {
+                let message = "If-Match is no ETag of this API, which is a version in quotes, such as \"3\"";
+                Self::new(self.0.status, self.0.code, message)
+            }
+            None => Self::new(StatusCode::CONFLICT, "conflict", "others are writing to it; try again"),
+        }
     }
 }
 

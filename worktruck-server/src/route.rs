@@ -195,9 +195,9 @@ impl Routes {
                 let Asked { context, pairs, known, media_type, bytes } = asked;
                 let query = pairs.rest(&known)?;
                 let body = B::read(&media_type, bytes)?;
-                let has_if_match = context.said.has_if_match();
+                let expected = context.said.expected();
                 let answer = run.answer(Call { query, body, context }).await;
-                answer.map_err(|failure| failure.unexpected_version(has_if_match))?.respond()
+                answer.map_err(|failure| failure.of_version(expected))?.respond()
             })
         };
         self.routes.push(Route {

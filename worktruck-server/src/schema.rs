@@ -74,7 +74,15 @@ made_of! {
     /// The body of a new part of an entity.
     PartOf<T: Any> "Create" |object, _| leave_out(object, "id");
     /// A JSON merge patch.
-    PatchOf<T: Any> "Patch" |object, _| patch(object);
+    PatchOf<T: Any> "Patch" |object, _| {
+        leave_out(object, "id");
+        patch(object);
+    };
+    /// A JSON merge patch of what belongs to another, and stays with it.
+    PatchInOf<T: NestedShown> "Patch" |object, _| {
+        leave_out(object, T::WHOLE);
+        patch(object);
+    };
 }
 
 /// What belongs to another entity and is shown.
@@ -190,9 +198,15 @@ fn add_members(object: &mut Map<String, Value>, entity: &str, generator: &mut Sc
     object.remove("additionalProperties");
 }
 
-/// Says which members must be there, and no others.
+/// Says which members must be there, and no others. A text that must be there says something.
 fn require(object: &mut Map<String, Value>, names: &[&str]) {
     object.insert("required".to_owned(), json!(names));
+    for (name, schema) in properties(object).into_iter().flatten() {
+        let is_text = schema["type"] == "string" && schema.get("format").is_none();
+        if let Some(schema) = schema.as_object_mut().filter(|_| is_text && names.contains(&name.as_str())) {
+            schema.insert("minLength".to_owned(), json!(1));
+        }
+    }
 }
 
 fn leave_out(object: &mut Map<String, Value>, name: &str) {
@@ -204,11 +218,14 @@ fn leave_out(object: &mut Map<String, Value>, name: &str) {
     }
 }
 
-/// Lets every member be left out or taken away.
+/// Lets every member be left out, and taken away if there may be none.
 fn patch(object: &mut Map<String, Value>) {
-    object.remove("required");
-    for (_, schema) in properties(object).into_iter().flatten() {
-        let own = schema.take();
-        *schema = json!({ "anyOf": [own, { "type": "null" }] });
+    let needed = object.remove("required").unwrap_or_default();
+    let needed = needed.as_array().map_or(&[][..], Vec::as_slice);
+    for (name, schema) in properties(object).into_iter().flatten() {
+        if !needed.contains(&json!(name)) {
+            let own = schema.take();
+            *schema = json!({ "anyOf": [own, { "type": "null" }] });
+        }
     }
 }

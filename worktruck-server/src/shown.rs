@@ -86,7 +86,7 @@ plain! {
     Comment ["body"] { "body": "The drawings are done." },
     EventLink ["entity_type", "entity_id"] { "entity_type": "deal", "entity_id": "0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d" },
     Group ["name"] { "name": "Analysts", "description": "Who reads the figures" },
-    Interaction ["type", "occurred_at", "summary", "contact_ids"] {
+    Interaction ["type", "occurred_at", "summary"] {
         "type": "call", "occurred_at": "2026-04-14T08:00:00Z", "summary": "Spoke of the roof", "contact_ids": ["0194a8b3-7e5a-77c1-9d0f-7c1a2f3b4c5d"],
     },
     Label ["name"] { "name": "home", "color": "#aa0000" },

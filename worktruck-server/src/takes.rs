@@ -19,3 +19,12 @@ pub(crate) struct Takes {
 pub(crate) fn is_id(name: &str) -> bool {
     name == "id" || name.ends_with("_id")
 }
+
+/// What `If-Match` asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Expected {
+    /// This version.
+    Version(u64),
+    /// Something that is no version of ours, so that nothing is at it.
+    Nothing,
+}

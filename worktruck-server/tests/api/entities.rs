@@ -40,7 +40,8 @@ async fn a_version_is_expected(world: World) {
     let path = format!("/contacts/{id}");
     let patch = |tag: &str| world.ask("PATCH", &path).header("if-match", tag).json(&json!({ "bio": "x" })).send();
     for tag in ["\"2\"", "W/\"1\"", "1", "\"one\""] {
-        patch(tag).await.refuses(412, "version_mismatch");
+        let error = patch(tag).await.refuses(412, "version_mismatch");
+        assert_eq!(error.get("details").is_some(), tag == "\"2\"", "{error}");
     }
     patch("\"1\"").await.is(200);
     let error = patch("\"1\"").await.refuses(412, "version_mismatch");

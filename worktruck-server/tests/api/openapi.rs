@@ -162,6 +162,12 @@ fn requests_and_answers_have_the_schemas_of_their_entity() {
     assert!(read["display_name"]["description"].as_str().unwrap().starts_with("The name to show"));
     let stage = &schemas["StageCreate"];
     assert!(stage["properties"].get("pipeline_id").is_none(), "the path names it");
+    assert_eq!(create["properties"]["display_name"]["minLength"], 1);
+    let patch = &schemas["StagePatch"];
+    assert!(patch.get("required").is_none() && patch["properties"].get("pipeline_id").is_none());
+    assert_eq!(patch["properties"]["position"]["anyOf"][1], json!({ "type": "null" }));
+    assert!(schemas["ChannelPatch"]["properties"].get("id").is_none());
+    assert!(schemas["ChannelPatch"]["properties"]["value"].get("anyOf").is_none(), "there is always one");
     let task = &schemas["Task"]["properties"];
     assert!(task.get("status_category").is_none(), "nobody is shown it");
     let answered = &DOCUMENT["paths"]["/api/v1/contacts"]["post"]["responses"]["201"];
