@@ -2,11 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use worktruck_core::pim::{Difference, FieldEntry, HistoryEntry, Nested, Records, Stored};
+use worktruck_core::pim::{Difference, FieldEntry, HistoryEntry, Records, Stored};
 use worktruck_core::{EntityId, Page, Timestamp};
 
 use crate::answer::{Created, Many, Nothing, One, Pages, Plain, Versions};
-use crate::body::{New, NewIn, Patch, PatchIn};
+use crate::body::{New, Patch};
 use crate::call::Call;
 use crate::route::Routes;
 use crate::shown::Shown;
@@ -57,34 +57,6 @@ impl Routes {
             .page(&format!("{item}/timeline"), "Lists the changes of fields, oldest first.", |call| {
                 timeline::<E>(call, "id")
             })
-    }
-
-    /// All that an entity has that belongs to another, which the path names first.
-    pub(crate) fn parts<P: Nested + Shown>(self, path: &str, called: Called) -> Self {
-        self.part_lists::<P>(path, called).part_changes::<P>(path, called)
-    }
-
-    /// To list, create, read and delete what belongs to another, and its history.
-    pub(crate) fn part_lists<P: Nested + Shown>(self, path: &str, Called(one, many): Called) -> Self {
-        let item = format!("{path}/{{part_id}}");
-        self.list(path, &format!("Lists {many}."), parts::<P>)
-            .sorted::<P::Sort>()
-            .post(path, &format!("Adds {one}."), create_part::<P>)
-            .get(&item, &format!("Reads {one}."), read_part::<P>)
-            .delete(&item, &format!("Deletes {one}, or erases it."), delete_part::<P>)
-            .part_travels::<P>(&item)
-    }
-
-    /// What was known of something that belongs to another, and when.
-    pub(crate) fn part_travels<P: Nested + Shown>(self, item: &str) -> Self {
-        self.page(&format!("{item}/history"), "Lists the versions, newest first.", part_versions::<P>)
-            .plain(&format!("{item}/diff"), "Compares two moments.", part_difference::<P>)
-            .page(&format!("{item}/timeline"), "Lists the changes of fields, oldest first.", part_timeline::<P>)
-    }
-
-    /// To change what belongs to another.
-    pub(crate) fn part_changes<P: Nested + Shown>(self, path: &str, Called(one, _): Called) -> Self {
-        self.patch(&format!("{path}/{{part_id}}"), &format!("Changes {one} by a merge patch."), update_part::<P>)
     }
 }
 
@@ -149,7 +121,7 @@ async fn update<E: Shown>(call: Call<(), Patch<E>>) -> Result<One<E>, Failure> {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Deletion {
     /// Whether every version is erased; needs the scope `admin:write`.
-    purge: bool,
+    pub(crate) purge: bool,
 }
 
 async fn delete<E: Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
@@ -164,41 +136,6 @@ async fn delete<E: Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
 pub(crate) async fn erase<E: Shown, Q, B>(call: &Call<Q, B>) -> Result<Nothing, Failure> {
     call.require(Scope::new(Domain::Admin, Action::Write))?;
     call.records::<E>().purge(call.id()?).await?;
-    Ok(Nothing)
-}
-
-async fn parts<P: Nested + Shown>(call: Call) -> Result<Many<P>, Failure> {
-    let records = call.records::<P>();
-    let page = call.ordered(records.parts(call.id()?).await?)?.await?;
-    shown(&records, page).await
-}
-
-async fn create_part<P: Nested + Shown>(call: Call<(), NewIn<P>>) -> Result<Created<P>, Failure> {
-    let (records, whole, place) = (call.records::<P>(), call.id()?, call.context.place.clone());
-    let stored = records.create_part(whole, call.body.0).await?;
-    Ok(Created::at(&place, stored.id, written(&records, stored).await?))
-}
-
-async fn read_part<P: Nested + Shown>(call: Call) -> Result<One<P>, Failure> {
-    let records = call.records::<P>();
-    let stored = records.get_part(call.id()?, call.named("part_id")?).await?;
-    written(&records, stored).await
-}
-
-async fn update_part<P: Nested + Shown>(call: Call<(), PatchIn<P>>) -> Result<One<P>, Failure> {
-    let (records, whole, part) = (call.records::<P>(), call.id()?, call.named("part_id")?);
-    let stored = records.update_part_of(whole, part, call.body.0).await?;
-    written(&records, stored).await
-}
-
-pub(crate) async fn delete_part<P: Nested + Shown>(call: Call<Deletion>) -> Result<Nothing, Failure> {
-    let (records, whole, part) = (call.records::<P>(), call.id()?, call.named("part_id")?);
-    if call.query.purge {
-        call.require(Scope::new(Domain::Admin, Action::Write))?;
-        records.purge_part_of(whole, part).await?;
-    } else {
-        records.delete_part_of(whole, part).await?;
-    }
     Ok(Nothing)
 }
 
@@ -234,43 +171,22 @@ pub(crate) struct TimelineOf {
     fields: Option<String>,
 }
 
-async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Versions<E>, Failure> {
+pub(crate) async fn versions<E: Shown>(call: Call<Window>, name: &str) -> Result<Versions<E>, Failure> {
     let Window { from, to } = call.query;
     let found: Page<HistoryEntry<E>> = call.records::<E>().history(call.named(name)?, (from, to), call.page()?).await?;
     Many::of(found).map(Versions)
 }
 
-async fn difference<E: Shown>(call: Call<Moments>, name: &str) -> Result<Plain<Difference>, Failure> {
+pub(crate) async fn difference<E: Shown>(call: Call<Moments>, name: &str) -> Result<Plain<Difference>, Failure> {
     let Moments { from, to } = call.query;
     Ok(Plain(call.records::<E>().diff(call.named(name)?, from, to).await?))
 }
 
-async fn timeline<E: Shown>(call: Call<TimelineOf>, name: &str) -> Result<Pages<FieldEntry>, Failure> {
+pub(crate) async fn timeline<E: Shown>(call: Call<TimelineOf>, name: &str) -> Result<Pages<FieldEntry>, Failure> {
     let TimelineOf { from, to, fields } = &call.query;
     let fields: Vec<String> = fields.iter().flat_map(|fields| fields.split(',')).map(pointer).collect();
     let id: EntityId = call.named(name)?;
     Ok(Pages(call.records::<E>().timeline(id, (*from, *to), &fields, call.page()?).await?))
-}
-
-/// The part that the path names last, if it is or was one of what the path names first.
-async fn known_part<P: Nested, Q>(call: &Call<Q>) -> Result<&'static str, Failure> {
-    call.records::<P>().was_part(call.id()?, call.named("part_id")?).await?;
-    Ok("part_id")
-}
-
-async fn part_versions<P: Nested + Shown>(call: Call<Window>) -> Result<Versions<P>, Failure> {
-    let part = known_part::<P, _>(&call).await?;
-    versions(call, part).await
-}
-
-async fn part_difference<P: Nested + Shown>(call: Call<Moments>) -> Result<Plain<Difference>, Failure> {
-    let part = known_part::<P, _>(&call).await?;
-    difference::<P>(call, part).await
-}
-
-async fn part_timeline<P: Nested + Shown>(call: Call<TimelineOf>) -> Result<Pages<FieldEntry>, Failure> {
-    let part = known_part::<P, _>(&call).await?;
-    timeline::<P>(call, part).await
 }
 
 /// A field by its name or its pointer.

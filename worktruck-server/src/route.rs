@@ -4,13 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{RawPathParams, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::body::Bytes;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -18,11 +14,10 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::body::Body;
-use crate::call::{Call, Common, Context, Said};
-use crate::layers::RequestId;
+use crate::call::{Call, Context};
 use crate::query::Pairs;
-use crate::takes::{Takes, is_id};
-use crate::{Action, Domain, Failure, Scope, Service, schema};
+use crate::takes::Takes;
+use crate::{Action, Domain, Failure, Scope, schema};
 
 /// One route, with what documents it.
 pub(crate) struct Route {
@@ -42,21 +37,23 @@ pub(crate) struct Route {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) answer_types: &'static [&'static str],
     pub(crate) answer: fn(&mut SchemaGenerator) -> Option<Value>,
-    is_import: bool,
+    /// Whether its body is a file.
+    pub(crate) is_import: bool,
     /// The time that the request may ask to wait, beside that which it may take.
-    wait: Duration,
-    run: Arc<Run>,
+    pub(crate) wait: Duration,
+    pub(crate) run: Arc<Run>,
 }
 
-type Run = dyn Fn(Asked) -> BoxFuture<'static, Result<Response, Failure>> + Send + Sync;
+pub(crate) type Run = dyn Fn(Asked) -> BoxFuture<'static, Result<Response, Failure>> + Send + Sync;
 
 /// A request before its own parts are read.
-struct Asked {
-    context: Context,
-    pairs: Pairs,
-    known: Arc<[String]>,
-    media_type: String,
-    bytes: Bytes,
+pub(crate) struct Asked {
+    pub(crate) context: Context,
+    /// The parameters of the route's own, and their names.
+    pub(crate) pairs: Pairs,
+    pub(crate) known: Arc<[String]>,
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl fmt::Debug for Route {
@@ -240,92 +237,4 @@ where
     fn answer(&self, call: Call<Q, B>) -> impl Future<Output = Result<A, Failure>> + Send {
         self(call)
     }
-}
-
-impl Route {
-    /// It as axum serves it.
-    pub(crate) fn serve(self) -> Option<(String, MethodRouter<Service>)> {
-        let filter = MethodFilter::try_from(self.method.clone()).ok()?;
-        let path = format!("{}{}", crate::PREFIX, self.path);
-        let known = schema::property_names(&(self.query)(&mut SchemaGenerator::default()));
-        let (route, known): (Arc<Self>, Arc<[String]>) = (Arc::new(self), known.into());
-        let handler = move |State(service): State<Service>, request: Request| {
-            let (route, known) = (Arc::clone(&route), Arc::clone(&known));
-            async move {
-                let limits = service.limits();
-                let time = if route.is_import { limits.import_timeout } else { limits.timeout } + route.wait;
-                match tokio::time::timeout(time, route.answer(service, request, known)).await {
-                    Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
-                    Err(_) => Failure::unavailable(
-                        "the request has taken too long; see whether it was done before you try again",
-                    )
-                    .into_response(),
-                }
-            }
-        };
-        Some((path, on(filter, handler)))
-    }
-
-    async fn answer(&self, service: Service, request: Request, known: Arc<[String]>) -> Result<Response, Failure> {
-        let (mut parts, body) = request.into_parts();
-        let principal = service.authenticator().authenticate(&parts).await?;
-        let principal = principal
-            .ok_or_else(|| Failure::unauthenticated("a credential is missing; send Authorization: Bearer TOKEN"))?;
-        if let Some(scope) = self.scope {
-            principal.require(scope)?;
-        }
-        let mut pairs = Pairs::read(parts.uri.query())?;
-        let common = Common::read(&mut pairs, &self.takes)?;
-        let said = Said::read(&parts.headers, RequestId::of(&parts.extensions))?;
-        let path = path_of(&mut parts).await?;
-        let (media_type, bytes) = self.body_of(&parts.headers, body, service.limits()).await?;
-        let locale = match principal.locale {
-            Some(locale) => locale,
-            None => service.locale(principal.tenant).await?,
-        };
-        let place = self.place(&path);
-        let context = Context { service, principal, locale, path, place, common, said };
-        (self.run)(Asked { context, pairs, known, media_type, bytes }).await
-    }
-
-    /// The path with what it names, behind the prefix of the API.
-    fn place(&self, named: &[(String, String)]) -> String {
-        named.iter().fold(self.path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
-    }
-
-    /// The body, no longer than it may be, and which of the types of the route it has.
-    async fn body_of(
-        &self,
-        headers: &HeaderMap,
-        body: axum::body::Body,
-        limits: &crate::Limits,
-    ) -> Result<(String, Bytes), Failure> {
-        let limit = if self.is_import { limits.import } else { limits.body };
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > limit) {
-            return Err(Failure::too_large(limit));
-        }
-        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if !self.body_types.is_empty() && !self.body_types.contains(&&*essence) {
-            return Err(Failure::unsupported(self.body_types));
-        }
-        let bytes = to_bytes(body, limit).await.map_err(|error| {
-            let is_long =
-                std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("length limit"));
-            if is_long { Failure::too_large(limit) } else { Failure::invalid("the body has not come to its end") }
-        })?;
-        Ok((essence, bytes))
-    }
-}
-
-/// What the path names; what cannot be read names nothing.
-async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>, Failure> {
-    use axum::extract::FromRequestParts as _;
-
-    let found = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Failure::not_found())?;
-    if found.iter().any(|(name, value)| !is_id(name) && value.contains('\0')) {
-        return Err(Failure::invalid("the path contains a NUL character"));
-    }
-    Ok(found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

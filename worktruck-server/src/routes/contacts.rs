@@ -16,7 +16,8 @@ use worktruck_core::pim::{ByTime, Nested as _};
 use crate::answer::{Added, Created, Many, Nothing, One, Plain};
 use crate::body::{Json, NewIn, Part, Patch};
 use crate::call::Call;
-use crate::entities::{Called, delete_part, shown, written};
+use crate::entities::{Called, shown, written};
+use crate::parts::delete_part;
 use crate::route::Routes;
 use crate::{Domain, Failure};
 
