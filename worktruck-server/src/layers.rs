@@ -10,8 +10,9 @@ use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
+use tracing::Instrument as _;
 
-use crate::{Failure, Service};
+use crate::{Failure, Service, telemetry};
 
 /// The header that names a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +72,9 @@ async fn name(State(service): State<Service>, mut request: Request, next: Next) 
         None => service.ids().next_uuid(service.clock().now()).to_string(),
     };
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
+    let span = telemetry::request(request.method(), &id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    telemetry::answered(&span, response.status());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -53,6 +53,7 @@ mod serve;
 mod service;
 mod shown;
 mod takes;
+mod telemetry;
 
 use axum::Router;
 use axum::body::Bytes;

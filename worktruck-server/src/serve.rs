@@ -16,7 +16,7 @@ use crate::layers::RequestId;
 use crate::query::Pairs;
 use crate::route::{Asked, Route};
 use crate::takes::is_id;
-use crate::{Failure, Limits, Service, schema};
+use crate::{Failure, Limits, Service, schema, telemetry};
 
 impl Route {
     /// It as axum serves it.
@@ -43,10 +43,12 @@ impl Route {
     }
 
     async fn answer(&self, service: Service, request: Request, known: Arc<[String]>) -> Result<Response, Failure> {
+        telemetry::routed(&self.method, &self.path);
         let (mut parts, body) = request.into_parts();
         let principal = service.authenticator().authenticate(&parts).await?;
         let principal = principal
             .ok_or_else(|| Failure::unauthenticated("a credential is missing; send Authorization: Bearer TOKEN"))?;
+        telemetry::asked(&principal);
         if let Some(scope) = self.scope {
             principal.require(scope)?;
         }
