@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery,
-    RunStore, SealedSecret, SecretName, SecretStore, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore,
-    Version,
+    AgentCost, AgentCostQuery, Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery,
+    EntityKey, EntityStore, Expired, ListQuery, MemoryStore, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue,
+    RetentionStore, RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Tenant, TenantCommit, TenantHead,
+    TenantPatch, TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{
@@ -134,6 +134,10 @@ impl RunStore for CountingStore {
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
         self.count("runs", self.inner.runs(tenant, query)).await
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        self.count("agent_costs", self.inner.agent_costs(tenant, query)).await
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

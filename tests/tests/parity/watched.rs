@@ -7,9 +7,10 @@ use futures::future::join_all;
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
+    AgentCost, AgentCostQuery, Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery,
+    EntityKey, EntityStore, Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore,
+    RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch,
+    TenantStore, Version,
 };
 use worktruck_core::temporal::At;
 use worktruck_core::{
@@ -187,6 +188,11 @@ impl RunStore for Watched {
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
         let call = format!("runs {:?}", (tenant, &query));
         self.note(call, self.store().runs(tenant, query).await)
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        let call = format!("agent_costs {:?}", (tenant, &query));
+        self.note(call, self.store().agent_costs(tenant, query).await)
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -7,6 +7,7 @@ mod api_key;
 mod audit;
 mod beside;
 mod claim;
+mod cost;
 pub mod draft;
 mod entity;
 mod feed;
@@ -31,6 +32,7 @@ pub use api_key::{ApiKey, ApiKeyStore, Environment, NewApiKey, api_key_scope};
 pub use audit::{AuditEntry, AuditQuery, AuditRecord, AuditStore};
 pub use beside::{Beside, RequestEffect};
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
+pub use cost::{AgentCost, AgentCostQuery, CostTable, Costs, MOST_COST_DAYS};
 pub use entity::{
     Applied, Change, Changes, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber, Provenance, Require, Sort,
     SortField, Version,

@@ -4,6 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 
+use super::{AgentCost, AgentCostQuery};
 use crate::journal::Journal;
 use crate::run::{
     Approval, ApprovalStatus, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus,
@@ -295,6 +296,19 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// `InvalidCursor` if the cursor is damaged or belongs to another list.
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>>;
+
+    /// What the tenant's runs have cost that ended on the days of the query, by day and then by blueprint. A day on
+    /// which none of a blueprint ended has no row for it. What [`expire`](super::RetentionStore::expire) has removed is
+    /// not counted.
+    ///
+    /// # Contract
+    ///
+    /// - `costs_are_summed_by_day_and_blueprint`, `costs_show_nothing_of_another_tenant`
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` as for [`AgentCostQuery::span`].
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>>;
 
     /// All that is recorded of a run, with its payloads; `None` if the tenant has no such run.
     ///

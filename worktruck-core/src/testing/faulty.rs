@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use crate::journal::Journal;
 use crate::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use crate::store::{
-    Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery, EntityKey, EntityStore,
-    Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore, RunQuery, RunStore,
-    SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch, TenantStore, Version,
+    AgentCost, AgentCostQuery, Applied, ApprovalQuery, Attempted, Changes, CommitOutcome, Commits, DataKey, Delivery,
+    EntityKey, EntityStore, Expired, ListQuery, NewDelivery, NewTenant, Outbox, Provenance, Put, Queue, RetentionStore,
+    RunQuery, RunStore, SealedSecret, SecretName, SecretStore, Store, Tenant, TenantCommit, TenantHead, TenantPatch,
+    TenantStore, Version,
 };
 use crate::temporal::At;
 use crate::{
@@ -203,6 +204,10 @@ impl<S: Store> RunStore for FaultyStore<S> {
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
         self.call("runs", self.inner.runs(tenant, query)).await
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        self.call("agent_costs", self.inner.agent_costs(tenant, query)).await
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -494,6 +494,10 @@ and_the_rest! {
     run_of_any_tenant_is_noticed, RunOfAnyTenant: [fork_is_queued_with_its_journal run_of_another_tenant_is_not_read],
     /// The tenant is left out of `runs`.
     runs_of_any_tenant_is_noticed, RunsOfAnyTenant: [runs_show_nothing_of_another_tenant],
+    /// The tenant is left out of `agent_costs`.
+    costs_of_any_tenant_is_noticed, CostsOfAnyTenant: [costs_show_nothing_of_another_tenant],
+    /// Costs are those of all blueprints.
+    costs_unfiltered_is_noticed, CostsUnfiltered: [costs_are_summed_by_day_and_blueprint],
     /// The tenant is left out of `journal`.
     journal_of_any_tenant_is_noticed, JournalOfAnyTenant: [journal_of_another_tenant_is_not_read],
     /// The tenant is left out of `events`.

@@ -9,7 +9,8 @@ use worktruck_core::run::{
     NewRun, Renewal, Run, RunStatus, Signal, Transition,
 };
 use worktruck_core::store::{
-    ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, Queue, RunQuery, RunStore,
+    AgentCost, AgentCostQuery, ApprovalQuery, Changes, CommitOutcome, EntityStore as _, Provenance, Queue, RunQuery,
+    RunStore,
 };
 use worktruck_core::{ApprovalId, Error, ErrorKind, NanoUsd, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -370,6 +371,18 @@ impl RunStore for Broken {
         };
         Self::without_decoys(&mut page.data);
         Ok(page)
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, mut query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        let ended = |costs: &Vec<AgentCost>| !costs.is_empty();
+        match self.defect {
+            CostsOfAnyTenant => of_any!(self, tenant, ended, self.inner.agent_costs(tenant, query.clone()).await),
+            CostsUnfiltered => {
+                query.blueprint = None;
+                self.inner.agent_costs(tenant, query).await
+            }
+            _ => self.inner.agent_costs(tenant, query).await,
+        }
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -3,6 +3,7 @@ mod approval;
 mod batch;
 mod chains;
 mod claim;
+mod cost;
 mod enqueue;
 mod journal;
 mod list;
@@ -18,7 +19,7 @@ use worktruck_core::journal::Journal;
 use worktruck_core::run::{
     Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, RunStatus, Signal,
 };
-use worktruck_core::store::{ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore};
+use worktruck_core::store::{AgentCost, AgentCostQuery, ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore};
 use worktruck_core::{ApprovalId, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
 use crate::PgStore;
@@ -100,6 +101,10 @@ impl RunStore for PgStore {
 
     async fn runs(&self, tenant: TenantId, query: RunQuery) -> Result<Page<Run>> {
         list::runs(self, tenant, &query).await
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        cost::read(self, tenant, &query).await
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

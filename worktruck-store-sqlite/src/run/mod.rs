@@ -2,6 +2,7 @@ mod approval;
 mod candidates;
 mod claim;
 mod commit;
+mod cost;
 mod enqueue;
 mod journal;
 mod record;
@@ -14,7 +15,8 @@ use sqlx::{QueryBuilder, Sqlite};
 use worktruck_core::journal::Journal;
 use worktruck_core::run::{Approval, ClaimRequest, Claimed, Commit, Event, Fork, Lease, NewRun, Renewal, Run, Signal};
 use worktruck_core::store::{
-    ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore, approval_scope, event_scope, run_scope,
+    AgentCost, AgentCostQuery, ApprovalQuery, CommitOutcome, Queue, RunQuery, RunStore, approval_scope, event_scope,
+    run_scope,
 };
 use worktruck_core::{ApprovalId, Cursor, Error, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -112,6 +114,10 @@ impl RunStore for SqliteStore {
             _ => None,
         };
         Ok(Page::new(runs, next))
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        cost::read(&mut *self.read().await?, tenant, &query).await
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::journal::Journal;
+use crate::model::Usage;
 use crate::run::{
     Approval, ClaimRequest, Claimed, Commit, CommitStep, Event, Fork, Lease, NewRun, Renewal, Run, RunRecord,
     RunStatus, Signal,
 };
 use crate::store::{
-    ApprovalQuery, Candidate, CommitOutcome, Provenance, Queue, RunQuery, RunStore, approval_scope, event_scope,
-    in_turn, run_content, run_scope,
+    AgentCost, AgentCostQuery, ApprovalQuery, Candidate, CommitOutcome, CostTable, Costs, Provenance, Queue, RunQuery,
+    RunStore, approval_scope, event_scope, in_turn, run_content, run_scope,
 };
 use crate::{ApprovalId, Cursor, Error, ErrorKind, Page, PageRequest, Result, RunId, TenantId, Timestamp};
 
@@ -152,6 +153,26 @@ impl RunStore for MemoryStore {
         });
         runs.sort_by_key(|run| Reverse(place(run)));
         page(&runs, query.page.limit(), |run| Cursor::seal(&scope, &place(run)))
+    }
+
+    async fn agent_costs(&self, tenant: TenantId, query: AgentCostQuery) -> Result<Vec<AgentCost>> {
+        let (from, to) = query.span()?;
+        let mut table = CostTable::default();
+        for stored in self.state().runs.of_tenant(tenant) {
+            let run = &stored.record.run;
+            let Some(ended) = run.finished_at.filter(|ended| (from..to).contains(ended)) else { continue };
+            if query.blueprint.as_ref().is_some_and(|blueprint| run.agent_blueprint != *blueprint) {
+                continue;
+            }
+            let failed_runs = u64::from(run.status == RunStatus::Failed);
+            let ended_so = Costs { runs: 1, failed_runs, cost: run.cost.0, ..Costs::default() };
+            table.add(ended, &run.agent_blueprint, ended_so)?;
+            for Usage { input_tokens, output_tokens, .. } in stored.usages() {
+                let used = Costs { input_tokens, output_tokens, ..Costs::default() };
+                table.add(ended, &run.agent_blueprint, used)?;
+            }
+        }
+        Ok(table.into_rows())
     }
 
     async fn journal(&self, tenant: TenantId, run: RunId) -> Result<Option<Journal>> {

@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Journal, OpenCall, Snapshot, Step, payload_ref};
+use crate::model::Usage;
 use crate::run::{Approval, Commit, Event, RunRecord, RunStatus};
 use crate::store::{Candidate, turn};
 use crate::{Digest, Error, Result, RunId, TenantId, Timestamp};
@@ -155,6 +156,11 @@ impl StoredRun {
         self.snapshot = Some(snapshot);
         self.steps.extend(steps.into_iter().map(named));
         self.approve(approvals);
+    }
+
+    /// The tokens of each step that used some.
+    pub(super) fn usages(&self) -> impl Iterator<Item = Usage> {
+        self.steps.iter().filter_map(|step| step.usage)
     }
 
     /// What people were asked, in order of the calls.

@@ -8,6 +8,7 @@ use uuid::Builder;
 
 use crate::entity::Kind;
 use crate::journal::{self, Snapshot, Step, StepKind, StepOutcome};
+use crate::model::Usage;
 use crate::run::{
     BlueprintVersion, ClaimRequest, Claimed, Commit, CommitStep, Cost, Event, Lease, NewRun, Run, Transition,
 };
@@ -176,17 +177,23 @@ pub(super) fn snapshot() -> Snapshot {
 pub(super) struct Done {
     pub(super) output: Value,
     pub(super) changes: Changes,
+    pub(super) usage: Option<Usage>,
 }
 
 impl Done {
     /// A step that only reads.
     pub(super) fn nothing(output: impl Into<Value>) -> Self {
-        Self { output: output.into(), changes: Changes::none() }
+        Self { output: output.into(), changes: Changes::none(), usage: None }
+    }
+
+    /// A step that used up tokens.
+    pub(super) fn using(usage: Usage) -> Self {
+        Self { usage: Some(usage), ..Self::nothing("used") }
     }
 
     /// A step that changes something.
     pub(super) fn with(changes: Changes) -> Self {
-        Self { output: json!({ "ok": true }), changes }
+        Self { output: json!({ "ok": true }), changes, usage: None }
     }
 }
 
@@ -206,7 +213,7 @@ impl Held {
     pub(super) fn commit(&self, steps: Vec<Done>, transition: Transition) -> Commit {
         let mut previous = self.head;
         let steps = (self.seq + 1..).zip(steps).map(|(seq, done)| {
-            let step = self.step(seq, previous, done.output);
+            let step = self.step(seq, previous, done.output, done.usage);
             previous = step.hash;
             CommitStep { step, changes: done.changes }
         });
@@ -224,7 +231,7 @@ impl Held {
         }
     }
 
-    fn step(&self, seq: u32, previous: Digest, output: Value) -> Step {
+    fn step(&self, seq: u32, previous: Digest, output: Value, usage: Option<Usage>) -> Step {
         let input = json!({ "seq": seq });
         let name = "contacts_propose_merge";
         let mut step = Step {
@@ -239,7 +246,7 @@ impl Held {
             output: Some(output),
             outcome: StepOutcome::Ok,
             model: None,
-            usage: None,
+            usage,
             cost: Cost(NanoUsd::new(1_000 + i64::from(seq))),
             started_at: at(1),
             completed_at: Some(at(2)),

@@ -41,6 +41,7 @@ pub mod calendar;
 pub mod claim;
 pub mod commit;
 pub mod contacts;
+pub mod costs;
 pub mod crm;
 mod desk;
 pub mod enqueue;

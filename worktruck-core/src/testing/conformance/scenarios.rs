@@ -188,6 +188,10 @@ macro_rules! conformance_scenarios {
                 events_are_numbered_without_gaps
                 runs_are_listed_newest_first_and_filtered
             }
+            costs {
+                costs_are_summed_by_day_and_blueprint
+                costs_show_nothing_of_another_tenant
+            }
             forks {
                 fork_is_queued_with_its_journal
                 fork_goes_on_where_its_steps_end
