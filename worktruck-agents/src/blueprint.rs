@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use worktruck_core::guardrail::Rule;
 use worktruck_core::run::BlueprintVersion;
 use worktruck_core::{Error, Result};
@@ -49,6 +49,32 @@ impl Blueprint {
     #[must_use]
     pub fn reference(&self) -> BlueprintVersion {
         BlueprintVersion { blueprint: self.name.clone(), version: self.version }
+    }
+
+    /// What people are told of it: its name as `blueprint`, what it is for, the schema of its input, its tools and its
+    /// defaults.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let listed = worktruck_agents::blueprints::contact_deduper().listing();
+    /// assert_eq!(listed["blueprint"], "contact_deduper");
+    /// assert_eq!(listed["default_budget_cents"], 100);
+    /// assert!(listed["input_schema"]["properties"]["max_candidates"].is_object());
+    /// ```
+    #[must_use]
+    pub fn listing(&self) -> Value {
+        json!({
+            "blueprint": self.name,
+            "title": self.title,
+            "description": self.description,
+            "input_schema": self.input_schema,
+            "tools": self.tools,
+            "default_model": self.default_model,
+            "default_budget_cents": self.default_budget_cents,
+            "default_deadline_seconds": self.default_deadline_seconds,
+            "default_guardrails": self.default_guardrails,
+        })
     }
 
     /// Checks what a run of it is asked, which stands at `place`.

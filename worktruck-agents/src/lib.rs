@@ -62,5 +62,5 @@ pub mod vault;
 pub mod webhooks;
 mod worker;
 
-pub use runtime::{Runtime, RuntimeBuilder};
+pub use runtime::{MOST_RUNS, Runtime, RuntimeBuilder};
 pub use worker::{Worker, WorkerOptions};

@@ -1,6 +1,6 @@
 //! The runtime: a store, model providers, tools and blueprints, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ use crate::vault::Vault;
 
 /// How many times a run may make the same call unless its config says otherwise.
 const DEFAULT_MAX_REPEATS: u32 = 5;
+
+/// How many runs can be accepted at once.
+pub const MOST_RUNS: usize = 1_000;
 
 /// Runs agents over a store.
 ///
@@ -275,17 +278,57 @@ impl Runtime {
     /// - `ConfigDisabled`: the blueprint is disabled for the tenant; the reason is in the error's details.
     /// - And those of [`RunStore::enqueue`](worktruck_core::store::RunStore::enqueue).
     pub async fn enqueue(&self, tenant: TenantId, run: NewRun) -> Result<Run> {
-        let blueprint = self.blueprint(&run.agent_blueprint)?;
-        blueprint.check_input(&run.input, "/input")?;
-        if run.as_of.is_some_and(|as_of| as_of > self.now()) {
-            return Err(Error::invalid("as_of must not be in the future").at("/as_of"));
+        self.check_run(&run, "")?;
+        self.check_blueprint(tenant, &run.agent_blueprint).await?;
+        let mut runs = self.ports.store.enqueue(tenant, vec![run], self.now()).await?;
+        runs.pop().ok_or_else(|| Error::internal("the store accepted a run and did not return it"))
+    }
+
+    /// Accepts up to [`MOST_RUNS`] runs, all of them or none, and answers with them in the same order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enqueue`](Self::enqueue), where the place of what is wrong begins with that of its run, such as
+    /// `/runs/3/input`, and `InvalidRequest` at `/runs` if there are none or too many.
+    pub async fn enqueue_all(&self, tenant: TenantId, runs: Vec<NewRun>) -> Result<Vec<Run>> {
+        if !(1..=MOST_RUNS).contains(&runs.len()) {
+            return Err(Error::invalid(format!("runs must be 1 to {MOST_RUNS}")).at("/runs"));
         }
+        for (index, run) in runs.iter().enumerate() {
+            self.check_run(run, &format!("/runs/{index}"))?;
+        }
+        let blueprints: BTreeSet<&str> = runs.iter().map(|run| run.agent_blueprint.as_str()).collect();
+        for blueprint in blueprints {
+            self.check_blueprint(tenant, blueprint).await?;
+        }
+        self.ports.store.enqueue(tenant, runs, self.now()).await
+    }
+
+    /// The blueprints of this runtime, by name.
+    pub fn blueprints(&self) -> impl Iterator<Item = &Blueprint> {
+        self.ports.blueprints.values()
+    }
+
+    /// Checks what is asked of a run, which stands at `place`.
+    fn check_run(&self, run: &NewRun, place: &str) -> Result<()> {
+        self.blueprint(&run.agent_blueprint)?.check_input(&run.input, &format!("{place}/input"))?;
+        run.check().map_err(|e| {
+            let pointer = e.pointer().map(|pointer| format!("{place}{pointer}"));
+            pointer.into_iter().fold(e, Error::at)
+        })?;
+        if run.as_of.is_some_and(|as_of| as_of > self.now()) {
+            return Err(Error::invalid("as_of must not be in the future").at(format!("{place}/as_of")));
+        }
+        Ok(())
+    }
+
+    /// Checks that a tenant can have runs of a blueprint at present.
+    async fn check_blueprint(&self, tenant: TenantId, blueprint: &str) -> Result<()> {
+        let blueprint = self.blueprint(blueprint)?;
         self.ports.refuse_if_disabled(tenant, &blueprint.name).await?;
         let config = self.config(tenant, &blueprint.name).await?.map(|(config, _)| config);
         let model = config.and_then(|config| config.model).unwrap_or_else(|| blueprint.default_model.clone());
-        self.ports.provider(&blueprint.name, &pricing::model_name(&model)?)?;
-        let mut runs = self.ports.store.enqueue(tenant, vec![run], self.now()).await?;
-        runs.pop().ok_or_else(|| Error::internal("the store accepted a run and did not return it"))
+        self.ports.provider(&blueprint.name, &pricing::model_name(&model)?).map(drop)
     }
 
     /// Asks for the end of a run.

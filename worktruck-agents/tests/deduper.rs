@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use worktruck_agents::clock::{RandomIds, SystemClock};
 use worktruck_agents::import::{self, Format, Options, Target};
-use worktruck_agents::{Runtime, WorkerOptions, blueprints, tools};
+use worktruck_agents::{MOST_RUNS, Runtime, WorkerOptions, blueprints, tools};
 use worktruck_core::entity::agent_config::AgentConfig;
 use worktruck_core::entity::{Kind, merge_proposal::MergeProposal};
 use worktruck_core::journal::{StepKind, verify};
-use worktruck_core::run::{Run, RunStatus};
+use worktruck_core::run::{NewRun, Run, RunStatus};
 use worktruck_core::store::{
     EntityStore as _, ListQuery, MemoryStore, NewTenant, RunQuery, RunStore as _, TenantStore as _,
 };
@@ -137,4 +137,35 @@ async fn what_a_run_may_not_be_asked_is_refused_with_the_reason() {
     let config = AgentConfig { model: Some("nobody/knows".into()), ..AgentConfig::new("contact_deduper") };
     let error = world.runtime.save_config(world.tenant, config, "test").await.unwrap_err();
     assert!(error.to_string().contains("nobody"), "{error}");
+}
+
+#[tokio::test]
+async fn many_runs_are_accepted_together_or_not_at_all() {
+    let world = world().await;
+    let new = |max: u64| world.runtime.new_run("contact_deduper", json!({ "max_candidates": max }));
+    let accepted = async || world.store.runs(world.tenant, RunQuery::default()).await.unwrap().data.len();
+    let late = NewRun { priority: 101, ..new(1) };
+    let table = [
+        (vec![], "/runs"),
+        ((0..=MOST_RUNS).map(|_| new(1)).collect(), "/runs"),
+        (vec![new(1), new(0)], "/runs/1/input/max_candidates"),
+        (vec![new(1), new(2), late], "/runs/2/priority"),
+    ];
+    for (runs, place) in table {
+        let error = world.runtime.enqueue_all(world.tenant, runs).await.unwrap_err();
+        assert_eq!(error.pointer(), Some(place), "{error}");
+        assert_eq!(accepted().await, 0, "none is accepted: {place}");
+    }
+    let unknown = vec![new(1), world.runtime.new_run("nobody_knows", Value::Null)];
+    let error = world.runtime.enqueue_all(world.tenant, unknown).await.unwrap_err();
+    assert_eq!(error.kind(), worktruck_core::ErrorKind::NotFound);
+    assert_eq!(accepted().await, 0);
+
+    let runs: Vec<_> = (0..MOST_RUNS).map(|_| new(1)).collect();
+    let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+    let all = world.runtime.enqueue_all(world.tenant, runs).await.unwrap();
+    assert_eq!(all.iter().map(|run| run.id).collect::<Vec<_>>(), ids, "in the same order");
+    assert_eq!(all[0].config_version, None, "no worker has begun one");
+    let listed: Vec<_> = world.runtime.blueprints().map(|blueprint| blueprint.name.as_str()).collect();
+    assert_eq!(listed, ["contact_deduper"]);
 }

@@ -4,6 +4,7 @@ mod contacts_find_duplicates;
 mod contacts_get;
 mod contacts_propose_merge;
 mod contacts_search;
+mod daily_briefing;
 mod fn_tool;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use contacts_find_duplicates::ContactsFindDuplicates;
 pub use contacts_get::ContactsGet;
 pub use contacts_propose_merge::ContactsProposeMerge;
 pub use contacts_search::ContactsSearch;
+pub use daily_briefing::DailyBriefing;
 pub use fn_tool::FnTool;
 
 /// Every tool that ships with Worktruck.
@@ -36,6 +38,7 @@ pub fn builtin() -> Vec<Arc<dyn Tool>> {
         Arc::new(ContactsGet::default()),
         Arc::new(ContactsFindDuplicates::default()),
         Arc::new(ContactsProposeMerge::default()),
+        Arc::new(DailyBriefing::default()),
     ]
 }
 
