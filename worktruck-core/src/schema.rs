@@ -10,7 +10,7 @@ use crate::entity::amount::{Amount, Currency};
 use crate::entity::stage::Probability;
 use crate::entity::task::Position;
 use crate::recurrence::Moment;
-use crate::{ApprovalId, Cursor, EntityId, ItemId, RunId, StepId, TenantId, Timestamp};
+use crate::{ApiKeyId, ApprovalId, Cursor, EntityId, ItemId, RunId, StepId, TenantId, Timestamp};
 
 /// Gives types a schema that stands where they are used.
 macro_rules! schemas {
@@ -32,6 +32,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    ApiKeyId { "type": "string", "format": "uuid" }
     ApprovalId { "type": "string", "format": "uuid" }
     EntityId { "type": "string", "format": "uuid" }
     ItemId { "type": "string", "format": "uuid" }

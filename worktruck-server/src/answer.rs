@@ -220,6 +220,28 @@ impl<T: JsonSchema + Serialize + Send + 'static> Answer for Plain<T> {
     }
 }
 
+/// Something new in JSON that is no entity, and where it is behind the prefix of the API.
+#[derive(Debug)]
+pub(crate) struct Made<T> {
+    pub(crate) body: T,
+    pub(crate) location: String,
+}
+
+impl<T: JsonSchema + Serialize + Send + 'static> Answer for Made<T> {
+    const STATUS: StatusCode = StatusCode::CREATED;
+    const HEADERS: &'static [(&'static str, &'static str)] = &[PLACE];
+
+    fn respond(self) -> Result<Response, Failure> {
+        let mut response = json_of(Self::STATUS, &to_value(&self.body)?);
+        response.headers_mut().insert(LOCATION, header(&format!("{}{}", crate::PREFIX, self.location))?);
+        Ok(response)
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
+        Some(generator.subschema_for::<T>().into())
+    }
+}
+
 /// Nothing to say.
 #[derive(Debug)]
 pub(crate) struct Nothing;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use worktruck_core::entity::Locale;
+use worktruck_core::store::Plan;
 use worktruck_core::{Digest, Error, TenantId};
 
 use crate::Failure;
@@ -147,12 +149,14 @@ pub struct Principal {
     pub scopes: Scopes,
     /// Where the tenant is at home, if that is known already; else it is read from the store.
     pub locale: Option<Locale>,
+    /// Who is counted for it and what was promised to them; there is no limit if absent.
+    pub limited: Option<(TenantId, Plan)>,
 }
 
 impl Principal {
     /// Somebody of `tenant` who may do everything.
     pub fn new(tenant: TenantId, actor: impl Into<String>) -> Self {
-        Self { tenant, actor: actor.into(), scopes: Scopes::ALL, locale: None }
+        Self { tenant, actor: actor.into(), scopes: Scopes::ALL, locale: None, limited: None }
     }
 
     /// The same, who may do only this.
@@ -207,6 +211,22 @@ impl Authenticator for FixedTokens {
         let Some(token) = bearer(request)? else { return Ok(None) };
         let found = self.0.get(&Digest::of_bytes(token.as_bytes()));
         found.cloned().map(Some).ok_or_else(|| Failure::unauthenticated("the bearer token is not known"))
+    }
+}
+
+/// Several authenticators, asked in turn until one knows the kind of credential.
+#[derive(Clone, Debug)]
+pub struct AnyOf(pub Vec<Arc<dyn Authenticator>>);
+
+#[async_trait]
+impl Authenticator for AnyOf {
+    async fn authenticate(&self, request: &Parts) -> Result<Option<Principal>, Failure> {
+        for one in &self.0 {
+            if let Some(principal) = one.authenticate(request).await? {
+                return Ok(Some(principal));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -101,6 +101,22 @@ impl<T: JsonSchema + 'static> Body for Patch<T> {
     }
 }
 
+/// A JSON merge patch of something that is no entity, which is read as a type that tells null from what is left out.
+#[derive(Debug)]
+pub(crate) struct Merge<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Body for Merge<T> {
+    const TYPES: &'static [&'static str] = &[MERGE_PATCH, JSON];
+
+    fn read(_: &str, bytes: Bytes) -> Result<Self, Failure> {
+        Json::read(JSON, bytes).map(|Json(patch)| Self(patch))
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
+        Some(generator.subschema_for::<T>().into())
+    }
+}
+
 /// The JSON of a new entity that belongs to another, which it does not name.
 #[derive(Debug)]
 pub(crate) struct NewIn<P>(pub(crate) Value, PhantomData<fn() -> P>);

@@ -1,15 +1,21 @@
 //! A request as a handler sees it: who asks, about which times, for what.
 
-use axum::http::{HeaderMap, header};
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::http::header;
+use axum::http::request::Parts;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize as _, Serialize};
 use worktruck_core::entity::Locale;
 use worktruck_core::pim::{Listing, Record, Records};
-use worktruck_core::store::Provenance;
+use worktruck_core::store::{AuditEntry, Provenance};
 use worktruck_core::temporal::At;
 use worktruck_core::{Cursor, EntityId, Error, ItemId, Page, PageRequest, Timestamp};
 
+use crate::idempotency::Attempt;
+use crate::layers::RequestId;
 use crate::query::Pairs;
 use crate::takes::{Expected, Takes};
 use crate::{Failure, Principal, Scope, Service};
@@ -40,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) place: String,
     pub(crate) common: Common,
     pub(crate) said: Said,
+    /// The attempt at a request that must be done once.
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// The parameters that many routes share.
@@ -83,12 +91,16 @@ impl Common {
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     pub(crate) request_id: String,
+    /// The address that asks, if that is known.
+    pub(crate) address: Option<String>,
     reason: Option<String>,
     if_match: Option<Expected>,
 }
 
 impl Said {
-    pub(crate) fn read(headers: &HeaderMap, request_id: String) -> Result<Self, Failure> {
+    pub(crate) fn read(parts: &Parts) -> Result<Self, Failure> {
+        let (headers, request_id) = (&parts.headers, RequestId::of(&parts.extensions));
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
         let reason = headers.get("x-capture-reason").map(|value| {
             let text = std::str::from_utf8(value.as_bytes()).ok().map(str::trim);
             let fits = |text: &&str| (1..=MAX_REASON_CHARS).contains(&text.chars().count());
@@ -100,7 +112,7 @@ impl Said {
             let text = value.to_str().unwrap_or_default().trim();
             (text != "*").then(|| version(text).map_or(Expected::Nothing, Expected::Version))
         });
-        Ok(Self { request_id, reason: reason.transpose()?, if_match })
+        Ok(Self { request_id, address, reason: reason.transpose()?, if_match })
     }
 
     pub(crate) const fn expected(&self) -> Option<Expected> {
@@ -157,11 +169,24 @@ impl<Q, B> Call<Q, B> {
         if let Some(to) = common.valid_to {
             records = records.valid_to(to);
         }
+        if let Some(Attempt { key, id, done }) = &self.context.attempt {
+            records = records.for_request(key.clone(), *id, done.clone());
+        }
         match said.if_match {
             Some(Expected::Version(version)) => records.if_version(version),
             // Versions are counted from 1.
             Some(Expected::Nothing) => records.if_version(0),
             None => records,
+        }
+    }
+
+    /// What the audit log says of what is done here.
+    pub(crate) fn audit(&self, action: &str) -> AuditEntry {
+        let Context { principal, said, .. } = &self.context;
+        AuditEntry {
+            ip_address: said.address.clone(),
+            request_id: Some(said.request_id.clone()),
+            ..AuditEntry::new(&principal.actor, action)
         }
     }
 

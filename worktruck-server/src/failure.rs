@@ -52,6 +52,12 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
     }
 
+    /// 404: it is not part of this server. `what` begins the sentence, such as "API keys are".
+    pub(crate) fn off(what: &str) -> Self {
+        let message = format!("{what} off on this server; whoever runs it can switch them on");
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
     /// 405: there is something there, and this cannot be done to it.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -40,8 +40,11 @@ mod body;
 mod call;
 mod entities;
 mod failure;
+mod gate;
 mod health;
+mod idempotency;
 mod json;
+mod keys;
 mod layers;
 mod openapi;
 mod parts;
@@ -59,8 +62,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
 
-pub use auth::{Action, Authenticator, Domain, FixedTokens, Principal, Scope, Scopes, bearer};
+pub use auth::{Action, AnyOf, Authenticator, Domain, FixedTokens, Principal, Scope, Scopes, bearer};
 pub use failure::Failure;
+pub use keys::ApiKeys;
 pub use layers::RequestId;
 pub use service::{Limits, Service};
 

@@ -116,6 +116,10 @@ fn parameters(route: &Route, requests: &mut SchemaGenerator) -> Vec<Value> {
         let about = "Why, for the history: `user_edit` if left out.";
         all.push(in_header("X-Capture-Reason", about, &json!({ "type": "string", "minLength": 1, "maxLength": 200 })));
     }
+    if route.method == Method::POST {
+        let about = "Names the request, so that it is done once however often it is sent; for a day.";
+        all.push(in_header("Idempotency-Key", about, &json!({ "type": "string", "pattern": "^[!-~]{1,255}$" })));
+    }
     if writes && route.method != Method::POST {
         let about = "Only if this is its version, as an ETag has it.";
         all.push(in_header("If-Match", about, &json!({ "type": "string" })));
@@ -191,9 +195,12 @@ fn responses(route: &Route, answers: &mut SchemaGenerator) -> Value {
 
 /// What may go wrong.
 fn failures(route: &Route) -> BTreeSet<u16> {
-    let mut statuses = BTreeSet::from([400, 401, 403, 404, 410, 500, 503]);
+    let mut statuses = BTreeSet::from([400, 401, 403, 404, 410, 429, 500, 503]);
     if route.method != Method::GET {
         statuses.extend([409, 412, 413]);
+    }
+    if route.method == Method::POST {
+        statuses.insert(422);
     }
     if !route.body_types.is_empty() {
         statuses.insert(415);

@@ -39,6 +39,8 @@ pub(crate) struct Route {
     pub(crate) answer: fn(&mut SchemaGenerator) -> Option<Value>,
     /// Whether its body is a file.
     pub(crate) is_import: bool,
+    /// Whether the answer holds a secret.
+    pub(crate) is_secret: bool,
     /// The time that the request may ask to wait, beside that which it may take.
     pub(crate) wait: Duration,
     pub(crate) run: Arc<Run>,
@@ -158,6 +160,11 @@ impl Routes {
         self.last(|route| route.scope = None)
     }
 
+    /// The answer of the last route holds a secret.
+    pub(crate) fn secret(self) -> Self {
+        self.last(|route| route.is_secret = true)
+    }
+
     /// Requests to the last route may ask to wait for so long.
     pub(crate) fn waiting(self, wait: Duration) -> Self {
         self.last(|route| route.wait = wait)
@@ -212,6 +219,7 @@ impl Routes {
             answer_types: A::TYPES,
             answer: A::schema,
             is_import: B::IS_FILE,
+            is_secret: false,
             wait: Duration::ZERO,
             run: Arc::new(run),
         });

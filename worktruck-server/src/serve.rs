@@ -1,22 +1,24 @@
 //! From a request of axum to a handler and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
 
 use crate::call::{Common, Context, Said};
-use crate::layers::RequestId;
+use crate::gate::Class;
+use crate::idempotency::{self, Next};
 use crate::query::Pairs;
 use crate::route::{Asked, Route};
 use crate::takes::is_id;
-use crate::{Failure, Limits, Service, schema, telemetry};
+use crate::{Failure, Limits, Principal, Service, schema, telemetry};
 
 impl Route {
     /// It as axum serves it.
@@ -30,7 +32,7 @@ impl Route {
             async move {
                 let limits = service.limits();
                 let time = if route.is_import { limits.import_timeout } else { limits.timeout } + route.wait;
-                match tokio::time::timeout(time, route.answer(service, request, known)).await {
+                match tokio::time::timeout(time, route.answer(service, request, known, time)).await {
                     Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
                     Err(_) => Failure::unavailable(
                         "the request has taken too long; see whether it was done before you try again",
@@ -42,28 +44,85 @@ impl Route {
         Some((path, on(filter, handler)))
     }
 
-    async fn answer(&self, service: Service, request: Request, known: Arc<[String]>) -> Result<Response, Failure> {
+    async fn answer(
+        &self,
+        service: Service,
+        request: Request,
+        known: Arc<[String]>,
+        time: Duration,
+    ) -> Result<Response, Failure> {
         telemetry::routed(&self.method, &self.path);
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let principal = service.authenticator().authenticate(&parts).await?;
         let principal = principal
             .ok_or_else(|| Failure::unauthenticated("a credential is missing; send Authorization: Bearer TOKEN"))?;
         telemetry::asked(&principal);
+        let told = match principal.limited {
+            Some((tenant, plan)) => service.gate().admit(tenant, plan).await?,
+            None => None,
+        };
+        service.gate().count(principal.limited.map_or(principal.tenant, |(tenant, _)| tenant), self.class());
+        let answer = self.admitted(service, principal, parts, body, known, time).await;
+        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        if let Some(told) = told {
+            told.put(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// The answer to a request that is let through.
+    async fn admitted(
+        &self,
+        service: Service,
+        principal: Principal,
+        mut parts: Parts,
+        body: axum::body::Body,
+        known: Arc<[String]>,
+        time: Duration,
+    ) -> Result<Response, Failure> {
         if let Some(scope) = self.scope {
             principal.require(scope)?;
         }
         let mut pairs = Pairs::read(parts.uri.query())?;
         let common = Common::read(&mut pairs, &self.takes)?;
-        let said = Said::read(&parts.headers, RequestId::of(&parts.extensions))?;
+        let said = Said::read(&parts)?;
+        let key = if self.method == Method::POST { idempotency::key(&parts.headers)? } else { None };
         let path = path_of(&mut parts).await?;
         let (media_type, bytes) = self.body_of(&parts.headers, body, service.limits()).await?;
         let locale = match principal.locale {
             Some(locale) => locale,
             None => service.locale(principal.tenant).await?,
         };
-        let place = self.place(&path);
-        let context = Context { service, principal, locale, path, place, common, said };
-        (self.run)(Asked { context, pairs, known, media_type, bytes }).await
+        let (tenant, place) = (principal.tenant, self.place(&path));
+        let attempt = match key {
+            None => None,
+            Some(key) => {
+                let asked = parts.uri.path_and_query().map_or("", |asked| asked.as_str());
+                let asked = [asked.as_bytes(), media_type.as_bytes(), &bytes[..]];
+                match idempotency::begin(&service, tenant, key, &asked, time).await? {
+                    Next::Do(attempt) => Some(attempt),
+                    Next::Answer(answer) => return Ok(answer),
+                }
+            }
+        };
+        // A file becomes several commits, each of which finds what is there already.
+        let of_commit = attempt.clone().filter(|_| !self.is_import);
+        let context =
+            Context { service: service.clone(), principal, locale, path, place, common, said, attempt: of_commit };
+        let answer = (self.run)(Asked { context, pairs, known, media_type, bytes }).await;
+        match attempt {
+            Some(attempt) => idempotency::end(&service, tenant, &attempt, self.is_secret, answer).await,
+            None => answer,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self.method {
+            Method::GET if self.answer_types != ["application/json"] => Class::Export,
+            Method::GET if self.takes.page || self.takes.search => Class::Search,
+            Method::GET => Class::Read,
+            _ => Class::Write,
+        }
     }
 
     /// The path with what it names, behind the prefix of the API.

@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use worktruck_agents::vault::Vault;
 use worktruck_core::entity::Locale;
 use worktruck_core::entity::contact::Region;
 use worktruck_core::pim::Pim;
 use worktruck_core::store::{EntityStore, Store};
 use worktruck_core::{Clock, IdSource, TenantId};
 
-use crate::{Authenticator, Failure};
+use crate::gate::Gate;
+use crate::{ApiKeys, Authenticator, Failure};
 
 /// What the router serves: a store, a clock, a source of ids, who may ask, and limits.
 ///
@@ -18,13 +20,17 @@ use crate::{Authenticator, Failure};
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     authenticator: Arc<dyn Authenticator>,
     pim: Pim,
+    gate: Arc<Gate>,
     limits: Limits,
+    api_keys: Option<Arc<ApiKeys>>,
+    vault: Option<Vault>,
 }
 
 /// What the service refuses, and what it takes for granted.
@@ -67,21 +73,46 @@ impl Service {
     ) -> Self {
         let entities: Arc<dyn EntityStore> = store.clone();
         let pim = Pim::new(entities, Arc::clone(&clock), Arc::clone(&ids));
-        Self(Arc::new(Inner { store, clock, ids, authenticator, pim, limits: Limits::default() }))
+        let gate = Arc::new(Gate::new(Arc::clone(&store), Arc::clone(&clock)));
+        let (limits, api_keys, vault) = (Limits::default(), None, None);
+        Self(Arc::new(Inner { store, clock, ids, authenticator, pim, gate, limits, api_keys, vault }))
     }
 
     /// The same with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        let Inner { store, clock, ids, authenticator, pim, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            store: Arc::clone(store),
-            clock: Arc::clone(clock),
-            ids: Arc::clone(ids),
-            authenticator: Arc::clone(authenticator),
-            pim: pim.clone(),
-            limits,
-        }))
+        self.with(|inner| inner.limits = limits)
+    }
+
+    /// The same, where API keys are made and revoked. Whoever has one is known if the authenticator asks them.
+    #[must_use]
+    pub fn with_api_keys(self, api_keys: Arc<ApiKeys>) -> Self {
+        self.with(|inner| inner.api_keys = Some(api_keys))
+    }
+
+    /// The same, where answers that hold a secret are kept sealed in case the request is sent again.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        self.with(|inner| inner.vault = Some(vault))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// Writes what was counted and not written yet, which is to be done before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be reached.
+    pub async fn flush(&self) -> Result<(), worktruck_core::Error> {
+        self.0.gate.flush().await?;
+        match &self.0.api_keys {
+            Some(keys) => keys.flush().await,
+            None => Ok(()),
+        }
     }
 
     /// The store.
@@ -118,6 +149,18 @@ impl Service {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn api_keys(&self) -> Option<&Arc<ApiKeys>> {
+        self.0.api_keys.as_ref()
+    }
+
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.0.vault.as_ref()
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.0.gate
     }
 
     /// Where a tenant is at home.

@@ -185,7 +185,8 @@ fn record(
     statement: &mut Statement,
 ) -> Result<()> {
     let mut rows = Audit::default();
-    rows.add(&audit.recorded(tenant, &format!("api_key:{id}"), 0, at))?;
+    let name = audit.about(id);
+    rows.add(&audit.recorded(tenant, &name, 0, at))?;
     rows.write(only_if, statement);
     Ok(())
 }

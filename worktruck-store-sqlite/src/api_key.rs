@@ -121,7 +121,7 @@ impl Transact for Add {
     async fn run(&self, tx: &mut SqliteConnection) -> Result<()> {
         add(tx, &self.new).await?;
         let key = &self.new.key;
-        let record = self.audit.clone().recorded(key.tenant_id, &format!("api_key:{}", key.id), 0, key.created_at);
+        let record = self.audit.clone().recorded(key.tenant_id, &self.audit.about(key.id), 0, key.created_at);
         audit::add(tx, &[record]).await
     }
 }
@@ -151,7 +151,7 @@ impl Transact for Revoke {
         if let Some(new) = &self.instead {
             add(tx, new).await?;
         }
-        let record = self.audit.clone().recorded(self.tenant, &format!("api_key:{}", self.id), 0, self.now);
+        let record = self.audit.clone().recorded(self.tenant, &self.audit.about(self.id), 0, self.now);
         audit::add(tx, &[record]).await?;
         Ok(key)
     }

@@ -45,8 +45,10 @@ mod seal;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use worktruck_core::store::{DataKey, Put, SealedSecret, SecretName, SecretStore};
-use worktruck_core::{Clock, Error, ErrorKind, Result, Secret, TenantId};
+use worktruck_core::{Clock, Error, ErrorKind, Result, Secret, TenantId, Timestamp};
 
 pub use key::{KeyBytes, KeyProvider, Wrapped};
 pub use ring::KeyRing;
@@ -123,6 +125,39 @@ impl Vault {
             }
         }
         Err(too_fast())
+    }
+
+    /// Seals a value that somebody else keeps, bound to the tenant and the name.
+    ///
+    /// It opens as long as the tenant's data key is there that it was sealed under: it is not sealed again when that is
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// As for [`put`](Self::put).
+    pub async fn seal(&self, tenant: TenantId, name: &SecretName, value: &Secret) -> Result<String> {
+        name.check()?;
+        let (number, key) = self.newest(tenant).await?;
+        let sealed = self.sealed(tenant, name, number, &key, value)?;
+        Ok(format!("{number}.{}", STANDARD.encode(sealed.sealed)))
+    }
+
+    /// Opens what [`seal`](Self::seal) made for the same tenant and name; nothing if its data key is gone.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if it was changed or is another's, `Unavailable` if the store or the provider of keys cannot be reached.
+    pub async fn unseal(&self, tenant: TenantId, name: &SecretName, sealed: &str) -> Result<Option<Secret>> {
+        let damaged = || Error::internal(format!("{name} of tenant {tenant} is no sealed value"));
+        let (number, bytes) = sealed.split_once('.').ok_or_else(damaged)?;
+        let key = number.parse().map_err(|_| damaged())?;
+        let sealed = STANDARD.decode(bytes).map_err(|_| damaged())?;
+        let secret = SealedSecret { name: name.clone(), key, sealed, sealed_at: Timestamp::EPOCH };
+        let keys = self.store.data_keys(tenant).await?;
+        match keys.iter().find(|known| known.number == key) {
+            Some(key) => self.open(tenant, key, &secret).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Removes a value.

@@ -103,6 +103,12 @@ impl AuditEntry {
         crate::entity::check_object("/metadata", &self.metadata)
     }
 
+    /// The name under which it is [recorded](Self::recorded) of a thing to which this is done once.
+    #[must_use]
+    pub fn about(&self, id: impl fmt::Display) -> String {
+        format!("{}:{id}", self.action)
+    }
+
     /// The record of it, the one at `place` of what happened `at` one moment under a `name` that only that has.
     #[must_use]
     pub fn recorded(self, tenant: TenantId, name: &str, place: usize, at: Timestamp) -> AuditRecord {

@@ -9,6 +9,7 @@ use super::Plan;
 
 /// Whose data it is. Nothing of one tenant is ever visible to another.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tenant {
     /// Names it.
     pub id: TenantId,

@@ -12,6 +12,7 @@ use crate::{Result, TenantId, Timestamp};
 
 /// What a tenant was promised, which says how much it may ask for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
     /// 30 requests a minute and 1,000 a day.

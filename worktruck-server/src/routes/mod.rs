@@ -8,12 +8,20 @@ mod contacts;
 mod crm;
 mod notes;
 mod tasks;
+mod tenant;
 
 use crate::route::Route;
 
 /// Every route.
 pub(crate) fn all() -> Vec<Route> {
-    let parts =
-        [contacts::routes(), crm::routes(), tasks::routes(), calendar::routes(), notes::routes(), changes::routes()];
+    let parts = [
+        contacts::routes(),
+        crm::routes(),
+        tasks::routes(),
+        calendar::routes(),
+        notes::routes(),
+        changes::routes(),
+        tenant::routes(),
+    ];
     parts.into_iter().flat_map(crate::route::Routes::into_routes).collect()
 }

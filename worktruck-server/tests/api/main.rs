@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
 
+mod access;
 mod calendar;
 mod changes;
 mod contacts;
@@ -9,6 +10,7 @@ mod conventions;
 mod crm;
 mod described;
 mod entities;
+mod idempotency;
 mod notes;
 mod openapi;
 mod tasks;

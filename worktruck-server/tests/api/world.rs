@@ -8,11 +8,12 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use worktruck_agents::vault::{KeyBytes, KeyRing, Vault};
 use worktruck_core::pim::Pim;
 use worktruck_core::store::{MemoryStore, NewTenant, Store};
 use worktruck_core::testing::{CountingIds, SimClock};
-use worktruck_core::{TenantId, Timestamp};
-use worktruck_server::{FixedTokens, Limits, Principal, Scopes, Service, router};
+use worktruck_core::{Secret, TenantId, Timestamp};
+use worktruck_server::{AnyOf, ApiKeys, FixedTokens, Limits, Principal, Scopes, Service, router};
 use worktruck_store_sqlite::SqliteStore;
 
 use crate::described;
@@ -26,9 +27,10 @@ pub(crate) struct World {
     router: Router,
     clock: Arc<SimClock>,
     pim: Pim,
-    tenant: TenantId,
+    pub(crate) tenant: TenantId,
+    pub(crate) service: Service,
     /// The file of the store, if it has one.
-    _folder: Option<tempfile::TempDir>,
+    pub(crate) folder: Option<tempfile::TempDir>,
 }
 
 impl World {
@@ -43,7 +45,7 @@ impl World {
         Self::over(Arc::new(store), Some(folder)).await
     }
 
-    async fn over(store: Arc<dyn Store>, folder: Option<tempfile::TempDir>) -> Self {
+    pub(crate) async fn over(store: Arc<dyn Store>, folder: Option<tempfile::TempDir>) -> Self {
         let start: Timestamp = "2026-04-14T09:00:00Z".parse().unwrap();
         let (clock, ids) = (Arc::new(SimClock::starting_at(start)), Arc::new(CountingIds::new(7)));
         let mut tokens = FixedTokens::new();
@@ -63,9 +65,27 @@ impl World {
         let mut limits = Limits::default();
         limits.body = 4096;
         limits.import = 16_384;
-        let service = Service::new(store, clock.clone(), ids, Arc::new(tokens)).with_limits(limits);
+        let pepper = Secret::new("a pepper of the tests");
+        let keys = Arc::new(ApiKeys::new(store.clone(), clock.clone(), &pepper).unwrap());
+        let vault = Vault::new(store.clone(), Arc::new(KeyRing::new(KeyBytes::random().unwrap())), clock.clone());
+        let authenticator = AnyOf(vec![Arc::new(Arc::clone(&keys)), Arc::new(tokens)]);
+        let service = Service::new(store, clock.clone(), ids, Arc::new(authenticator))
+            .with_limits(limits)
+            .with_api_keys(keys)
+            .with_vault(vault);
         let (pim, tenant) = (service.pim().clone(), TenantId::new(&CountingIds::new(1), start));
-        Self { router: router(service), clock, pim, tenant, _folder: folder }
+        Self { router: router(service.clone()), clock, pim, tenant, service, folder }
+    }
+
+    /// Another server over the same store.
+    pub(crate) fn another(&self) -> Self {
+        let pepper = Secret::new("a pepper of the tests");
+        let (store, clock) = (Arc::clone(self.service.store()), Arc::clone(&self.clock));
+        let keys = Arc::new(ApiKeys::new(Arc::clone(&store), clock.clone(), &pepper).unwrap());
+        let ids = Arc::clone(self.service.ids());
+        let service = Service::new(store, clock.clone(), ids, Arc::new(Arc::clone(&keys))).with_api_keys(keys);
+        let (router, pim) = (router(service.clone()), service.pim().clone());
+        Self { router, clock, pim, tenant: self.tenant, service, folder: None }
     }
 
     /// Lets time pass, and says what time it is then.
@@ -130,6 +150,7 @@ pub(crate) const SCOPES: &[&str] = &[
     "calendar:write",
     "notes:read",
     "notes:write",
+    "admin:read",
     "admin:write",
 ];
 

@@ -34,7 +34,8 @@ impl ApiKeys {
 
 impl State {
     fn audit_key(&mut self, tenant: TenantId, id: ApiKeyId, audit: AuditEntry, at: Timestamp) {
-        let record = audit.recorded(tenant, &format!("api_key:{id}"), 0, at);
+        let name = audit.about(id);
+        let record = audit.recorded(tenant, &name, 0, at);
         self.audit.add(vec![record]);
     }
 }
