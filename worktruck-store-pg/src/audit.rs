@@ -1,5 +1,7 @@
 //! Who did what.
 
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder};

@@ -1,5 +1,7 @@
 //! What tenants use.
 
+#![expect(clippy::too_many_arguments, reason = "rows are pushed column by column")]
+
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use sqlx::postgres::PgRow;

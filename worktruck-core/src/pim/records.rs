@@ -395,7 +395,7 @@ impl<E: Record> Records<E> {
         }
         let (mut attempt, mut doubts) = (1, 0);
         loop {
-            let (mut changes, output) = match run(self.operation()).await {
+            let (mut changes, output) = match Box::pin(run(self.operation())).await {
                 // Others may have written between two of its reads, so that what it saw was never true together.
                 Err(error) if doubts < DOUBTS && is_overtaken(&error) => {
                     doubts += 1;
@@ -406,7 +406,7 @@ impl<E: Record> Records<E> {
             if let Some(Answering { key, attempt, .. }) = &self.request {
                 let note = serde_json::to_value(&output)
                     .map_err(|e| Error::internal("what a request did has no JSON form").with_source(e))?;
-                changes.request = Some(RequestMark { key: key.clone(), attempt: *attempt, note });
+                changes.request = Some(Box::new(RequestMark { key: key.clone(), attempt: *attempt, note }));
             }
             let now = self.pim.clock.now();
             match self.pim.store.apply(self.tenant, changes, self.provenance.clone(), now).await {

@@ -146,7 +146,7 @@ mod tests {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
         let query = AgentCostQuery { from: day("2024-01-01"), to: day("2024-12-31"), blueprint: None };
         assert!(query.span().is_ok(), "a leap year");
-        let error = AgentCostQuery { to: day("2025-01-01"), ..query.clone() }.span().expect_err("too many days");
+        let error = AgentCostQuery { to: day("2025-01-01"), ..query }.span().expect_err("too many days");
         assert_eq!(error.pointer(), Some("/to"));
         let last = AgentCostQuery { from: NaiveDate::MAX, to: NaiveDate::MAX, blueprint: None };
         assert!(last.span().is_err(), "there is no day after the last one");

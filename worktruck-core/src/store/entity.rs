@@ -169,7 +169,7 @@ pub struct Changes {
     pub audit: Vec<AuditEntry>,
     /// The request that they are for: they are committed by the attempt at it that is under way, and once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestMark>,
+    pub request: Option<Box<RequestMark>>,
 }
 
 impl Changes {

@@ -28,6 +28,7 @@ async fn everything(world: &World) -> BTreeMap<&'static str, String> {
         ("/notebooks", json!({ "name": "Diary" })),
         ("/notes", json!({ "title": "Engine", "tags": ["x"] })),
         ("/note-tags", json!({ "name": "x" })),
+        ("/api-keys", json!({ "name": "x" })),
     ] {
         ids.insert(path, world.create(path, body).await);
     }

@@ -32,7 +32,7 @@ fn answer() -> StoredAnswer {
 /// A contact that attempt number `n` makes.
 fn effect(n: u32, what: u32) -> Changes {
     let mark = RequestMark { key: KEY.to_owned(), attempt: uuid(9, n), note: json!({ "made": what }) };
-    Changes { request: Some(mark), ..Changes::none().create(contact(what), named("Ada")) }
+    Changes { request: Some(Box::new(mark)), ..Changes::none().create(contact(what), named("Ada")) }
 }
 
 impl Stage {
