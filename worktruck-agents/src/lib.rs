@@ -51,6 +51,7 @@ mod listeners;
 pub mod metrics;
 pub mod net;
 pub mod providers;
+mod queues;
 pub mod retention;
 mod runtime;
 pub mod scheduler;

@@ -3,16 +3,12 @@
 mod counters;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use worktruck_core::NanoUsd;
 use worktruck_core::journal::{StepKind, StepOutcome};
 use worktruck_core::model::Usage;
 use worktruck_core::run::{Commit, Run, RunStatus};
-use worktruck_core::{NanoUsd, Result};
-
-use crate::Runtime;
-use crate::runtime::Ports;
 
 pub use counters::Counters;
 
@@ -90,43 +86,6 @@ pub(crate) struct Unmeasured;
 
 impl Metrics for Unmeasured {
     fn record(&self, _measured: Measured<'_>) {}
-}
-
-/// How often a worker looks how much work waits.
-const PAUSE: Duration = Duration::from_secs(15);
-
-/// Measures what waits again and again.
-pub(crate) async fn measure(ports: Arc<Ports>) {
-    loop {
-        tokio::time::sleep(PAUSE).await;
-        if let Err(error) = ports.measure_queues().await {
-            tracing::debug!(error = %error.chain(), "cannot look how much work waits");
-        }
-    }
-}
-
-impl Runtime {
-    /// Measures now how much work waits of each blueprint that this runtime has. Its workers do so every 15 seconds.
-    ///
-    /// # Errors
-    ///
-    /// `Unavailable` if the store cannot be reached.
-    pub async fn measure_queues(&self) -> Result<()> {
-        self.ports.measure_queues().await
-    }
-}
-
-impl Ports {
-    async fn measure_queues(&self) -> Result<()> {
-        let now = self.clock.now();
-        let queues = self.store.queues(now).await?;
-        for blueprint in self.blueprints.keys() {
-            let found = queues.iter().find(|queue| queue.blueprint == *blueprint);
-            let (depth, age) = found.map_or_else(Default::default, |queue| (queue.depth, now.since(queue.oldest)));
-            self.metrics.record(Measured::Queued { blueprint, depth, age });
-        }
-        Ok(())
-    }
 }
 
 /// Counts what a commit that took effect did; `run` is as it is afterwards.

@@ -16,7 +16,8 @@ use worktruck_core::{Error, ErrorKind, NanoUsd, Result, RunId, Timestamp};
 
 use crate::driver::{STORE_PAUSE, commit, drive};
 use crate::held::{Held, Order};
-use crate::metrics::{self, Measured};
+use crate::metrics::Measured;
+use crate::queues;
 use crate::runtime::{Ports, Runtime};
 use crate::telemetry;
 
@@ -85,7 +86,7 @@ impl Worker {
         let mut renewal = JoinSet::new();
         renewal.spawn(renew_all(Arc::clone(&self.ports), Arc::clone(&self.holding)));
         renewal.spawn(watch_all(Arc::clone(&self.ports), Arc::clone(&self.holding)));
-        renewal.spawn(metrics::measure(Arc::clone(&self.ports)));
+        renewal.spawn(queues::measure(Arc::clone(&self.ports)));
         loop {
             // A run that has ended makes room at once, and several one claim for all of them.
             while let Some(ended) = tasks.try_join_next() {

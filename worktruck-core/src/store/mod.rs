@@ -6,6 +6,7 @@
 mod api_key;
 mod audit;
 mod beside;
+mod changes;
 mod claim;
 mod cost;
 pub mod draft;
@@ -31,12 +32,10 @@ mod words;
 pub use api_key::{ApiKey, ApiKeyStore, Environment, NewApiKey, api_key_scope};
 pub use audit::{AuditEntry, AuditQuery, AuditRecord, AuditStore};
 pub use beside::{Beside, RequestEffect};
+pub use changes::{Change, Changes, NextNumber, Require};
 pub use claim::{Candidate, in_turn, limit_of_runs, limited_by, turn};
 pub use cost::{AgentCost, AgentCostQuery, CostTable, Costs, MOST_COST_DAYS};
-pub use entity::{
-    Applied, Change, Changes, EntityKey, EntityStore, KeyRange, ListQuery, NextNumber, Provenance, Require, Sort,
-    SortField, Version,
-};
+pub use entity::{Applied, EntityKey, EntityStore, KeyRange, ListQuery, Provenance, Sort, SortField, Version};
 pub use feed::{ChangedEntity, Commits, Operation, TenantCommit, run_commit_scope};
 pub use gather::Gathered;
 pub use head::TenantHead;
