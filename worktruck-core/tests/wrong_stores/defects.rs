@@ -260,7 +260,8 @@ and_the_rest! {
     ],
     /// Delayed runs begin at once.
     run_at_ignored_is_noticed, RunAtIgnored: [
-        accepted_run_is_what_was_asked_for claim_waits_for_run_at enqueue_with_the_same_key_and_other_content_is_refused
+        accepted_run_is_what_was_asked_for claim_waits_for_run_at
+        enqueue_with_the_same_key_and_other_content_is_refused queues_are_counted_by_blueprint
     ],
     /// Two claims at the same moment may take the same run.
     check_then_claim_is_noticed, CheckThenClaim: [
@@ -299,7 +300,8 @@ and_the_rest! {
         approvals_are_listed_as_they_were_asked_for busy_tenant_delays_another_by_one_claim
         claim_gives_a_run_to_one_worker claim_takes_one_run_of_every_tenant_before_a_second
         claim_takes_priority_then_age claim_takes_up_to_its_limit_of_every_tenant claim_waits_for_run_at
-        empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued run_held_back_by_a_limit_blocks_no_other
+        costs_are_summed_by_day_and_blueprint empty_claim_is_nobodys_turn expired_runs_stand_among_the_queued
+        queues_are_counted_by_blueprint run_held_back_by_a_limit_blocks_no_other
         runs_are_listed_newest_first_and_filtered takeover_is_a_turn tenant_served_longest_ago_goes_first
         turns_do_not_depend_on_clocks what_a_trial_tried_comes_back_and_is_not_written
     ],
@@ -310,25 +312,28 @@ and_the_rest! {
     /// A claim takes the runs of one tenant as long as it has any.
     one_tenant_at_a_time_is_noticed, OneTenantAtATime: [
         busy_tenant_delays_another_by_one_claim claim_takes_one_run_of_every_tenant_before_a_second
-        empty_claim_is_nobodys_turn expiry_leaves_other_tenants_alone run_held_back_by_a_limit_blocks_no_other
-        takeover_is_a_turn tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
+        costs_show_nothing_of_another_tenant empty_claim_is_nobodys_turn expiry_leaves_other_tenants_alone
+        run_held_back_by_a_limit_blocks_no_other takeover_is_a_turn tenant_served_longest_ago_goes_first
+        turns_do_not_depend_on_clocks
     ],
     /// Whose turn it was is not kept from claim to claim.
     turns_forgotten_is_noticed, TurnsForgotten: [
-        busy_tenant_delays_another_by_one_claim empty_claim_is_nobodys_turn expiry_leaves_other_tenants_alone
-        tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
+        busy_tenant_delays_another_by_one_claim costs_show_nothing_of_another_tenant empty_claim_is_nobodys_turn
+        expiry_leaves_other_tenants_alone tenant_served_longest_ago_goes_first turns_do_not_depend_on_clocks
     ],
     /// Whose turn it was goes by the clocks of workers.
     turns_by_the_clock_is_noticed, TurnsByTheClock: [
-        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
-        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
-        runs_that_ended_later_or_not_at_all_stay turns_do_not_depend_on_clocks
+        answers_are_the_same_between_pieces costs_are_summed_by_day_and_blueprint
+        deliveries_of_a_run_are_taken_in_order expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays runs_that_ended_later_or_not_at_all_stay
+        turns_do_not_depend_on_clocks
     ],
     /// Only new runs count as turns.
     takeover_is_no_turn_is_noticed, TakeoverIsNoTurn: [
-        answers_are_the_same_between_pieces deliveries_of_a_run_are_taken_in_order
-        expiry_by_many_tasks_removes_everything_once expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays
-        runs_that_ended_later_or_not_at_all_stay takeover_is_a_turn turns_do_not_depend_on_clocks
+        answers_are_the_same_between_pieces costs_are_summed_by_day_and_blueprint
+        deliveries_of_a_run_are_taken_in_order expiry_by_many_tasks_removes_everything_once
+        expiry_leaves_other_tenants_alone payload_of_a_remaining_run_stays runs_that_ended_later_or_not_at_all_stay
+        takeover_is_a_turn turns_do_not_depend_on_clocks
     ],
     /// A claim serves everybody who waits for one, also if it takes nothing.
     empty_claim_is_a_turn_is_noticed, EmptyClaimIsATurn: [empty_claim_is_nobodys_turn],
