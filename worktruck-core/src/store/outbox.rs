@@ -17,7 +17,7 @@ use crate::{DeliveryId, Digest, EntityId, Error, ErrorKind, Page, PageRequest, R
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct News {
-    /// What happens: one of [`EVENTS`](crate::entity::webhook::EVENTS) that is no event of a run.
+    /// What happens: one of [`EVENTS`] that is no event of a run.
     #[serde(rename = "type")]
     pub event_type: String,
     /// What is told of it, an object.

@@ -68,7 +68,7 @@ macro_rules! hand_on_service_ports {
     };
 }
 
-/// Implements one port by handing every call on; see [`hand_on_service_ports`](crate::hand_on_service_ports).
+/// Implements one port by handing every call on; see [`hand_on_service_ports`].
 #[macro_export]
 macro_rules! hand_on {
     (
