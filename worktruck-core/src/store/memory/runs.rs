@@ -50,13 +50,14 @@ impl Runs {
         self.by_id.range(first..).take_while(move |((of, _), _)| *of == tenant).map(|(_, run)| run)
     }
 
-    /// What of the queues is `claimable`, by tenants: when each was last served, and its candidates.
+    /// The runs that have not ended.
     pub(super) fn live(&self) -> impl Iterator<Item = &RunRecord> {
         self.queues.iter().flat_map(move |(tenant, queue)| {
             queue.iter().filter_map(move |(_, _, run)| Some(&self.run(*tenant, *run)?.record))
         })
     }
 
+    /// What of the queues is `claimable`, by tenants: when each was last served, and its candidates.
     pub(super) fn candidates(
         &self,
         claimable: impl Fn(&RunRecord) -> bool + Copy,
