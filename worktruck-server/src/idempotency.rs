@@ -110,7 +110,8 @@ pub(crate) async fn end(
     let text = match (is_secret, service.vault()) {
         (false, _) => text,
         (true, Some(vault)) => vault.seal(tenant, &name(&attempt.key), &Secret::new(text)).await?,
-        (true, None) => return Ok(Response::from_parts(parts, body.into())),
+        // Such a request is refused before it begins.
+        (true, None) => return Err(Failure::internal()),
     };
     let header = |name: &HeaderName| {
         let value = parts.headers.get(name)?.to_str().ok()?;

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
 
+use worktruck_core::entity::Locale;
+
 use crate::call::{Common, Context, Said};
 use crate::gate::Class;
 use crate::idempotency::{self, Next};
@@ -87,10 +89,15 @@ impl Route {
         let common = Common::read(&mut pairs, &self.takes)?;
         let said = Said::read(&parts)?;
         let key = if self.method == Method::POST { idempotency::key(&parts.headers)? } else { None };
+        if key.is_some() && self.is_secret && service.vault().is_none() {
+            let message =
+                "this answer holds a secret, and this server has no vault to keep it in; send no Idempotency-Key";
+            return Err(Failure::invalid(message));
+        }
         let path = path_of(&mut parts).await?;
         let (media_type, bytes) = self.body_of(&parts.headers, body, service.limits()).await?;
         let locale = match principal.locale {
-            Some(locale) => locale,
+            Some(locale) => Locale { region: locale.region.or(service.limits().region), ..locale },
             None => service.locale(principal.tenant).await?,
         };
         let (tenant, place) = (principal.tenant, self.place(&path));

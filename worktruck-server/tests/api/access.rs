@@ -14,6 +14,7 @@ on_every_store! {
     nobody_makes_a_key_that_may_do_more,
     a_key_expires,
     keys_of_others_are_not_there,
+    a_key_writes_where_the_server_is_at_home,
     a_tenant_is_read_and_changed,
     what_is_done_to_keys_is_audited,
     a_plan_is_kept_to_on_all_servers,
@@ -128,6 +129,13 @@ async fn keys_of_others_are_not_there(world: World) {
     assert_eq!(world.ask("GET", "/api-keys").by(BOB).send().await.is(200)["data"], json!([]));
     assert_eq!(world.ask("GET", "/audit-log").by(BOB).send().await.is(200)["data"], json!([]));
     assert_eq!(status(&world, &key).await, 200);
+}
+
+async fn a_key_writes_where_the_server_is_at_home(world: World) {
+    let (_, key) = make(&world, json!({ "name": "laptop" })).await;
+    let body = json!({ "display_name": "Ada", "channels": [{ "type": "phone", "value": "020 7946 0958" }] });
+    let made = world.another().ask("POST", "/contacts").json(&body).by(&key).send().await.is(201);
+    assert_eq!(made["channels"][0]["canonical_value"], "+442079460958");
 }
 
 async fn a_tenant_is_read_and_changed(world: World) {

@@ -69,6 +69,10 @@ async fn a_secret_is_shown_to_the_same_request_only(world: World) {
     assert_eq!(again.is(201), first);
     assert_eq!(world.list("/api-keys", "name").await, [json!("laptop")]);
     let key = first["key"].as_str().unwrap();
+    let another = world.another();
+    let ask = another.ask("POST", "/api-keys").json(&body).header("idempotency-key", "k-2").by(key);
+    ask.send().await.refuses(400, "invalid_request");
+    assert_eq!(world.list("/api-keys", "name").await, [json!("laptop")], "without a vault nothing is made");
     if let Some(folder) = &world.folder {
         let mut scanned = 0;
         for file in std::fs::read_dir(folder.path()).unwrap() {

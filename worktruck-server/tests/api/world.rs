@@ -77,13 +77,17 @@ impl World {
         Self { router: router(service.clone()), clock, pim, tenant, service, folder }
     }
 
-    /// Another server over the same store.
+    /// Another server over the same store, in Great Britain and without a vault.
     pub(crate) fn another(&self) -> Self {
         let pepper = Secret::new("a pepper of the tests");
         let (store, clock) = (Arc::clone(self.service.store()), Arc::clone(&self.clock));
         let keys = Arc::new(ApiKeys::new(Arc::clone(&store), clock.clone(), &pepper).unwrap());
         let ids = Arc::clone(self.service.ids());
-        let service = Service::new(store, clock.clone(), ids, Arc::new(Arc::clone(&keys))).with_api_keys(keys);
+        let mut limits = Limits::default();
+        limits.region = Some("GB".parse().unwrap());
+        let service = Service::new(store, clock.clone(), ids, Arc::new(Arc::clone(&keys)))
+            .with_limits(limits)
+            .with_api_keys(keys);
         let (router, pim) = (router(service.clone()), service.pim().clone());
         Self { router, clock, pim, tenant: self.tenant, service, folder: None }
     }
