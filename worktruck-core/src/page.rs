@@ -27,6 +27,19 @@ impl<T> Page<T> {
         Self { data, has_more: next_cursor.is_some(), next_cursor }
     }
 
+    /// The page of the first `limit` of what was `found`, which is one more if there is a next page; `cursor` leads on
+    /// behind an item.
+    ///
+    /// # Errors
+    ///
+    /// Those of `cursor`.
+    pub fn cut(mut found: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> Result<Cursor>) -> Result<Self> {
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| has_more).map(cursor).transpose()?;
+        Ok(Self::new(found, next))
+    }
+
     /// The same page with every item changed by `f`.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { data: self.data.into_iter().map(f).collect(), next_cursor: self.next_cursor, has_more: self.has_more }

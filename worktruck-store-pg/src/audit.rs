@@ -87,14 +87,8 @@ impl AuditStore for PgStore {
         }
         sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(number(query.page.limit() + 1)?);
         let rows = sql.build().fetch_all(&self.readers).await.or_failed("list the audit log")?;
-        let data = rows.iter().take(query.page.limit()).map(read).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => {
-                Some(Cursor::seal(&scope, &(last.created_at.as_micros(), last.id))?)
-            }
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(read).collect::<Result<_>>()?;
+        Page::cut(found, query.page.limit(), |last| Cursor::seal(&scope, &(last.created_at.as_micros(), last.id)))
     }
 }
 

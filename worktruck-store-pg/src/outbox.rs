@@ -112,14 +112,8 @@ impl Outbox for PgStore {
             .fetch_all(&self.readers)
             .await
             .or_failed("list deliveries")?;
-        let data = rows.iter().take(page.limit()).map(read).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => {
-                Some(Cursor::seal(&scope, &(last.created_at.as_micros(), last.id))?)
-            }
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(read).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &(last.created_at.as_micros(), last.id)))
     }
 
     async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {

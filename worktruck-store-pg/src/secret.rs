@@ -76,12 +76,8 @@ impl SecretStore for PgStore {
         .fetch_all(&self.readers)
         .await
         .or_failed("list secrets")?;
-        let data = rows.iter().take(page.limit()).map(secret).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.name)?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(secret).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &last.name))
     }
 
     async fn swap_secret(&self, tenant: TenantId, old: &SealedSecret, new: SealedSecret) -> Result<()> {

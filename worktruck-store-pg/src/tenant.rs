@@ -70,12 +70,8 @@ impl TenantStore for PgStore {
         .fetch_all(&self.readers)
         .await
         .or_failed("list tenants")?;
-        let data = rows.iter().take(page.limit()).map(read).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.id)?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(read).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &last.id))
     }
 
     async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {

@@ -51,14 +51,8 @@ impl ApiKeyStore for SqliteStore {
             .fetch_all(&self.readers)
             .await
             .or_failed("list api keys")?;
-        let data = rows.iter().take(page.limit()).map(read).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => {
-                Some(Cursor::seal(&scope, &(last.created_at.as_micros(), last.id))?)
-            }
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(read).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &(last.created_at.as_micros(), last.id)))
     }
 
     async fn revoke_api_key(

@@ -48,12 +48,8 @@ impl TenantStore for SqliteStore {
         .fetch_all(&self.readers)
         .await
         .or_failed("list tenants")?;
-        let data = rows.iter().take(page.limit()).map(tenant).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.id)?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(tenant).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &last.id))
     }
 
     async fn update_tenant(&self, id: TenantId, patch: TenantPatch) -> Result<Tenant> {

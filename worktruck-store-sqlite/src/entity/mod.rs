@@ -165,12 +165,8 @@ impl EntityStore for SqliteStore {
         .fetch_all(&self.readers)
         .await
         .or_failed("read the commits of a run")?;
-        let data = rows.iter().take(page.limit()).map(commit).collect::<Result<Vec<_>>>()?;
-        let next = match data.last() {
-            Some(last) if rows.len() > data.len() => Some(Cursor::seal(&scope, &last.tx_id)?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = rows.iter().map(commit).collect::<Result<_>>()?;
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &last.tx_id))
     }
 
     async fn changes(&self, tenant: TenantId, since: Option<Cursor>, limit: PageRequest) -> Result<Commits> {

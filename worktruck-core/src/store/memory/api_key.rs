@@ -68,13 +68,8 @@ impl ApiKeyStore for MemoryStore {
         let mut found: Vec<&ApiKey> = state.api_keys.by_id.values().filter(|key| key.tenant_id == tenant).collect();
         found.retain(|key| after.is_none_or(|after| place(key) < after));
         found.sort_by_key(|key| Reverse(place(key)));
-        let has_more = found.len() > page.limit();
-        let data: Vec<ApiKey> = found.into_iter().take(page.limit()).cloned().collect();
-        let next = match data.last() {
-            Some(last) if has_more => Some(Cursor::seal(&scope, &place(last))?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = found.into_iter().take(page.limit() + 1).cloned().collect();
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &place(last)))
     }
 
     async fn revoke_api_key(

@@ -33,12 +33,9 @@ impl AuditStore for MemoryStore {
         let end = before.map(|(at, id)| (tenant, Timestamp::from_micros(at), id));
         let state = self.state();
         let all = state.audit.0.range((Unbounded, end.map_or(Unbounded, Excluded))).rev().map(|(_, record)| record);
-        let mut found = all.filter(|record| record.tenant_id == tenant && query.admits(record));
-        let data: Vec<AuditRecord> = found.by_ref().take(query.page.limit()).cloned().collect();
-        let next = match (data.last(), found.next()) {
-            (Some(last), Some(_)) => Some(Cursor::seal(&scope, &(last.created_at.as_micros(), last.id))?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = all.filter(|record| record.tenant_id == tenant && query.admits(record));
+        let found = found.take(query.page.limit() + 1).cloned().collect();
+        let place = |last: &AuditRecord| (last.created_at.as_micros(), last.id);
+        Page::cut(found, query.page.limit(), |last| Cursor::seal(&scope, &place(last)))
     }
 }

@@ -141,13 +141,8 @@ impl Outbox for MemoryStore {
             all.filter(|delivery| delivery.tenant_id == tenant && delivery.webhook_id == webhook).collect();
         found.retain(|delivery| after.is_none_or(|after| place(delivery) < after));
         found.sort_by_key(|delivery| Reverse(place(delivery)));
-        let has_more = found.len() > page.limit();
-        let data: Vec<Delivery> = found.into_iter().take(page.limit()).cloned().collect();
-        let next = match data.last() {
-            Some(last) if has_more => Some(Cursor::seal(&scope, &place(last))?),
-            _ => None,
-        };
-        Ok(Page::new(data, next))
+        let found = found.into_iter().take(page.limit() + 1).cloned().collect();
+        Page::cut(found, page.limit(), |last| Cursor::seal(&scope, &place(last)))
     }
 
     async fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Result<u64> {
