@@ -60,7 +60,16 @@ fn cors() -> CorsLayer {
             HeaderName::from_static("x-capture-reason"),
             REQUEST_ID,
         ])
-        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            HeaderName::from_static("idempotent-replayed"),
+            HeaderName::from_static("x-ratelimit-limit"),
+            HeaderName::from_static("x-ratelimit-remaining"),
+            HeaderName::from_static("x-ratelimit-reset"),
+            REQUEST_ID,
+        ])
 }
 
 /// Gives a request its id: the one that it brings, if that can be an id, or a new one.

@@ -167,6 +167,10 @@ async fn browsers_may_ask(world: World) {
         .await;
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, "*"));
     assert!(reply.header("access-control-allow-methods").contains("PATCH"));
+    let reply = world.ask("GET", "/contacts").header("origin", "https://app.example").send().await;
+    for header in ["etag", "x-request-id", "x-ratelimit-remaining", "idempotent-replayed"] {
+        assert!(reply.header("access-control-expose-headers").contains(header), "{header}");
+    }
 }
 
 async fn answers_are_compressed(world: World) {
