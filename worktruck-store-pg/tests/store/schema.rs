@@ -81,7 +81,10 @@ async fn an_older_schema_is_caught_up_with_unless_it_must_stay() {
     }
     let functions = "DROP FUNCTION refuse_overlap, refuse_overlap_of_head, moment(bigint), moment(text), day, plain, present, texts";
     connection.execute(functions).await.unwrap();
-    connection.execute("ALTER TABLE tenant DROP COLUMN retention_days, DROP COLUMN timezone, DROP COLUMN plan").await.unwrap();
+    connection
+        .execute("ALTER TABLE tenant DROP COLUMN retention_days, DROP COLUMN timezone, DROP COLUMN plan")
+        .await
+        .unwrap();
     connection.execute("ALTER TABLE tenant_head DROP COLUMN horizon, DROP COLUMN horizon_tx").await.unwrap();
     connection.execute("DELETE FROM migration WHERE version > 1").await.unwrap();
 
