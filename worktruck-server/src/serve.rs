@@ -97,7 +97,7 @@ impl Route {
         let path = path_of(&mut parts).await?;
         let (media_type, bytes) = self.body_of(&parts.headers, body, service.limits()).await?;
         let locale = match principal.locale {
-            Some(locale) => Locale { region: locale.region.or(service.limits().region), ..locale },
+            Some(locale) => Locale { region: locale.region.or_else(|| service.limits().region), ..locale },
             None => service.locale(principal.tenant).await?,
         };
         let (tenant, place) = (principal.tenant, self.place(&path));
